@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A binding joins a source exchange to a destination queue or exchange under a binding key and
+ * arguments. Its identity is all four (arguments compared after sorting by key, with types), so binding
+ * again is a no-op. It is linked at both ends and goes with either.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_BINDING_H
+#define LEVERET_BROKER_ENTITIES_BINDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "amqp/slice.h"
+#include "broker/base/list.h"
+#include "broker/entities/refusal.h"
+
+struct exchange;
+struct queue;
+struct vhost;
+
+/* Exactly one of the two is set. */
+struct binding_destination {
+    struct queue *queue;
+    struct exchange *exchange;
+};
+
+struct binding {
+    struct exchange *source;
+    struct binding_destination destination;
+    struct slice binding_key; /* owned, as are `arguments` and `identity` */
+    struct slice arguments;
+    struct slice identity;       /* octets that are equal exactly for equal bindings */
+    UT_hash_handle by_identity;  /* in vhost->bindings */
+    struct list source_link;     /* in source->bindings */
+    struct list destination_link; /* in the destination's list */
+    struct list type_link;       /* for the exchange type's index */
+    void *type_node;             /* for the exchange type's index */
+};
+
+/*
+ * Binds, or finds the binding there already. The caller has made sure that both ends exist and that
+ * the source is not the default exchange. False with 406 when the type refuses key or arguments.
+ */
+bool binding_add(struct exchange *source, struct binding_destination destination,
+                 struct slice binding_key, struct slice arguments, struct refusal *refusal);
+
+/* NULL when there is no such binding. */
+struct binding *binding_find(struct exchange *source, struct binding_destination destination,
+                             struct slice binding_key, struct slice arguments);
+
+/*
+ * Unlinks and frees. When that was the last outgoing binding of an auto-delete exchange, the exchange
+ * is deleted too, and so on up the chain (no recursion: vhost_delete_exchange works through a list).
+ */
+void binding_remove(struct binding *binding);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root of all broker state: a handle, so that a test can hold five. Owned by one thread.
+ *
+ * The tick (server_before_wait in server.c) calls, in this order: timers_expire, broker_run_queues,
+ * the protocol's confirms, flush of dirty endpoints, reaping. Keep this header small: it is included
+ * nearly everywhere.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_BROKER_H
+#define LEVERET_BROKER_ENTITIES_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "amqp/slice.h"
+#include "broker/base/endpoint.h"
+#include "broker/base/env.h"
+#include "broker/base/list.h"
+#include "broker/base/outbuf.h"
+#include "broker/base/timer.h"
+#include "broker/entities/message.h"
+
+struct queue;
+struct user;
+struct vhost;
+
+/* Everything a peer can make grow, and what RabbitMQ lets one configure. Filled by config.c. */
+struct broker_settings {
+    uint32_t frame_max;          /* offered in tune */
+    uint32_t frame_max_minimum;  /* smaller tune-ok values are refused (4.3: 8192, permissive: 4096) */
+    uint32_t initial_frame_max;  /* before tune-ok */
+    uint16_t channel_max;        /* offered in tune */
+    uint16_t heartbeat_s;        /* offered in tune */
+    uint32_t handshake_timeout_ms;
+    uint64_t max_message_size;   /* larger bodies: 406 at the content header */
+    uint32_t consumer_max_per_channel; /* 0: no limit */
+    uint32_t connection_max;           /* 0: no limit */
+    uint32_t channel_max_per_node;     /* 0: no limit */
+    bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */
+    bool permit_transient_queues;      /* false: non-durable non-exclusive queues are 541 (4.3) */
+    const char *default_vhost;
+    const char *anonymous_user; /* "" : ANONYMOUS is not offered */
+    const char *anonymous_password;
+    const char *product;
+    const char *product_version;
+    const char *cluster_name;
+};
+
+/* RabbitMQ 4.3's defaults with the permissive switches of compat section 7. */
+void broker_settings_init(struct broker_settings *settings);
+
+/* Counters since start, plain integers of the owning thread. */
+struct broker_counters {
+    uint64_t connections_opened;
+    uint64_t connections_closed;
+    uint64_t channels_opened;
+    uint64_t channels_closed;
+    uint64_t queues_declared;
+    uint64_t queues_created;
+    uint64_t queues_deleted;
+    uint64_t messages_received;
+    uint64_t messages_received_confirm;
+    uint64_t messages_confirmed;
+    uint64_t messages_routed;
+    uint64_t messages_unroutable_dropped;
+    uint64_t messages_unroutable_returned;
+    uint64_t messages_delivered;
+    uint64_t messages_acknowledged;
+    uint64_t messages_redelivered;
+    uint64_t get_empty;
+};
+
+struct broker {
+    struct env *env;
+    struct broker_settings settings;
+    struct broker_counters counters;
+    struct timers timers;
+    struct endpoint_lists endpoints;
+    struct outbuf_pool outbufs;
+    struct message_memory messages;
+    struct vhost *vhosts; /* map by name */
+    struct user *users;   /* map by name */
+    struct list runnable_queues;
+    struct list connections;         /* every protocol connection; link: broker_link */
+    struct list unconfirmed_channels; /* channels with confirms to send this tick */
+    uint32_t connection_count;       /* open ones */
+    uint32_t channel_count;
+    uint64_t route_count; /* numbers the routes, for route_mark */
+    bool memory_alarm;
+    bool disk_alarm;
+};
+
+/* `env` outlives the broker. `settings` is copied; its strings outlive the broker. */
+struct broker *broker_create(struct env *env, const struct broker_settings *settings);
+/* Connections must be gone. */
+void broker_destroy(struct broker *broker);
+
+/* Adds a vhost, or finds the one there already. */
+struct vhost *broker_add_vhost(struct broker *broker, struct slice name);
+struct vhost *broker_find_vhost(const struct broker *broker, struct slice name);
+
+/* The queue will be looked at by the next broker_run_queues(). */
+void broker_queue_runnable(struct broker *broker, struct queue *queue);
+
+/*
+ * Runs every runnable queue with a budget of `budget` deliveries each. True when work is left, so that
+ * the loop polls instead of waiting.
+ */
+bool broker_run_queues(struct broker *broker, size_t budget);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An exchange and what its type does: binding keys in, destinations out.
+ *
+ * Each type is one file with one `struct exchange_type` (exchange_direct.c, ...). The exchange owns
+ * its outgoing bindings' links; a type keeps whatever index it needs in `state`.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_EXCHANGE_H
+#define LEVERET_BROKER_ENTITIES_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "amqp/slice.h"
+#include "broker/base/list.h"
+#include "broker/entities/refusal.h"
+
+struct binding;
+struct exchange;
+struct route;
+struct route_request;
+struct vhost;
+
+struct exchange_type {
+    const char *name;
+    bool uses_headers; /* routing depends on more than exchange and routing key: not memoised */
+    /* Allocates exchange->state; NULL function when the type needs none. */
+    void (*open)(struct exchange *exchange);
+    void (*close)(struct exchange *exchange);
+    /* Type rules for a new binding (2.9). NULL: everything goes. */
+    bool (*check_binding)(const struct exchange *exchange, struct slice binding_key,
+                          struct slice arguments, struct refusal *refusal);
+    void (*add_binding)(struct exchange *exchange, struct binding *binding);
+    void (*remove_binding)(struct exchange *exchange, struct binding *binding);
+    /* Calls route_to_binding() for every binding that matches `routing_key`. */
+    void (*route)(struct exchange *exchange, struct slice routing_key,
+                  const struct route_request *request, struct route *route);
+};
+
+struct exchange {
+    struct vhost *vhost;
+    struct slice name;      /* owned, as is `arguments` */
+    struct slice arguments; /* table octets as the client sent them */
+    struct slice alternate_exchange; /* points into `arguments`; data NULL when none */
+    UT_hash_handle by_name;
+    const struct exchange_type *type;
+    void *state;
+    bool durable;
+    bool auto_delete;
+    bool internal;
+    bool deleted;
+    struct list bindings; /* of which this is the source; link: source_link */
+    struct list destination_bindings; /* of which this is the destination; link: destination_link */
+    struct list work_link; /* on the work list of a route or of an auto-delete cascade */
+    uint64_t route_mark;   /* last route that visited this exchange */
+    uint64_t published_in_count;
+    uint64_t published_out_count;
+};
+
+/* The type of that name, NULL when there is none. The table of types is in exchange.c. */
+const struct exchange_type *exchange_type_find(struct slice name);
+
+extern const struct exchange_type exchange_type_direct;
+extern const struct exchange_type exchange_type_fanout;
+extern const struct exchange_type exchange_type_topic;
+extern const struct exchange_type exchange_type_headers;
+
+/* Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. */
+struct exchange *exchange_create(struct vhost *vhost, struct slice name,
+                                 const struct exchange_type *type, struct slice arguments);
+
+/* Frees; bindings were removed and the vhost has forgotten it. */
+void exchange_destroy(struct exchange *exchange);
+
+static inline bool exchange_is_default(const struct exchange *exchange) {
+    return exchange->name.len == 0;
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A published message: immutable once routed, counted, one allocation when small.
+ *
+ * What arrived stays bytes. The content header frame and - when the whole body was at hand in one
+ * frame - the body frame are kept exactly as the publisher sent them, so that delivering a small
+ * message is one memcpy with two channel numbers patched. A longer body is a chain of pieces, filled
+ * as its octets arrive and later referenced from output, never copied again.
+ *
+ *   bytes[]:  exchange (shortstr) | routing key (shortstr) | header frame | body frame (if inline)
+ *
+ * References are not atomic: the loop thread owns all messages. Memory per octet received is bounded:
+ * nothing is reserved for octets that were only announced (see message_append_body).
+ */
+#ifndef LEVERET_BROKER_ENTITIES_MESSAGE_H
+#define LEVERET_BROKER_ENTITIES_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "amqp/properties.h"
+#include "amqp/slice.h"
+#include "broker/base/pool.h"
+
+/* A body up to this size is kept inline when it is at hand with its header. */
+#define MESSAGE_INLINE_BODY_MAX 65536u
+
+/* Memory of all messages of a broker, and how much of it there is. */
+struct message_memory {
+    struct pool pool;
+    uint64_t bytes;   /* allocated for messages that exist now */
+    uint64_t created; /* octets ever allocated; drives the memory check, never goes back */
+};
+
+struct body_piece {
+    struct body_piece *next;
+    uint32_t len;
+    uint32_t capacity;
+    uint8_t bytes[];
+};
+
+struct message {
+    struct message_memory *memory;
+    uint32_t references;
+    uint32_t allocated;    /* octets of this allocation */
+    uint64_t body_size;    /* as announced by the content header */
+    uint64_t body_present; /* octets of it received so far */
+    struct body_piece *pieces;
+    struct body_piece *last_piece;
+    uint32_t address_len;  /* exchange and routing key, both as shortstr, at bytes[0] */
+    uint32_t header_len;   /* content header frame: head, payload and end octet */
+    uint32_t inline_len;   /* body frame stored inline: head, payload, end octet; 0 when none */
+    uint8_t exchange_len;
+    bool persistent; /* delivery-mode 2 */
+    uint8_t priority; /* 0 when absent */
+    bool has_priority;
+    uint8_t bytes[];
+};
+
+void message_memory_init(struct message_memory *memory);
+/* Every message must be gone. */
+void message_memory_clear(struct message_memory *memory);
+
+/*
+ * A message with one reference. `header_payload` is a valid content header (class, weight, body size,
+ * flags, properties). `body` is the whole body when it is at hand and at most MESSAGE_INLINE_BODY_MAX,
+ * otherwise empty; the rest follows by message_append_body(). Exchange and key are at most 255 octets.
+ * NULL when memory is out.
+ */
+struct message *message_create(struct message_memory *memory, struct slice exchange,
+                               struct slice routing_key, struct slice header_payload,
+                               struct slice body);
+
+/*
+ * Adds received body octets; never more in all than body_size. Capacity grows with what has
+ * arrived, so that the memory held is at most twice the octets received plus a constant.
+ * False when memory is out.
+ */
+bool message_append_body(struct message *message, struct slice bytes);
+
+static inline bool message_is_complete(const struct message *message) {
+    return message->body_present == message->body_size;
+}
+
+static inline struct message *message_ref(struct message *message) {
+    message->references++;
+    return message;
+}
+
+/* NULL is allowed. */
+void message_unref(struct message *message);
+
+/* The same as an outbuf_release function: `owner` is a struct message. */
+void message_release(void *owner);
+
+static inline struct slice message_exchange(const struct message *message) {
+    return slice_of(message->bytes + 1, message->exchange_len);
+}
+
+static inline struct slice message_routing_key(const struct message *message) {
+    return slice_of(message->bytes + 2 + message->exchange_len,
+                    message->address_len - 2 - message->exchange_len);
+}
+
+/* Exchange and routing key as two shortstrs: the end of a basic.deliver's arguments. */
+static inline struct slice message_address(const struct message *message) {
+    return slice_of(message->bytes, message->address_len);
+}
+
+/* The content header frame as it stands in memory (its channel number is the publisher's). */
+static inline struct slice message_header_frame(const struct message *message) {
+    return slice_of(message->bytes + message->address_len, message->header_len);
+}
+
+/* Payload of the content header frame. */
+static inline struct slice message_header_payload(const struct message *message) {
+    return slice_of(message->bytes + message->address_len + 7, message->header_len - 8);
+}
+
+/* The body frame stored inline, empty when the body is empty or in pieces. */
+static inline struct slice message_inline_frame(const struct message *message) {
+    return slice_of(message->bytes + message->address_len + message->header_len,
+                    message->inline_len);
+}
+
+/* Decoded properties; slices point into the message. They were validated on arrival. */
+void message_properties(const struct message *message, struct amqp_properties *ret_properties);
+
+/*
+ * The stretch of body octets that begins at `offset`, as long as it is contiguous; empty at the end.
+ * Walking a body: for (at = 0; at < body_size; at += range.len) range = message_body_at(m, at).
+ * `hint` speeds that walk up: a zeroed struct before the first call.
+ */
+struct body_hint {
+    const struct body_piece *piece;
+    uint64_t piece_offset;
+};
+struct slice message_body_at(const struct message *message, uint64_t offset,
+                             struct body_hint *hint);
+
+/*
+ * A copy with other properties and address and the same body (for dead lettering, BCC removal and
+ * reply-to rewriting). One reference. NULL when memory is out.
+ */
+struct message *message_copy_with(const struct message *message, struct slice exchange,
+                                  struct slice routing_key,
+                                  const struct amqp_properties *properties);
+
+#endif

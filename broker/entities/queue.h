@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A queue: its flags, its messages and its consumers.
+ *
+ *   publish -> READY -> (deliver, get) -> UNACKED -> ack: gone
+ *                 ^                          |
+ *                 +---- requeue, channel loss (redelivered, at its old place)
+ *
+ * Ready entries are in `ready`; an unacked entry is owned by the channel that delivered it and only
+ * counted here. Deleting a queue drops its ready entries and takes it out of the vhost at once; the
+ * struct stays until the last unacked entry and reference are gone, and acks or requeues to a deleted
+ * queue just drop the entry.
+ *
+ * Delivering happens in queue_run(), called by the tick for every queue marked runnable - never from
+ * inside publish or ack, so that nobody's delivery can recurse into another's publish.
+ *
+ * If you add a way for messages to leave, keep `ready`, the counters and auto-delete in step.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_QUEUE_H
+#define LEVERET_BROKER_ENTITIES_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "amqp/slice.h"
+#include "broker/base/list.h"
+#include "broker/entities/consumer.h"
+#include "broker/entities/ready_list.h"
+#include "broker/entities/refusal.h"
+
+struct broker;
+struct message;
+struct vhost;
+
+struct queue {
+    struct vhost *vhost;
+    struct slice name;      /* owned, as is `arguments` */
+    struct slice arguments; /* table octets as the client sent them */
+    UT_hash_handle by_name;
+    bool durable;
+    bool auto_delete;
+    bool deleted;
+    bool direct_reply;          /* hidden pseudo queue of a direct reply-to consumer (2.13) */
+    bool had_consumer;          /* auto-delete needs a former consumer */
+    const void *exclusive_owner; /* identity of the owning connection, NULL when not exclusive */
+    struct list exclusive_link; /* in the owning connection's list of exclusive queues */
+    struct list bindings;       /* of which this is the destination; link: destination_link */
+    struct ready_list ready;
+    uint64_t next_sequence;
+    size_t unacked_count;
+    size_t references; /* held by transactions and routes; see queue_ref() */
+    struct list ready_consumers;
+    struct list waiting_consumers;
+    size_t consumer_count;
+    struct consumer *exclusive_consumer; /* NULL when none */
+    struct list runnable_link;           /* in broker->runnable_queues */
+    uint64_t route_mark; /* last route that picked this queue, so that it gets one copy */
+    uint64_t published_count;
+    uint64_t delivered_count;
+    uint64_t acked_count;
+    uint64_t redelivered_count;
+};
+
+/* Use vhost_declare_queue() to make a queue that clients can see; arguments are copied. */
+struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments);
+
+/*
+ * Drops the messages, tells the consumers and unlinks from the exclusive owner. The caller has taken
+ * it out of the vhost's map and removed its bindings. Frees now or when the last user lets go.
+ */
+void queue_delete(struct queue *queue);
+
+struct queue *queue_ref(struct queue *queue);
+void queue_unref(struct queue *queue);
+
+/* Takes one more reference to the message. A deleted queue drops it. */
+void queue_publish(struct queue *queue, struct message *message);
+
+/*
+ * basic.get: takes the front entry. With `no_ack` the entry is not counted as unacked. False when empty.
+ */
+bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
+
+/* An unacked entry is done with. Drops the message reference. */
+void queue_ack(struct queue *queue, struct entry entry);
+
+/* basic.reject or nack without requeue. Drops the message reference. */
+void queue_discard(struct queue *queue, struct entry entry);
+
+/* An unacked entry goes back to its place, marked redelivered. Takes the message reference. */
+void queue_requeue(struct queue *queue, struct entry entry);
+
+/* Delivers ready messages to consumers with credit, at most `budget`; returns how many. */
+size_t queue_run(struct queue *queue, size_t budget);
+
+/* Removes the ready messages; returns how many. */
+size_t queue_purge(struct queue *queue);
+
+static inline size_t queue_ready_count(const struct queue *queue) {
+    return ready_list_count(&queue->ready);
+}
+
+/*
+ * Links the consumer, which has its ops, priority, no_ack and exclusive set. False with 403
+ * `queue 'q' in vhost '/' in exclusive use` when either side wants exclusivity.
+ */
+bool queue_add_consumer(struct queue *queue, struct consumer *consumer, struct refusal *refusal);
+
+/* Unlinks the consumer; an auto-delete queue goes with its last one. Does nothing when not linked. */
+void queue_remove_consumer(struct queue *queue, struct consumer *consumer);
+
+/*
+ * False with 405 RESOURCE_LOCKED when the queue is exclusive to another connection than `connection`.
+ */
+bool queue_check_exclusive(const struct queue *queue, const void *connection,
+                           struct refusal *refusal);
+
+/* Fills in the 405 of queue_check_exclusive(); also used for declare's flag mismatch. Returns false. */
+bool queue_refuse_locked(const struct queue *queue, struct refusal *refusal);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The messages of a queue that wait to be delivered, in order.
+ *
+ * New entries go to the end of a chunked ring: 16 octets each and no allocation per entry. Entries that
+ * were delivered and came back (requeue, channel loss) all have lower sequence numbers than anything
+ * in the ring, because the ring is taken from the front; they wait in a heap ordered by sequence that
+ * is served first. So a requeued message gets its original place again, as in RabbitMQ.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_READY_LIST_H
+#define LEVERET_BROKER_ENTITIES_READY_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct message;
+
+/* One message in one queue. Holds a reference to the message wherever it is kept. */
+struct entry {
+    struct message *message;
+    uint64_t sequence : 63; /* place in the queue; grows with every publish */
+    uint64_t redelivered : 1;
+};
+
+#define READY_CHUNK_ENTRIES 255
+
+struct ready_chunk {
+    struct ready_chunk *next;
+    uint64_t reserved;
+    struct entry entries[READY_CHUNK_ENTRIES];
+};
+
+struct ready_list {
+    struct ready_chunk *first; /* NULL while never used or drained */
+    struct ready_chunk *last;
+    uint32_t first_index; /* of the front entry in `first` */
+    uint32_t last_index;  /* entries used in `last` */
+    size_t ring_count;
+    struct entry *returned; /* binary heap, lowest sequence on top */
+    size_t returned_count;
+    size_t returned_capacity;
+};
+
+void ready_list_init(struct ready_list *list);
+/* Drops every entry and its message reference. */
+void ready_list_clear(struct ready_list *list);
+
+static inline size_t ready_list_count(const struct ready_list *list) {
+    return list->ring_count + list->returned_count;
+}
+
+/* Takes the entry's message reference. Sequences grow from push to push. */
+void ready_list_push(struct ready_list *list, struct entry entry);
+
+/* An entry that was taken before comes back to its place. Takes the message reference. */
+void ready_list_return(struct ready_list *list, struct entry entry);
+
+/* The front entry stays in the list; false when empty. */
+bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry);
+
+/* Removes the front entry and hands its message reference to the caller; false when empty. */
+bool ready_list_take(struct ready_list *list, struct entry *ret_entry);
+
+#endif

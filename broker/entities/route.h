@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which queues get a message: exchange-to-exchange bindings (each exchange visited once, cycles end),
+ * CC and BCC keys, alternate exchanges, each queue once. A work list, no recursion.
+ *
+ * A route keeps its result, so that a channel that publishes to the same exchange with the same key
+ * again need not route again while vhost->routing_generation stands still (see route_is_current).
+ */
+#ifndef LEVERET_BROKER_ENTITIES_ROUTE_H
+#define LEVERET_BROKER_ENTITIES_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "amqp/slice.h"
+#include "broker/base/list.h"
+
+struct binding;
+struct exchange;
+struct queue;
+struct vhost;
+
+/* What routing looks at. Slices are borrowed for the call. */
+struct route_request {
+    struct slice routing_key;
+    struct slice headers; /* table octets, data NULL when the message has none */
+    struct slice cc;      /* array octets of the CC header, data NULL when absent */
+    struct slice bcc;
+};
+
+struct route {
+    struct queue **queues; /* owned array, borrowed queues: valid within the tick or while current */
+    size_t count;
+    size_t capacity;
+    bool memoisable; /* depends on exchange and routing key only */
+    uint64_t mark;   /* this routing's number, set on queues and exchanges already picked */
+    uint64_t generation; /* vhost->routing_generation the result belongs to */
+    struct list work;    /* exchanges still to visit */
+};
+
+void route_init(struct route *route);
+void route_clear(struct route *route);
+
+/* Replaces the route's result by the destinations of a message published to `exchange`. */
+void route_message(struct route *route, struct exchange *exchange,
+                   const struct route_request *request);
+
+/* For exchange types: the binding matches. Adds its queue, or its exchange to the work list. */
+void route_to_binding(struct route *route, const struct binding *binding);
+
+/* For the default exchange: adds the queue unless the route has it already. */
+void route_to_queue(struct route *route, struct queue *queue);
+
+#endif

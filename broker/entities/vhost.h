@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual host: a name space of exchanges, queues and bindings, and the entity side of declare,
+ * delete, bind and unbind with RabbitMQ's checks in RabbitMQ's order (compat 2.3 - 2.7). Permission
+ * checks come before these and belong to the caller.
+ *
+ * Deleting works through lists, never by recursion: a queue or exchange takes its bindings along, an
+ * auto-delete exchange that lost its last outgoing binding follows.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_VHOST_H
+#define LEVERET_BROKER_ENTITIES_VHOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "amqp/slice.h"
+#include "broker/entities/binding.h"
+#include "broker/entities/refusal.h"
+
+struct broker;
+struct exchange;
+struct queue;
+
+struct vhost {
+    struct broker *broker;
+    struct slice name; /* owned */
+    UT_hash_handle by_name;
+    struct exchange *exchanges; /* maps by name; see base/map.h */
+    struct queue *queues;
+    struct queue *reply_queues; /* direct reply-to pseudo queues, never listed */
+    struct binding *bindings;   /* by identity */
+    struct exchange *default_exchange;
+    uint64_t routing_generation; /* moves on whenever any routing result could change */
+};
+
+/* With the predeclared exchanges of compat 2.8. Use broker_add_vhost(). */
+struct vhost *vhost_create(struct broker *broker, struct slice name);
+void vhost_destroy(struct vhost *vhost);
+
+/* NULL when missing. The name "" is the default exchange. */
+struct exchange *vhost_find_exchange(const struct vhost *vhost, struct slice name);
+struct queue *vhost_find_queue(const struct vhost *vhost, struct slice name);
+/* Also finds direct reply-to pseudo queues: what the default exchange routes to. */
+struct queue *vhost_find_destination(const struct vhost *vhost, struct slice name);
+
+struct exchange_declaration {
+    struct slice name; /* CR and LF already removed, see entity_name_clean() */
+    struct slice type;
+    struct slice arguments;
+    bool passive;
+    bool durable;
+    bool auto_delete;
+    bool internal;
+};
+
+/* NULL when refused. Compat 2.3: unknown type, default exchange, equivalence, reserved name, ... */
+struct exchange *vhost_declare_exchange(struct vhost *vhost,
+                                        const struct exchange_declaration *declaration,
+                                        struct refusal *refusal);
+
+/* Compat 2.4. A missing exchange is success. */
+bool vhost_delete_exchange(struct vhost *vhost, struct slice name, bool if_unused,
+                           struct refusal *refusal);
+
+/* Takes the exchange and its bindings away without any check, and auto-delete sources after it. */
+void vhost_remove_exchange(struct exchange *exchange);
+
+struct queue_declaration {
+    struct slice name; /* cleaned; empty: the broker makes an amq.gen- name */
+    struct slice arguments;
+    bool passive;
+    bool durable;
+    bool exclusive;
+    bool auto_delete;
+    const void *connection; /* identity of the declaring connection */
+};
+
+/*
+ * NULL when refused. Compat 2.6. `ret_created` tells a new queue from one that existed; the caller
+ * links a new exclusive queue into its connection's list.
+ */
+struct queue *vhost_declare_queue(struct vhost *vhost, const struct queue_declaration *declaration,
+                                  bool *ret_created, struct refusal *refusal);
+
+/*
+ * Compat 2.7: a missing queue is success with 0. if-empty is tested before if-unused.
+ */
+bool vhost_delete_queue(struct vhost *vhost, struct slice name, const void *connection,
+                        bool if_unused, bool if_empty, size_t *ret_message_count,
+                        struct refusal *refusal);
+
+/* Takes the queue and its bindings away without any check. */
+void vhost_remove_queue(struct queue *queue);
+
+/* A hidden queue for direct reply-to under its full name; removed with vhost_remove_queue(). */
+struct queue *vhost_add_reply_queue(struct vhost *vhost, struct slice name);
+
+struct binding_request {
+    struct slice source;
+    struct slice destination;
+    bool destination_is_queue;
+    struct slice binding_key;
+    struct slice arguments;
+    const void *connection;
+};
+
+/* Compat 2.5, checks 1, 3, 6, 7 and 8. */
+bool vhost_bind(struct vhost *vhost, const struct binding_request *request,
+                struct refusal *refusal);
+bool vhost_unbind(struct vhost *vhost, const struct binding_request *request,
+                  struct refusal *refusal);
+
+/*
+ * The name without CR and LF octets (RabbitMQ removes them from declared, bound and deleted names).
+ * Without any it returns `name` itself; otherwise it writes into `buffer` of 255 octets.
+ */
+struct slice entity_name_clean(struct slice name, uint8_t *buffer);
+
+/* True for names of direct reply-to: amq.rabbitmq.reply-to and amq.rabbitmq.reply-to.* */
+bool entity_name_is_direct_reply(struct slice name);
+
+#endif
