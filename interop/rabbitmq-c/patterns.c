@@ -12,6 +12,36 @@
 static const amqp_basic_properties_t persistent = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
                                                    .delivery_mode = 2};
 
+/* Producers that know when their messages are in the queues */
+
+static amqp_connection_state_t connect_confirming(void) {
+    amqp_connection_state_t producer = connect_broker();
+
+    amqp_confirm_select(producer, 1);
+    check_reply(producer, "confirm.select");
+    return producer;
+}
+
+/* Reads acks until every publish up to `last` is confirmed. */
+static void await_confirms(amqp_connection_state_t producer, uint64_t last) {
+    bool confirmed[BATCH + 1] = {false};
+    uint64_t open = last;
+
+    check(last <= BATCH, "too many to remember");
+    while (open > 0) {
+        amqp_basic_ack_t *ack = expect_method(producer, AMQP_BASIC_ACK_METHOD, "basic.ack");
+
+        check(ack->delivery_tag >= 1 && ack->delivery_tag <= last, "ack of %llu",
+              (unsigned long long)ack->delivery_tag);
+        for (uint64_t tag = ack->multiple ? 1 : ack->delivery_tag; tag <= ack->delivery_tag;
+             tag++) {
+            check(ack->multiple || !confirmed[tag], "confirmed twice");
+            open -= confirmed[tag] ? 0 : 1;
+            confirmed[tag] = true;
+        }
+    }
+}
+
 /* Work queue */
 
 static amqp_connection_state_t start_worker(const char *queue) {
@@ -54,13 +84,14 @@ static unsigned finish_tasks(amqp_connection_state_t worker, const char *dropped
 
 static void work_queue(void) {
     const char *queue = unique("work");
-    amqp_connection_state_t producer = connect_broker();
+    amqp_connection_state_t producer = connect_confirming();
     amqp_connection_state_t first, second;
 
     declare_queue(producer, queue, QUEUE_DURABLE);
     first = start_worker(queue);
     second = start_worker(queue);
     publish_tasks(producer, queue);
+    await_confirms(producer, TASKS);
     expect_delivery(first, "task 1");
     uint64_t second_tag = expect_delivery(second, "task 2");
     check(ready_messages(producer, queue) == TASKS - 2, "prefetch 1 did not hold tasks back");
@@ -238,35 +269,7 @@ static void direct_reply_to(void) {
     call_remotely("amq.rabbitmq.reply-to");
 }
 
-/* Publisher confirms */
-
-static amqp_connection_state_t connect_confirming(void) {
-    amqp_connection_state_t producer = connect_broker();
-
-    amqp_confirm_select(producer, 1);
-    check_reply(producer, "confirm.select");
-    return producer;
-}
-
-/* Reads acks until every publish up to `last` is confirmed. */
-static void await_confirms(amqp_connection_state_t producer, uint64_t last) {
-    bool confirmed[BATCH + 1] = {false};
-    uint64_t open = last;
-
-    check(last <= BATCH, "too many to remember");
-    while (open > 0) {
-        amqp_basic_ack_t *ack = expect_method(producer, AMQP_BASIC_ACK_METHOD, "basic.ack");
-
-        check(ack->delivery_tag >= 1 && ack->delivery_tag <= last, "ack of %llu",
-              (unsigned long long)ack->delivery_tag);
-        for (uint64_t tag = ack->multiple ? 1 : ack->delivery_tag; tag <= ack->delivery_tag;
-             tag++) {
-            check(ack->multiple || !confirmed[tag], "confirmed twice");
-            open -= confirmed[tag] ? 0 : 1;
-            confirmed[tag] = true;
-        }
-    }
-}
+/* Confirms */
 
 static void confirm_individually(void) {
     const char *queue = unique("confirm");

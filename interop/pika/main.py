@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All pika tests."""
+
+import blocking
+import callbacks
+import patterns
+import tap
+
+tap.run(patterns.TESTS + blocking.TESTS + callbacks.TESTS)
