@@ -14,9 +14,16 @@
 #define LEVERET_BROKER_BASE_MAP_H
 
 #include <stdint.h>
-#include <uthash.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "amqp/slice.h"
+#include "broker/base/alloc.h"
+
+#define uthash_malloc(size) xmalloc(size)
+/* The empty name may be a NULL slice. */
+#define HASH_KEYCMP(a, b, len) ((len) == 0 ? 0 : memcmp(a, b, len))
+#include <uthash.h>
 
 /* XXH3 of the key under a seed. */
 uint32_t map_hash(uint64_t seed, struct slice key);

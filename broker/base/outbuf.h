@@ -10,6 +10,7 @@
 #ifndef LEVERET_BROKER_BASE_OUTBUF_H
 #define LEVERET_BROKER_BASE_OUTBUF_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -45,7 +46,7 @@ struct outbuf {
     uint32_t count;
     size_t bytes;               /* octets waiting */
     struct outbuf_chunk *open;  /* chunk being filled, NULL when none */
-    uint32_t open_used;         /* octets of it in use */
+    uint32_t open_used;         /* octets of it in use; OUTBUF_CHUNK_SIZE when there is none */
 };
 
 void outbuf_pool_init(struct outbuf_pool *pool, size_t spare_max);
@@ -57,11 +58,37 @@ void outbuf_init(struct outbuf *outbuf, struct outbuf_pool *pool);
 /* Releases every piece; usable again afterwards. */
 void outbuf_clear(struct outbuf *outbuf);
 
+/* The slow halves of the two functions below. */
+void outbuf_open_chunk(struct outbuf *outbuf);
+void outbuf_add_piece(struct outbuf *outbuf, struct outbuf_piece piece);
+
 /* Room for `len` <= OUTBUF_RESERVE_MAX contiguous octets at the end; follow with outbuf_commit(). */
-uint8_t *outbuf_reserve(struct outbuf *outbuf, size_t len);
+static inline uint8_t *outbuf_reserve(struct outbuf *outbuf, size_t len) {
+    assert(len <= OUTBUF_RESERVE_MAX);
+    if (OUTBUF_CHUNK_SIZE - outbuf->open_used < len || outbuf->open == NULL)
+        outbuf_open_chunk(outbuf);
+    return (uint8_t *)outbuf->open + outbuf->open_used;
+}
 
 /* The first `len` octets of the last reservation are now output. */
-void outbuf_commit(struct outbuf *outbuf, size_t len);
+static inline void outbuf_commit(struct outbuf *outbuf, size_t len) {
+    uint8_t *start = (uint8_t *)outbuf->open + outbuf->open_used;
+
+    assert(len <= OUTBUF_CHUNK_SIZE - outbuf->open_used);
+    if (len == 0)
+        return;
+    outbuf->open_used += (uint32_t)len;
+    outbuf->bytes += len;
+    if (outbuf->count > 0) {
+        struct outbuf_piece *last =
+            &outbuf->pieces[(outbuf->first + outbuf->count - 1) & (outbuf->capacity - 1)];
+        if (last->owner == outbuf->open) { /* its end is where we began: one piece, one iovec */
+            last->len += len;
+            return;
+        }
+    }
+    outbuf_add_piece(outbuf, (struct outbuf_piece){start, len, NULL, outbuf->open});
+}
 
 /* Copies `bytes` of any length. */
 void outbuf_append(struct outbuf *outbuf, struct slice bytes);

@@ -36,7 +36,8 @@ struct timers {
 
 void timers_init(struct timers *timers, int64_t now_ms);
 
-/* (Re)starts `timer` to fire at `due_ms` (a past time fires at the next timers_expire()). */
+/* (Re)starts `timer` to fire at `due_ms`. A time before timers->now_ms counts as that: it fires at the
+ * next timers_expire(), never within the call that is running. */
 void timer_start(struct timers *timers, struct timer *timer, int64_t due_ms,
                  timer_callback *on_expire);
 
@@ -45,7 +46,8 @@ void timer_stop(struct timers *timers, struct timer *timer);
 
 bool timer_is_running(const struct timer *timer);
 
-/* A time not after the earliest deadline (exact within the next 64 ms), TIMERS_NONE without timers. */
+/* The earliest deadline, TIMERS_NONE without timers. When many timers share it about, a time somewhat
+ * earlier: timers_expire() at that time makes the next answer closer. */
 int64_t timers_next_deadline(const struct timers *timers);
 
 /* Advances the wheel to `now_ms` and calls what is due. Time never goes backwards. */

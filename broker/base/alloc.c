@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* malloc with one decision made: our own sizes either succeed or end the process. */
+#include "broker/base/alloc.h"
+
+#include <stdlib.h>
+
+static void *or_abort(void *block) {
+    if (block == NULL)
+        abort();
+    return block;
+}
+
+void *xmalloc(size_t size) {
+    return or_abort(malloc(size == 0 ? 1 : size));
+}
+
+void *xcalloc(size_t count, size_t size) {
+    return or_abort(calloc(count == 0 ? 1 : count, size == 0 ? 1 : size));
+}
+
+void *xrealloc(void *block, size_t size) {
+    return or_abort(realloc(block, size == 0 ? 1 : size));
+}
+
+void *try_malloc(size_t size) {
+    return malloc(size == 0 ? 1 : size);
+}

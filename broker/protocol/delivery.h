@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A channel's consumers, and how a message becomes basic.deliver, basic.get-ok or basic.return frames.
+ */
+#ifndef LEVERET_BROKER_PROTOCOL_DELIVERY_H
+#define LEVERET_BROKER_PROTOCOL_DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "amqp/slice.h"
+#include "broker/entities/consumer.h"
+#include "broker/entities/refusal.h"
+
+struct channel;
+struct message;
+struct queue;
+
+struct channel_consumer {
+    struct consumer consumer; /* first: the queue knows only this */
+    struct channel *channel;
+    UT_hash_handle by_tag; /* in channel->consumers */
+    uint16_t prefetch;     /* 0: unlimited */
+    uint32_t unacked_count;
+    uint8_t tag_len;
+    uint8_t tag[]; /* consumer tag */
+};
+
+static inline struct slice channel_consumer_tag(const struct channel_consumer *consumer) {
+    return slice_of(consumer->tag, consumer->tag_len);
+}
+
+struct consumer_options {
+    struct slice tag;
+    int64_t priority;
+    bool no_ack;
+    bool exclusive;
+};
+
+/* NULL when the queue refuses (403). The tag is free on this channel. Starts with the next tick. */
+struct channel_consumer *channel_add_consumer(struct channel *channel, struct queue *queue,
+                                              const struct consumer_options *options,
+                                              struct refusal *refusal);
+struct channel_consumer *channel_find_consumer(const struct channel *channel, struct slice tag);
+
+/* Unlinks from channel and queue and frees; its unacked messages stay with the channel. */
+void channel_remove_consumer(struct channel_consumer *consumer);
+
+/* Consumers without credit get another look: window widened, acks came, output drained. */
+void channel_resume_consumers(struct channel *channel);
+
+/* The front message of `queue` as get-ok, or get-empty. */
+void channel_get(struct channel *channel, struct queue *queue, bool no_ack);
+
+/* basic.return 312 NO_ROUTE with the message's content. */
+void send_basic_return(struct channel *channel, const struct message *message);
+
+#endif

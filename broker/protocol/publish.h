@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * basic.publish from method to queues: what a channel remembers of the method while the content
+ * arrives, the checks of compat 2.11 in their order, routing with a memo, return, confirm.
+ *
+ * The memo: publishing again to the same exchange with the same key takes the route of last time, as
+ * long as vhost->routing_generation stands still and the route depended on nothing else.
+ */
+#ifndef LEVERET_BROKER_PROTOCOL_PUBLISH_H
+#define LEVERET_BROKER_PROTOCOL_PUBLISH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "amqp/method.h"
+#include "amqp/properties.h"
+#include "amqp/slice.h"
+#include "broker/entities/route.h"
+
+struct channel;
+struct message;
+
+struct publisher {
+    bool mandatory;
+    bool immediate;
+    uint8_t exchange_len;
+    uint8_t routing_key_len;
+    bool route_is_memo; /* `route` belongs to exchange and key below, nothing else mattered */
+    bool borrowed;      /* header_payload points into the connection's input */
+    uint64_t body_size;
+    struct slice header_payload;       /* while borrowed */
+    struct amqp_properties properties; /* point into header_payload, or into `message` */
+    struct message *message;           /* NULL until made */
+    struct route route;
+    uint8_t exchange[255];
+    uint8_t routing_key[255];
+};
+
+/* Remembers the method. */
+void publish_begin(struct channel *channel, const struct amqp_basic_publish *method);
+
+/* The message is complete: checks, routes, enqueues, confirms. Takes the message. */
+void publish_message(struct channel *channel, struct message *message);
+
+void publisher_destroy(struct publisher *publisher);
+
+#endif

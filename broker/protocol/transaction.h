@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Class tx: publishes (checked and routed when received) and acknowledgements are held until commit.
+ * Commit enqueues all messages, then applies the acks; rollback drops the one and puts the other back
+ * among the outstanding. All of it happens between two frames, so other connections see all or nothing.
+ */
+#ifndef LEVERET_BROKER_PROTOCOL_TRANSACTION_H
+#define LEVERET_BROKER_PROTOCOL_TRANSACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "broker/protocol/unacked.h"
+
+struct channel;
+struct message;
+struct route;
+
+enum settlement { SETTLE_ACK, SETTLE_DISCARD, SETTLE_REQUEUE };
+
+struct transaction;
+
+/* Starts holding; does nothing when the channel is transactional already. */
+void transaction_select(struct channel *channel);
+
+/* Takes one reference of the message; queues of the route are kept until commit or rollback. */
+void transaction_hold_publish(struct channel *channel, struct message *message,
+                              const struct route *route, bool must_return);
+
+/* Takes the record, which was removed from the channel's unacked list. */
+void transaction_hold_settlement(struct channel *channel, const struct unacked *record,
+                                 enum settlement settlement);
+
+void transaction_commit(struct channel *channel);
+void transaction_rollback(struct channel *channel);
+
+/* Rolls back and frees. */
+void transaction_destroy(struct channel *channel);
+
+#endif

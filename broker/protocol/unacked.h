@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deliveries a channel has not acknowledged, ordered by delivery tag.
+ *
+ * A ring of records indexed by (tag - oldest tag). Acking out of order leaves a hole that goes when it
+ * reaches the front; when holes outnumber records the ring is squeezed and look-ups fall back to a
+ * binary search, so that one message kept for ever costs only itself.
+ */
+#ifndef LEVERET_BROKER_PROTOCOL_UNACKED_H
+#define LEVERET_BROKER_PROTOCOL_UNACKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/entities/ready_list.h"
+
+struct channel_consumer;
+struct queue;
+
+struct unacked {
+    uint64_t delivery_tag;
+    struct queue *queue;
+    struct channel_consumer *consumer; /* NULL for basic.get, or after the consumer was cancelled */
+    struct entry entry;                /* entry.message NULL: a hole */
+    bool from_consumer;                /* counts against the channel's global prefetch */
+};
+
+struct unacked_list {
+    struct unacked *ring; /* NULL while never used */
+    uint32_t capacity;    /* power of two */
+    uint32_t first;
+    uint32_t used;  /* records and holes */
+    uint32_t count; /* records */
+};
+
+void unacked_init(struct unacked_list *list);
+/* Every record was taken. */
+void unacked_clear(struct unacked_list *list);
+
+static inline uint32_t unacked_count(const struct unacked_list *list) { return list->count; }
+
+/* Tags grow from call to call. */
+void unacked_add(struct unacked_list *list, const struct unacked *record);
+
+/* Puts a taken record back at its place (tx.rollback). */
+void unacked_restore(struct unacked_list *list, const struct unacked *record);
+
+/* NULL when the tag is not outstanding. Valid until the list changes. */
+struct unacked *unacked_find(struct unacked_list *list, uint64_t delivery_tag);
+
+/* Removes the record found by unacked_find(); false when the tag is not outstanding. */
+bool unacked_take(struct unacked_list *list, uint64_t delivery_tag, struct unacked *ret_record);
+
+/* Removes the oldest record; false when there is none. */
+bool unacked_take_first(struct unacked_list *list, struct unacked *ret_record);
+
+/* The oldest outstanding tag, 0 when there is none. */
+uint64_t unacked_first_tag(const struct unacked_list *list);
+
+/* Records of a consumer that is going away stay, without it. */
+void unacked_forget_consumer(struct unacked_list *list, const struct channel_consumer *consumer);
+
+#endif
