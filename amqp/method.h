@@ -5,7 +5,7 @@
  *
  *     enum amqp_method_id          AMQP_BASIC_PUBLISH, dense, in the order of the file
  *     struct amqp_basic_publish    the arguments under the names of the specification, `-` as `_`
- *     struct amqp_method           an id and a union of those structs: method.basic_publish.exchange
+ *     struct amqp_method           an id and a union of them: method.basic_publish.exchange
  *
  * The C type of an argument follows from its wire type:
  *
@@ -32,18 +32,20 @@ enum amqp_method_id {
     AMQP_METHOD_COUNT
 };
 
-#define AMQP_C_TYPE_octet uint8_t
-#define AMQP_C_TYPE_short uint16_t
-#define AMQP_C_TYPE_long uint32_t
+#define AMQP_C_TYPE_octet    uint8_t
+#define AMQP_C_TYPE_short    uint16_t
+#define AMQP_C_TYPE_long     uint32_t
 #define AMQP_C_TYPE_longlong uint64_t
 #define AMQP_C_TYPE_shortstr struct slice
-#define AMQP_C_TYPE_longstr struct slice
-#define AMQP_C_TYPE_table struct slice
-#define AMQP_C_TYPE_bit bool
+#define AMQP_C_TYPE_longstr  struct slice
+#define AMQP_C_TYPE_table    struct slice
+#define AMQP_C_TYPE_bit      bool
 
+/* clang-format off */
 #define METHOD(constant, name, wire_name, class_id, method_id, content) struct amqp_##name {
 #define FIELD(method, type, name) AMQP_C_TYPE_##type name;
 #define END(name) };
+/* clang-format on */
 #include "amqp/methods.def"
 
 struct amqp_method {
@@ -69,8 +71,8 @@ enum amqp_decode_result {
  * Decodes the payload of a method frame: class id, method id, arguments.  The whole shape is judged
  * before what is inside: a payload that is both malformed and not UTF-8 is malformed.
  *
- * `ret_method` is always written.  Unless the result is AMQP_DECODED only its `id` has a meaning: the
- * method that could not be decoded, AMQP_METHOD_UNKNOWN when that is not known either.
+ * `ret_method` is always written.  Unless the result is AMQP_DECODED only its `id` has a meaning:
+ * the method that could not be decoded, AMQP_METHOD_UNKNOWN when that is not known either.
  */
 enum amqp_decode_result amqp_method_decode(struct slice payload, struct amqp_method *ret_method);
 

@@ -4,8 +4,8 @@
  * The content header frame and the 14 properties of class basic (spec 4.2.6.1).
  *
  * A message keeps its flags and the octets of its properties as they arrived and sends them on as
- * they are.  They are decoded once on arrival, which validates them, and may be read again later; to
- * change one, decode, alter the struct, encode.
+ * they are.  They are decoded once on arrival, which validates them, and may be read again later;
+ * to change one, decode, alter the struct, encode.
  */
 #ifndef AMQP_PROPERTIES_H
 #define AMQP_PROPERTIES_H
@@ -31,7 +31,7 @@ enum amqp_property {
     AMQP_CLUSTER_ID = 1 << 2,
 };
 
-#define AMQP_PROPERTIES_ALL 0xFFFC  /* every flag above */
+#define AMQP_PROPERTIES_ALL  0xFFFC /* every flag above */
 #define AMQP_FLAGS_CONTINUED 0x0001 /* more flags follow: there is no class that needs it */
 
 #define AMQP_DELIVERY_MODE_PERSISTENT 2 /* any other value is transient */
@@ -82,8 +82,8 @@ bool amqp_properties_decode(uint16_t flags, struct slice properties,
 bool amqp_properties_read(uint16_t flags, struct slice properties,
                           struct amqp_properties *ret_properties);
 
-/* Writes the flags and then the values of the properties that are in `flags`.  The writer fails on a
- * short string over 255 octets; the headers are copied as they are. */
+/* Writes the flags and then the values of the properties that are in `flags`.  The writer fails on
+ * a short string over 255 octets; the headers are copied as they are. */
 void amqp_properties_encode(struct writer *w, const struct amqp_properties *properties);
 
 #endif

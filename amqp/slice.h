@@ -22,7 +22,7 @@ struct slice {
 #define SLICE(literal) ((struct slice){(const uint8_t *)("" literal ""), sizeof(literal) - 1})
 
 /* printf("queue '" SLICE_FMT "'", SLICE_ARG(name)): printing stops at the first NUL octet. */
-#define SLICE_FMT "%.*s"
+#define SLICE_FMT    "%.*s"
 #define SLICE_ARG(s) (int)(s).len, (const char *)(s).data
 
 static inline struct slice slice_of(const void *data, size_t len) {

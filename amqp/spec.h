@@ -19,7 +19,7 @@ enum amqp_frame_type {
 #define AMQP_FRAME_END 0xCE
 
 #define AMQP_FRAME_HEAD_SIZE 7 /* type, channel, payload size */
-#define AMQP_FRAME_OVERHEAD 8  /* the head and the end octet */
+#define AMQP_FRAME_OVERHEAD  8 /* the head and the end octet */
 
 enum amqp_class_id {
     AMQP_CLASS_CONNECTION = 10,
@@ -32,15 +32,15 @@ enum amqp_class_id {
     AMQP_CLASS_TX = 90,
 };
 
-#define AMQP_SHORTSTR_MAX 255
+#define AMQP_SHORTSTR_MAX       255
 #define AMQP_CHANNEL_NUMBER_MAX 65535
 
 /* The least frame-max a peer may ask for: RabbitMQ 4.1 raised the 4096 of the specification. */
-#define AMQP_FRAME_MIN_SIZE 8192
+#define AMQP_FRAME_MIN_SIZE      8192
 #define AMQP_FRAME_MIN_SIZE_SPEC 4096
 
-#define AMQP_BODY_SIZE_MAX 536870912 /* 512 MiB: RabbitMQ's ceiling for any max_message_size */
-#define AMQP_CONTENT_HEADER_SIZE 14  /* class, weight, body size, flags; properties follow */
+#define AMQP_BODY_SIZE_MAX       536870912 /* 512 MiB: RabbitMQ's ceiling for any max_message_size */
+#define AMQP_CONTENT_HEADER_SIZE 14        /* class, weight, body size, flags; properties follow */
 
 /* Reply codes.  A soft one closes the channel it is raised on, a hard one the connection. */
 enum amqp_reply_code {

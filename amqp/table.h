@@ -4,10 +4,10 @@
  * Field tables and arrays (spec 4.2.5.5, with the type tags RabbitMQ reads: compat/amqp.md 1.13).
  *
  * A table is not turned into a tree.  It stays the octets that arrived, without their length, in a
- * struct slice.  amqp_table_is_valid() judges them once, where they enter the broker (the method and
- * properties decoders do it); from then on they are iterated, searched, compared and forwarded as
- * they are.  On octets that were never validated the functions below stop early or answer false, but
- * read nothing outside the slice.
+ * struct slice.  amqp_table_is_valid() judges them once, where they enter the broker (the method
+ * and properties decoders do it); from then on they are iterated, searched, compared and forwarded
+ * as they are.  On octets that were never validated the functions below stop early or answer false,
+ * but read nothing outside the slice.
  */
 #ifndef AMQP_TABLE_H
 #define AMQP_TABLE_H
@@ -15,8 +15,9 @@
 #include "amqp/cursor.h"
 #include "amqp/writer.h"
 
-#define AMQP_TABLE_DEPTH_MAX 16     /* containers in each other, the table itself counted */
-#define AMQP_TABLE_ENTRIES_MAX 1024 /* entries and array items, those of inner containers counted */
+/* Containers in each other, the table itself counted, and the entries and items in all of them. */
+#define AMQP_TABLE_DEPTH_MAX   16
+#define AMQP_TABLE_ENTRIES_MAX 1024
 
 /* Type tags.  `s` is a 16-bit integer here, not the short string of the specification. */
 enum amqp_tag {
@@ -74,7 +75,8 @@ struct amqp_table_iterator {
 };
 
 /* struct amqp_table_iterator i = amqp_table_begin(table);
- * while (amqp_table_next(&i, &name, &value)) ...              in wire order, double names included */
+ * while (amqp_table_next(&i, &name, &value)) ...              in wire order, double names included
+ */
 struct amqp_table_iterator amqp_table_begin(struct slice table);
 bool amqp_table_next(struct amqp_table_iterator *iterator, struct slice *ret_name,
                      struct amqp_value *ret_value);
@@ -87,7 +89,8 @@ struct amqp_array_iterator {
 struct amqp_array_iterator amqp_array_begin(struct slice array);
 bool amqp_array_next(struct amqp_array_iterator *iterator, struct amqp_value *ret_value);
 
-/* The value under `name`; of several the first, as RabbitMQ looks them up.  False: there is none. */
+/* The value under `name`; of several the first, as RabbitMQ looks them up.  False: there is none.
+ */
 bool amqp_table_find(struct slice table, struct slice name, struct amqp_value *ret_value);
 
 /* Entries of the table or items of the array itself, inner containers counting one each. */
@@ -105,16 +108,18 @@ bool amqp_value_is_real(const struct amqp_value *value);
 enum amqp_equality {
     /* Same type and value.  `l` and `L` are one type, for both are read as `long`. */
     AMQP_EQUAL_STRICT,
-    /* Arguments of a declare against those of the existing entity (compat/amqp.md 2.3): integer tags
-     * are one class, f and d another, all else strict; the insides of containers are strict. */
+    /* Arguments of a declare against those of the existing entity (compat/amqp.md 2.3): integer
+     * tags are one class, f and d another, all else strict; the insides of containers are strict.
+     */
     AMQP_EQUAL_EQUIVALENT,
-    /* Header against binding argument of a headers exchange (2.9): integer tags are interchangeable,
-     * f and d too, S and x with the same octets are equal, also inside containers; a boolean is not
-     * a number and 1 is not 1.0. */
+    /* Header against binding argument of a headers exchange (2.9): integer tags are
+     * interchangeable, f and d too, S and x with the same octets are equal, also inside containers;
+     * a boolean is not a number and 1 is not 1.0. */
     AMQP_EQUAL_HEADERS,
 };
 
-/* Containers are equal when their entries are, one by one in wire order, as RabbitMQ compares them. */
+/* Containers are equal when their entries are, one by one in wire order, as RabbitMQ compares them.
+ */
 bool amqp_value_equal(const struct amqp_value *a, const struct amqp_value *b,
                       enum amqp_equality equality);
 
@@ -137,8 +142,8 @@ bool amqp_tables_equal_sorted(struct slice a, struct slice b);
  *     ...
  *     amqp_table_builder_clear(&builder);
  *
- * Inside an array items have no names: pass AMQP_NO_NAME.  A name over 255 octets fails the builder;
- * memory of its own that cannot be had aborts the process.
+ * Inside an array items have no names: pass AMQP_NO_NAME.  A name over 255 octets fails the
+ * builder; memory of its own that cannot be had aborts the process.
  */
 struct amqp_table_builder {
     struct writer own;     /* over malloced memory, when there is no target */
@@ -191,7 +196,8 @@ void amqp_table_put_table(struct amqp_table_builder *builder, struct slice name,
 void amqp_table_put_array(struct amqp_table_builder *builder, struct slice name,
                           struct slice array);
 
-/* A copy, octet by octet, of a value that came out of a table or array. */
+/* A copy, octet by octet, of a value that came out of a table or array; only the tag `L`, which
+ * RabbitMQ never writes, becomes `l`. */
 void amqp_table_put_value(struct amqp_table_builder *builder, struct slice name,
                           const struct amqp_value *value);
 
@@ -201,7 +207,8 @@ void amqp_table_begin_table(struct amqp_table_builder *builder, struct slice nam
 void amqp_table_begin_array(struct amqp_table_builder *builder, struct slice name);
 void amqp_table_end(struct amqp_table_builder *builder);
 
-/* True when a name was too long, a value did not fit its tag, or the target failed or overflowed. */
+/* True when a name was too long, a value did not fit its tag, or the target failed or overflowed.
+ */
 bool amqp_table_builder_failed(const struct amqp_table_builder *builder);
 
 /* The octets of the table, without length: valid until the builder is cleared or put to again, or

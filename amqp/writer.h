@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A bounds-checked writer of network order octets over a buffer of the caller.  What does not fit is
- * counted but not written, so that a pass that overflowed, or one over no buffer at all, tells the
- * size that is needed: write, ask writer_overflowed(), get writer_length() octets, write again.
+ * A bounds-checked writer of network order octets over a buffer of the caller.  What does not fit
+ * is counted but not written, so that a pass that overflowed, or one over no buffer at all, tells
+ * the size that is needed: write, ask writer_overflowed(), get writer_length() octets, write again.
  *
  * Two things can go wrong and are kept apart: no room (writer_overflowed) and a value that has no
  * wire form, such as a short string of 256 octets (writer_failed).  Both are sticky.

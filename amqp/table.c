@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Field tables as octets: judged, walked, compared and written, never kept as trees.
+ *
+ * `types` says for each tag what RabbitMQ calls it and how its value ends; everything else here
+ * follows from it.  Only the comparison of containers is recursive; its depth is bounded.
+ */
+#include "amqp/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* -- Types ------------------------------------------------------------------------------------- */
+
+enum {
+    WIDTH_LONGSTR = -1,   /* four octets of length, then the value */
+    WIDTH_CONTAINER = -2, /* the same, and the value is made of values */
+};
+
+struct type {
+    const char *name; /* NULL: no such tag */
+    int8_t width;     /* octets, or one of the above */
+};
+
+/* clang-format off */
+static const struct type types[UINT8_MAX + 1] = {
+    [AMQP_TAG_BOOL]            = {"bool",          1},
+    [AMQP_TAG_INT8]            = {"byte",          1},
+    [AMQP_TAG_UINT8]           = {"unsignedbyte",  1},
+    [AMQP_TAG_INT16]           = {"short",         2},
+    [AMQP_TAG_UINT16]          = {"unsignedshort", 2},
+    [AMQP_TAG_INT32]           = {"signedint",     4},
+    [AMQP_TAG_UINT32]          = {"unsignedint",   4},
+    [AMQP_TAG_INT64]           = {"long",          8},
+    [AMQP_TAG_INT64_READ_ONLY] = {"long",          8},
+    [AMQP_TAG_FLOAT]           = {"float",         4},
+    [AMQP_TAG_DOUBLE]          = {"double",        8},
+    [AMQP_TAG_DECIMAL]         = {"decimal",       5},
+    [AMQP_TAG_TEXT]            = {"longstr",       WIDTH_LONGSTR},
+    [AMQP_TAG_BINARY]          = {"binary",        WIDTH_LONGSTR},
+    [AMQP_TAG_ARRAY]           = {"array",         WIDTH_CONTAINER},
+    [AMQP_TAG_TIMESTAMP]       = {"timestamp",     8},
+    [AMQP_TAG_TABLE]           = {"table",         WIDTH_CONTAINER},
+    [AMQP_TAG_VOID]            = {"void",          0},
+};
+/* clang-format on */
+
+static const struct type *type_of(char tag) {
+    return &types[(uint8_t)tag];
+}
+
+const char *amqp_type_name(char tag) {
+    const char *name = type_of(tag)->name;
+    return name == NULL ? "unknown" : name;
+}
+
+/* -- Validating -------------------------------------------------------------------------------- */
+
+/* A walk through all entries of a table, inner ones included, with the containers it is inside of
+ * on a stack of its own: what a peer nests must not nest calls. */
+struct walk {
+    struct cursor open[AMQP_TABLE_DEPTH_MAX];
+    bool is_array[AMQP_TABLE_DEPTH_MAX];
+    unsigned depth;
+    unsigned entries;
+};
+
+static bool walk_enter(struct walk *walk, struct cursor inside, bool is_array) {
+    if (cursor_failed(&inside) || walk->depth == AMQP_TABLE_DEPTH_MAX)
+        return false;
+    walk->open[walk->depth] = inside;
+    walk->is_array[walk->depth] = is_array;
+    walk->depth++;
+    return true;
+}
+
+/* Steps over one entry of the innermost container, or into it. */
+static bool walk_entry(struct walk *walk) {
+    struct cursor *c = &walk->open[walk->depth - 1];
+
+    if (++walk->entries > AMQP_TABLE_ENTRIES_MAX)
+        return false;
+    if (!walk->is_array[walk->depth - 1])
+        cursor_shortstr(c);
+
+    char tag = (char)cursor_u8(c);
+    const struct type *type = type_of(tag);
+    if (type->name == NULL)
+        return false;
+    if (type->width == WIDTH_CONTAINER)
+        return walk_enter(walk, cursor_sub(c, cursor_u32(c)), tag == AMQP_TAG_ARRAY);
+    cursor_bytes(c, type->width == WIDTH_LONGSTR ? cursor_u32(c) : (size_t)type->width);
+    return !cursor_failed(c);
+}
+
+bool amqp_table_is_valid(struct slice table) {
+    struct walk walk;
+
+    if (slice_is_empty(table))
+        return true;
+    walk.depth = 0;
+    walk.entries = 0;
+    walk_enter(&walk, cursor_over(table), false);
+    while (walk.depth > 0) {
+        if (cursor_at_end(&walk.open[walk.depth - 1]))
+            walk.depth--;
+        else if (!walk_entry(&walk))
+            return false;
+    }
+    return true;
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+static double float_of(uint32_t bits) {
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
+}
+
+static double double_of(uint64_t bits) {
+    double value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Fills the union from the octets of the value; `c` is over exactly those. */
+static void interpret(struct cursor c, struct amqp_value *value) {
+    switch (value->tag) {
+    case AMQP_TAG_BOOL:
+        value->boolean = cursor_u8(&c) != 0;
+        break;
+    case AMQP_TAG_INT8:
+        value->integer = (int8_t)cursor_u8(&c);
+        break;
+    case AMQP_TAG_UINT8:
+        value->integer = cursor_u8(&c);
+        break;
+    case AMQP_TAG_INT16:
+        value->integer = (int16_t)cursor_u16(&c);
+        break;
+    case AMQP_TAG_UINT16:
+        value->integer = cursor_u16(&c);
+        break;
+    case AMQP_TAG_INT32:
+        value->integer = (int32_t)cursor_u32(&c);
+        break;
+    case AMQP_TAG_UINT32:
+        value->integer = cursor_u32(&c);
+        break;
+    case AMQP_TAG_INT64:
+    case AMQP_TAG_INT64_READ_ONLY:
+        value->integer = (int64_t)cursor_u64(&c);
+        break;
+    case AMQP_TAG_FLOAT:
+        value->real = float_of(cursor_u32(&c));
+        break;
+    case AMQP_TAG_DOUBLE:
+        value->real = double_of(cursor_u64(&c));
+        break;
+    case AMQP_TAG_DECIMAL:
+        value->decimal.scale = cursor_u8(&c);
+        value->decimal.digits = cursor_u32(&c);
+        break;
+    case AMQP_TAG_TIMESTAMP:
+        value->timestamp = cursor_u64(&c);
+        break;
+    case AMQP_TAG_TEXT:
+    case AMQP_TAG_BINARY:
+    case AMQP_TAG_ARRAY:
+    case AMQP_TAG_TABLE:
+        value->bytes = cursor_longstr(&c);
+        break;
+    default:
+        value->bytes = slice_of(NULL, 0);
+        break;
+    }
+}
+
+/* Takes a tag and its value; false, and the cursor has failed, when there is no such thing. */
+static bool take_value(struct cursor *c, struct amqp_value *ret_value) {
+    struct amqp_value value = {.tag = (char)cursor_u8(c)};
+    const struct type *type = type_of(value.tag);
+    size_t width = type->width < 0 ? sizeof(uint32_t) : (size_t)type->width;
+
+    if (type->name == NULL)
+        c->failed = true;
+    if (type->width < 0) {
+        struct cursor ahead = *c;
+        width += cursor_u32(&ahead);
+    }
+    value.encoded = cursor_bytes(c, width);
+    if (cursor_failed(c))
+        return false;
+    interpret(cursor_over(value.encoded), &value);
+    *ret_value = value;
+    return true;
+}
+
+struct amqp_table_iterator amqp_table_begin(struct slice table) {
+    return (struct amqp_table_iterator){cursor_over(table)};
+}
+
+bool amqp_table_next(struct amqp_table_iterator *iterator, struct slice *ret_name,
+                     struct amqp_value *ret_value) {
+    struct cursor *c = &iterator->cursor;
+
+    if (cursor_at_end(c))
+        return false;
+    struct slice name = cursor_shortstr(c);
+    if (!take_value(c, ret_value))
+        return false;
+    *ret_name = name;
+    return true;
+}
+
+struct amqp_array_iterator amqp_array_begin(struct slice array) {
+    return (struct amqp_array_iterator){cursor_over(array)};
+}
+
+bool amqp_array_next(struct amqp_array_iterator *iterator, struct amqp_value *ret_value) {
+    return !cursor_at_end(&iterator->cursor) && take_value(&iterator->cursor, ret_value);
+}
+
+bool amqp_table_find(struct slice table, struct slice name, struct amqp_value *ret_value) {
+    struct amqp_table_iterator i = amqp_table_begin(table);
+    struct slice entry_name;
+    struct amqp_value value;
+
+    while (amqp_table_next(&i, &entry_name, &value)) {
+        if (slice_equal(entry_name, name)) {
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t amqp_table_count(struct slice table) {
+    struct amqp_table_iterator i = amqp_table_begin(table);
+    struct slice name;
+    struct amqp_value value;
+    size_t count = 0;
+
+    while (amqp_table_next(&i, &name, &value))
+        count++;
+    return count;
+}
+
+size_t amqp_array_count(struct slice array) {
+    struct amqp_array_iterator i = amqp_array_begin(array);
+    struct amqp_value value;
+    size_t count = 0;
+
+    while (amqp_array_next(&i, &value))
+        count++;
+    return count;
+}
+
+static bool tag_is_integer(char tag) {
+    switch (tag) {
+    case AMQP_TAG_INT8:
+    case AMQP_TAG_UINT8:
+    case AMQP_TAG_INT16:
+    case AMQP_TAG_UINT16:
+    case AMQP_TAG_INT32:
+    case AMQP_TAG_UINT32:
+    case AMQP_TAG_INT64:
+    case AMQP_TAG_INT64_READ_ONLY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool amqp_value_is_integer(const struct amqp_value *value) {
+    return tag_is_integer(value->tag);
+}
+
+bool amqp_value_is_real(const struct amqp_value *value) {
+    return value->tag == AMQP_TAG_FLOAT || value->tag == AMQP_TAG_DOUBLE;
+}
+
+/* -- Comparing --------------------------------------------------------------------------------- */
+
+/* The tag that stands for all tags that may be equal to `tag`. */
+static char class_of(char tag, enum amqp_equality equality) {
+    if (tag == AMQP_TAG_INT64_READ_ONLY)
+        return AMQP_TAG_INT64;
+    if (equality == AMQP_EQUAL_STRICT)
+        return tag;
+    if (tag_is_integer(tag))
+        return AMQP_TAG_INT64;
+    if (tag == AMQP_TAG_FLOAT)
+        return AMQP_TAG_DOUBLE;
+    if (tag == AMQP_TAG_BINARY && equality == AMQP_EQUAL_HEADERS)
+        return AMQP_TAG_TEXT;
+    return tag;
+}
+
+static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
+                         enum amqp_equality equality, unsigned depth);
+
+static bool arrays_equal(struct slice a, struct slice b, enum amqp_equality equality,
+                         unsigned depth) {
+    struct amqp_array_iterator i = amqp_array_begin(a), j = amqp_array_begin(b);
+    struct amqp_value value_a, value_b;
+
+    while (amqp_array_next(&i, &value_a)) {
+        if (!amqp_array_next(&j, &value_b) || !values_equal(&value_a, &value_b, equality, depth))
+            return false;
+    }
+    return cursor_at_end(&i.cursor) && cursor_at_end(&j.cursor);
+}
+
+static bool tables_equal(struct slice a, struct slice b, enum amqp_equality equality,
+                         unsigned depth) {
+    struct amqp_table_iterator i = amqp_table_begin(a), j = amqp_table_begin(b);
+    struct slice name_a, name_b;
+    struct amqp_value value_a, value_b;
+
+    while (amqp_table_next(&i, &name_a, &value_a)) {
+        if (!amqp_table_next(&j, &name_b, &value_b) || !slice_equal(name_a, name_b) ||
+            !values_equal(&value_a, &value_b, equality, depth))
+            return false;
+    }
+    return cursor_at_end(&i.cursor) && cursor_at_end(&j.cursor);
+}
+
+static bool containers_equal(const struct amqp_value *a, const struct amqp_value *b,
+                             enum amqp_equality equality, unsigned depth) {
+    enum amqp_equality inside = equality == AMQP_EQUAL_EQUIVALENT ? AMQP_EQUAL_STRICT : equality;
+
+    if (depth == AMQP_TABLE_DEPTH_MAX)
+        return false;
+    return a->tag == AMQP_TAG_ARRAY ? arrays_equal(a->bytes, b->bytes, inside, depth + 1)
+                                    : tables_equal(a->bytes, b->bytes, inside, depth + 1);
+}
+
+static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
+                         enum amqp_equality equality, unsigned depth) {
+    char class = class_of(a->tag, equality);
+
+    if (class != class_of(b->tag, equality))
+        return false;
+    if (tag_is_integer(class))
+        return a->integer == b->integer;
+    switch (class) {
+    case AMQP_TAG_BOOL:
+        return a->boolean == b->boolean;
+    case AMQP_TAG_FLOAT:
+    case AMQP_TAG_DOUBLE:
+        return a->real == b->real;
+    case AMQP_TAG_DECIMAL:
+        return a->decimal.scale == b->decimal.scale && a->decimal.digits == b->decimal.digits;
+    case AMQP_TAG_TIMESTAMP:
+        return a->timestamp == b->timestamp;
+    case AMQP_TAG_TEXT:
+    case AMQP_TAG_BINARY:
+        return slice_equal(a->bytes, b->bytes);
+    case AMQP_TAG_ARRAY:
+    case AMQP_TAG_TABLE:
+        return containers_equal(a, b, equality, depth);
+    default:
+        return class == AMQP_TAG_VOID;
+    }
+}
+
+bool amqp_value_equal(const struct amqp_value *a, const struct amqp_value *b,
+                      enum amqp_equality equality) {
+    return values_equal(a, b, equality, 0);
+}
+
+/* The entries of one table, each as the rest of the table that begins with it, in order of name. */
+struct sorted_table {
+    size_t count;
+    struct slice entries[AMQP_TABLE_ENTRIES_MAX];
+};
+
+static struct slice name_of(struct slice entry) {
+    struct cursor c = cursor_over(entry);
+    return cursor_shortstr(&c);
+}
+
+/* Where `entry` goes: behind all entries of the same name, which keeps the sort stable. */
+static size_t place_of(const struct sorted_table *sorted, struct slice entry) {
+    size_t low = 0, high = sorted->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (slice_compare(name_of(entry), name_of(sorted->entries[middle])) < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void insert_sorted(struct sorted_table *sorted, struct slice entry) {
+    size_t place = place_of(sorted, entry);
+
+    memmove(&sorted->entries[place + 1], &sorted->entries[place],
+            (sorted->count - place) * sizeof sorted->entries[0]);
+    sorted->entries[place] = entry;
+    sorted->count++;
+}
+
+/* False when these octets are no valid table. */
+static bool sort_table(struct slice table, struct sorted_table *sorted) {
+    struct amqp_table_iterator i = amqp_table_begin(table);
+    struct slice name;
+    struct amqp_value value;
+
+    sorted->count = 0;
+    while (!cursor_at_end(&i.cursor)) {
+        struct slice entry = slice_of(i.cursor.at, cursor_remaining(&i.cursor));
+
+        if (sorted->count == AMQP_TABLE_ENTRIES_MAX || !amqp_table_next(&i, &name, &value))
+            return false;
+        insert_sorted(sorted, entry);
+    }
+    return true;
+}
+
+static bool entries_equal(struct slice a, struct slice b) {
+    struct amqp_table_iterator i = amqp_table_begin(a), j = amqp_table_begin(b);
+    struct slice name_a, name_b;
+    struct amqp_value value_a, value_b;
+
+    return amqp_table_next(&i, &name_a, &value_a) && amqp_table_next(&j, &name_b, &value_b) &&
+           slice_equal(name_a, name_b) && amqp_value_equal(&value_a, &value_b, AMQP_EQUAL_STRICT);
+}
+
+static bool sorted_tables_equal(struct slice a, struct slice b) {
+    struct sorted_table sorted_a, sorted_b;
+
+    if (!sort_table(a, &sorted_a) || !sort_table(b, &sorted_b) || sorted_a.count != sorted_b.count)
+        return false;
+    for (size_t i = 0; i < sorted_a.count; i++) {
+        if (!entries_equal(sorted_a.entries[i], sorted_b.entries[i]))
+            return false;
+    }
+    return true;
+}
+
+bool amqp_tables_equal_sorted(struct slice a, struct slice b) {
+    return slice_equal(a, b) || sorted_tables_equal(a, b);
+}
+
+/* -- Building ---------------------------------------------------------------------------------- */
+
+#define FIRST_CAPACITY 128
+
+void amqp_table_builder_init(struct amqp_table_builder *builder) {
+    *builder = (struct amqp_table_builder){.target = NULL};
+}
+
+void amqp_table_builder_over(struct amqp_table_builder *builder, struct writer *target) {
+    *builder = (struct amqp_table_builder){.target = target, .start = writer_length(target)};
+}
+
+void amqp_table_builder_clear(struct amqp_table_builder *builder) {
+    free(builder->own.start);
+    amqp_table_builder_init(builder);
+}
+
+static struct writer *writer_of(struct amqp_table_builder *builder) {
+    return builder->target != NULL ? builder->target : &builder->own;
+}
+
+/* Makes room for `len` more octets in memory of its own: doubling, so that a table is copied a
+ * constant number of times. */
+static void reserve(struct writer *own, size_t len) {
+    size_t size = (size_t)(own->end - own->start);
+    size_t wanted = writer_length(own) + len;
+
+    if (wanted <= size)
+        return;
+    if (size == 0)
+        size = FIRST_CAPACITY;
+    while (size < wanted)
+        size *= 2;
+
+    void *grown = realloc(own->start, size);
+    if (grown == NULL)
+        abort();
+    writer_move(own, grown, size);
+}
+
+/* Writes all of an entry but the value, which will take `len` octets, and returns where to write
+ * that.  A name that is too long fails the writer and is not written. */
+static struct writer *put_head(struct amqp_table_builder *builder, struct slice name, char tag,
+                               size_t len) {
+    struct writer *w = writer_of(builder);
+    bool is_item = builder->depth > 0 && builder->open[builder->depth - 1].is_array;
+
+    if (builder->target == NULL)
+        reserve(w, 1 + name.len + 1 + len);
+    if (!is_item)
+        writer_shortstr(w, name);
+    writer_u8(w, (uint8_t)tag);
+    return w;
+}
+
+void amqp_table_put_bool(struct amqp_table_builder *builder, struct slice name, bool value) {
+    writer_u8(put_head(builder, name, AMQP_TAG_BOOL, 1), value);
+}
+
+static bool integer_fits(char tag, int64_t value) {
+    switch (tag) {
+    case AMQP_TAG_INT8:
+        return value >= INT8_MIN && value <= INT8_MAX;
+    case AMQP_TAG_UINT8:
+        return value >= 0 && value <= UINT8_MAX;
+    case AMQP_TAG_INT16:
+        return value >= INT16_MIN && value <= INT16_MAX;
+    case AMQP_TAG_UINT16:
+        return value >= 0 && value <= UINT16_MAX;
+    case AMQP_TAG_INT32:
+        return value >= INT32_MIN && value <= INT32_MAX;
+    case AMQP_TAG_UINT32:
+        return value >= 0 && value <= UINT32_MAX;
+    default:
+        return tag == AMQP_TAG_INT64;
+    }
+}
+
+void amqp_table_put_int(struct amqp_table_builder *builder, struct slice name, char tag,
+                        int64_t value) {
+    assert(tag_is_integer(tag));
+
+    int width = type_of(tag)->width;
+    struct writer *w = put_head(builder, name, tag, (size_t)width);
+    if (!integer_fits(tag, value))
+        w->failed = true;
+    for (int shift = 8 * (width - 1); shift >= 0; shift -= 8)
+        writer_u8(w, (uint8_t)((uint64_t)value >> shift));
+}
+
+void amqp_table_put_double(struct amqp_table_builder *builder, struct slice name, double value) {
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    writer_u64(put_head(builder, name, AMQP_TAG_DOUBLE, sizeof bits), bits);
+}
+
+static void put_longstr(struct amqp_table_builder *builder, struct slice name, char tag,
+                        struct slice octets) {
+    writer_longstr(put_head(builder, name, tag, sizeof(uint32_t) + octets.len), octets);
+}
+
+void amqp_table_put_text(struct amqp_table_builder *builder, struct slice name, struct slice text) {
+    put_longstr(builder, name, AMQP_TAG_TEXT, text);
+}
+
+void amqp_table_put_binary(struct amqp_table_builder *builder, struct slice name,
+                           struct slice bytes) {
+    put_longstr(builder, name, AMQP_TAG_BINARY, bytes);
+}
+
+void amqp_table_put_timestamp(struct amqp_table_builder *builder, struct slice name,
+                              uint64_t seconds) {
+    writer_u64(put_head(builder, name, AMQP_TAG_TIMESTAMP, sizeof seconds), seconds);
+}
+
+void amqp_table_put_void(struct amqp_table_builder *builder, struct slice name) {
+    put_head(builder, name, AMQP_TAG_VOID, 0);
+}
+
+void amqp_table_put_table(struct amqp_table_builder *builder, struct slice name,
+                          struct slice table) {
+    put_longstr(builder, name, AMQP_TAG_TABLE, table);
+}
+
+void amqp_table_put_array(struct amqp_table_builder *builder, struct slice name,
+                          struct slice array) {
+    put_longstr(builder, name, AMQP_TAG_ARRAY, array);
+}
+
+void amqp_table_put_value(struct amqp_table_builder *builder, struct slice name,
+                          const struct amqp_value *value) {
+    char tag = value->tag == AMQP_TAG_INT64_READ_ONLY ? (char)AMQP_TAG_INT64 : value->tag;
+    writer_bytes(put_head(builder, name, tag, value->encoded.len), value->encoded);
+}
+
+static void begin_container(struct amqp_table_builder *builder, struct slice name, char tag) {
+    assert(builder->depth < AMQP_TABLE_DEPTH_MAX - 1);
+
+    struct writer *w = put_head(builder, name, tag, sizeof(uint32_t));
+    builder->open[builder->depth].block = writer_open_block(w);
+    builder->open[builder->depth].is_array = tag == AMQP_TAG_ARRAY;
+    builder->depth++;
+}
+
+void amqp_table_begin_table(struct amqp_table_builder *builder, struct slice name) {
+    begin_container(builder, name, AMQP_TAG_TABLE);
+}
+
+void amqp_table_begin_array(struct amqp_table_builder *builder, struct slice name) {
+    begin_container(builder, name, AMQP_TAG_ARRAY);
+}
+
+void amqp_table_end(struct amqp_table_builder *builder) {
+    assert(builder->depth > 0);
+    builder->depth--;
+    writer_close_block(writer_of(builder), builder->open[builder->depth].block);
+}
+
+bool amqp_table_builder_failed(const struct amqp_table_builder *builder) {
+    const struct writer *w = builder->target != NULL ? builder->target : &builder->own;
+    return !writer_is_complete(w);
+}
+
+struct slice amqp_table_builder_finish(struct amqp_table_builder *builder) {
+    const struct writer *w = writer_of(builder);
+    size_t len = writer_length(w) - builder->start;
+
+    assert(builder->depth == 0);
+    if (len == 0 || amqp_table_builder_failed(builder))
+        return slice_of(NULL, 0);
+    return slice_of(w->start + builder->start, len);
+}
