@@ -98,9 +98,11 @@ static void read_property(struct cursor *c, enum property_type type, void *ret) 
 
 bool amqp_properties_read(uint16_t flags, struct slice properties,
                           struct amqp_properties *ret_properties) {
+    static const struct amqp_properties none; /* gcc zeroes in place four times slower */
     struct cursor c = cursor_over(properties);
 
-    *ret_properties = (struct amqp_properties){.flags = flags};
+    *ret_properties = none;
+    ret_properties->flags = flags;
     if ((flags & ~AMQP_PROPERTIES_ALL) != 0)
         return false;
     while (flags != 0) {

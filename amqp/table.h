@@ -75,8 +75,7 @@ struct amqp_table_iterator {
 };
 
 /* struct amqp_table_iterator i = amqp_table_begin(table);
- * while (amqp_table_next(&i, &name, &value)) ...              in wire order, double names included
- */
+ * while (amqp_table_next(&i, &name, &value)) ...            in wire order, double names included */
 struct amqp_table_iterator amqp_table_begin(struct slice table);
 bool amqp_table_next(struct amqp_table_iterator *iterator, struct slice *ret_name,
                      struct amqp_value *ret_value);
@@ -89,8 +88,7 @@ struct amqp_array_iterator {
 struct amqp_array_iterator amqp_array_begin(struct slice array);
 bool amqp_array_next(struct amqp_array_iterator *iterator, struct amqp_value *ret_value);
 
-/* The value under `name`; of several the first, as RabbitMQ looks them up.  False: there is none.
- */
+/* The value under `name`, the first of several as RabbitMQ looks them up; false: there is none. */
 bool amqp_table_find(struct slice table, struct slice name, struct amqp_value *ret_value);
 
 /* Entries of the table or items of the array itself, inner containers counting one each. */
@@ -109,8 +107,7 @@ enum amqp_equality {
     /* Same type and value.  `l` and `L` are one type, for both are read as `long`. */
     AMQP_EQUAL_STRICT,
     /* Arguments of a declare against those of the existing entity (compat/amqp.md 2.3): integer
-     * tags are one class, f and d another, all else strict; the insides of containers are strict.
-     */
+     * tags are one class, f and d another; all else is strict, so are the insides of containers. */
     AMQP_EQUAL_EQUIVALENT,
     /* Header against binding argument of a headers exchange (2.9): integer tags are
      * interchangeable, f and d too, S and x with the same octets are equal, also inside containers;
@@ -118,8 +115,7 @@ enum amqp_equality {
     AMQP_EQUAL_HEADERS,
 };
 
-/* Containers are equal when their entries are, one by one in wire order, as RabbitMQ compares them.
- */
+/* Containers are equal when their entries are, one by one in wire order, as RabbitMQ has it. */
 bool amqp_value_equal(const struct amqp_value *a, const struct amqp_value *b,
                       enum amqp_equality equality);
 
@@ -207,8 +203,7 @@ void amqp_table_begin_table(struct amqp_table_builder *builder, struct slice nam
 void amqp_table_begin_array(struct amqp_table_builder *builder, struct slice name);
 void amqp_table_end(struct amqp_table_builder *builder);
 
-/* True when a name was too long, a value did not fit its tag, or the target failed or overflowed.
- */
+/* True when a name was too long or a value did not fit its tag, or the target has no room. */
 bool amqp_table_builder_failed(const struct amqp_table_builder *builder);
 
 /* The octets of the table, without length: valid until the builder is cleared or put to again, or
