@@ -89,12 +89,13 @@ static inline void list_move_all(struct list *to, struct list *from) {
 
 #define LIST_ITEM(at, type, member) ((type *)(void *)((char *)(at)-offsetof(type, member)))
 
-#define LIST_FOR_EACH(list, at) \
-    for (struct list *at = (list)->next; at != (list); at = at->next)
+/* The parameter is not called `list`: it would replace the struct's name. */
+#define LIST_FOR_EACH(head, at) \
+    for (struct list *at = (head)->next; at != (head); at = at->next)
 
 /* As LIST_FOR_EACH, but the body may unlink or free the item at `at` (and no other). */
-#define LIST_FOR_EACH_SAFE(list, at) \
-    for (struct list *at = (list)->next, *at##_next = at->next; at != (list); \
+#define LIST_FOR_EACH_SAFE(head, at) \
+    for (struct list *at = (head)->next, *at##_next = at->next; at != (head); \
          at = at##_next, at##_next = at->next)
 
 #endif

@@ -8,8 +8,8 @@
 #include <time.h>
 
 static const char *const level_names[] = {
-    [LOG_DEBUG] = "debug", [LOG_INFO] = "info",         [LOG_NOTICE] = "notice",
-    [LOG_WARNING] = "warning", [LOG_ERROR] = "error",   [LOG_CRITICAL] = "critical",
+    [LOG_DEBUG] = "debug",     [LOG_INFO] = "info",   [LOG_NOTICE] = "notice",
+    [LOG_WARNING] = "warning", [LOG_ERROR] = "error", [LOG_CRITICAL] = "critical",
     [LOG_NONE] = "none",
 };
 
@@ -82,10 +82,10 @@ size_t log_format_line(char *buffer, size_t size, int64_t wall_us, enum log_leve
     struct tm date;
 
     gmtime_r(&seconds, &date);
-    int len = snprintf(buffer, size, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00 [%s] <0.9.0> %s\n",
-                       date.tm_year + 1900, date.tm_mon + 1, date.tm_mday, date.tm_hour,
-                       date.tm_min, date.tm_sec, (int)(wall_us % 1000000), log_level_name(level),
-                       message);
+    int len =
+        snprintf(buffer, size, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00 [%s] <0.9.0> %s\n",
+                 date.tm_year + 1900, date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min,
+                 date.tm_sec, (int)(wall_us % 1000000), log_level_name(level), message);
     if (len < 0 || size == 0)
         return 0;
     if ((size_t)len < size)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pieces and chunks. Invariants:
- *   1. A chunk counts the pieces that lie in it; it goes back to the pool when the count is zero and
- *      nobody fills it any more.
+ *   1. A chunk counts the pieces that lie in it; it goes back to the pool when the count is zero
+ * and nobody fills it any more.
  *   2. What is written into the open chunk one after the other is one piece, however many frames.
  *   3. Without pieces there is no open chunk and at most a small ring: idle connections are small.
  */
@@ -14,7 +14,7 @@
 
 #include "broker/base/alloc.h"
 
-#define RING_CAPACITY_MIN 4u
+#define RING_CAPACITY_MIN  4u
 #define RING_CAPACITY_KEPT 16u /* a larger ring is freed when the outbuf runs empty */
 
 struct outbuf_chunk {

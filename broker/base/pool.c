@@ -36,7 +36,8 @@ void pool_init(struct pool *pool) {
     }
 }
 
-/* 64 KiB aligned to 64 KiB; the kernel places mappings side by side, so the first try mostly fits. */
+/* 64 KiB aligned to 64 KiB; the kernel places mappings side by side, so the first try mostly fits.
+ */
 static void *map_slab(void) {
     const int protection = PROT_READ | PROT_WRITE;
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -89,7 +90,7 @@ static void slab_init(struct pool_slab *slab, const struct pool *pool,
                       const struct pool_class *class) {
     *slab = (struct pool_slab){
         .fresh = SLAB_HEADER_SIZE,
-        .block_size = (uint32_t)class->block_size,
+        .block_size = (uint32_t) class->block_size,
         .class_index = (uint16_t)(class - pool->classes),
     };
 }

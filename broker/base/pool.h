@@ -2,8 +2,8 @@
 /*
  * Size-classed memory for messages: one allocation per message, taken and given back in the FIFO
  * order that makes a general malloc slow. Blocks come from 64 KiB slabs, one size class per slab; a
- * slab whose blocks are all back is returned to the system unless it is one of a few spares, so that
- * a drained backlog gives its memory back. Sizes above POOL_BLOCK_MAX go to malloc.
+ * slab whose blocks are all back is returned to the system unless it is one of a few spares, so
+ * that a drained backlog gives its memory back. Sizes above POOL_BLOCK_MAX go to malloc.
  *
  * Under AddressSanitizer every block is a malloc of its own, so that misuse is found.
  */
@@ -17,10 +17,10 @@
 
 #include "broker/base/list.h"
 
-#define POOL_BLOCK_MAX 8192u
+#define POOL_BLOCK_MAX   8192u
 #define POOL_CLASS_COUNT 24
-#define POOL_SLAB_SIZE 65536u
-#define POOL_SPARE_MAX 64u /* wholly free slabs that are kept: 4 MiB */
+#define POOL_SLAB_SIZE   65536u
+#define POOL_SPARE_MAX   64u /* wholly free slabs that are kept: 4 MiB */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_BLOCKS_ARE_MALLOCED 1
@@ -49,7 +49,7 @@ struct pool_slab {
 };
 
 struct pool_class {
-    struct list partial;      /* slabs with a free block, `serving` not among them */
+    struct list partial;       /* slabs with a free block, `serving` not among them */
     struct pool_slab *serving; /* the slab that blocks are taken from, NULL before the first */
     size_t block_size;
 };
@@ -58,7 +58,7 @@ struct pool {
     struct pool_class classes[POOL_CLASS_COUNT];
     struct list spare; /* wholly free slabs of no class */
     size_t spare_count;
-    size_t slab_bytes; /* memory held in slabs, for statistics and the memory watermark */
+    size_t slab_bytes;  /* memory held in slabs, for statistics and the memory watermark */
     size_t large_bytes; /* octets in blocks above POOL_BLOCK_MAX */
     uint8_t class_of[POOL_BLOCK_MAX / 16 + 1]; /* class index by size in units of 16, rounded up */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timer wheel. A deadline is a number of eight digits in base 64 (milliseconds). A timer waits on the
- * level of the highest digit in which its deadline differs from the present, in the slot of that
- * digit. When the present reaches a slot of a higher level, the timers there move to lower levels; at
- * level 0 a slot is one millisecond and its timers are due. Invariants:
+ * Timer wheel. A deadline is a number of eight digits in base 64 (milliseconds). A timer waits on
+ * the level of the highest digit in which its deadline differs from the present, in the slot of
+ * that digit. When the present reaches a slot of a higher level, the timers there move to lower
+ * levels; at level 0 a slot is one millisecond and its timers are due. Invariants:
  *   1. Every deadline in the wheel is >= now_ms and agrees with it above the timer's level.
  *   2. Hence everything on a lower level is due before anything on a higher one, and slots of one
  *      level are due in their order.
@@ -54,7 +54,8 @@ void timer_start(struct timers *timers, struct timer *timer, int64_t due_ms,
 /* Clears the bit of the slot whose list head is `head`; other list heads are ignored. */
 static void mark_slot_empty(struct timers *timers, const struct list *head) {
     const struct list *first = &timers->slots[0][0];
-    if (head < first || head >= first + TIMER_LEVELS * TIMER_SLOTS)
+    if ((uintptr_t)head < (uintptr_t)first ||
+        (uintptr_t)head >= (uintptr_t)(first + TIMER_LEVELS * TIMER_SLOTS))
         return;
     size_t index = (size_t)(head - first);
     timers->occupied[index / TIMER_SLOTS] &= ~(UINT64_C(1) << index % TIMER_SLOTS);
@@ -102,7 +103,7 @@ int64_t timers_next_deadline(const struct timers *timers) {
     const struct list *list = &timers->slots[level][slot];
     int64_t earliest = TIMERS_NONE;
     int scanned = 0;
-    LIST_FOR_EACH (list, at) {
+    LIST_FOR_EACH(list, at) {
         if (scanned++ == DEADLINE_SCAN_MAX)
             return slot_start(timers, level, slot);
         const struct timer *timer = LIST_ITEM(at, struct timer, link);
