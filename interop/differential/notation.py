@@ -196,9 +196,13 @@ def print_tagged(tag, value):
 
 
 def print_table(entries):
-    parts = [name.decode("utf-8", "backslashreplace") + ": " + print_tagged(*value)
-             for name, value in entries]
-    return "{" + ", ".join(parts) + "}"
+    return "{" + ", ".join(_print_name(name) + ": " + print_tagged(*value)
+                           for name, value in entries) + "}"
+
+
+def _print_name(octets):
+    quoted = print_octets(octets, 255)
+    return quoted[1:-1] if _NAME.fullmatch(quoted[1:-1]) else quoted
 
 
 def print_argument(kind, value):
