@@ -9,10 +9,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
 #include "broker/base/list.h"
+#include "broker/base/map.h"
 #include "broker/entities/refusal.h"
 
 struct exchange;
@@ -28,9 +28,9 @@ struct binding_destination {
 struct binding {
     struct exchange *source;
     struct binding_destination destination;
-    struct slice binding_key; /* owned, as are `arguments` and `identity` */
-    struct slice arguments;
-    struct slice identity;       /* octets that are equal exactly for equal bindings */
+    struct slice binding_key; /* points into `identity` */
+    struct slice arguments;   /* owned, as the client sent them */
+    struct slice identity;    /* owned; octets that are equal exactly for equal bindings */
     UT_hash_handle by_identity;  /* in vhost->bindings */
     struct list source_link;     /* in source->bindings */
     struct list destination_link; /* in the destination's list */
@@ -38,9 +38,13 @@ struct binding {
     void *type_node;             /* for the exchange type's index */
 };
 
+/* What the exchange type says to such a binding: false with 406 when it refuses key or arguments. */
+bool binding_check(const struct exchange *source, struct slice binding_key, struct slice arguments,
+                   struct refusal *refusal);
+
 /*
  * Binds, or finds the binding there already. The caller has made sure that both ends exist and that
- * the source is not the default exchange. False with 406 when the type refuses key or arguments.
+ * the source is not the default exchange. False with 406 as binding_check() has it.
  */
 bool binding_add(struct exchange *source, struct binding_destination destination,
                  struct slice binding_key, struct slice arguments, struct refusal *refusal);
@@ -54,5 +58,11 @@ struct binding *binding_find(struct exchange *source, struct binding_destination
  * is deleted too, and so on up the chain (no recursion: vhost_delete_exchange works through a list).
  */
 void binding_remove(struct binding *binding);
+
+/*
+ * The same, but an auto-delete exchange that lost its last outgoing binding is returned for the caller
+ * to delete; NULL when there is none. For those who delete many and keep a list.
+ */
+struct exchange *binding_unlink(struct binding *binding);
 
 #endif

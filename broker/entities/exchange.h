@@ -10,10 +10,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
 #include "broker/base/list.h"
+#include "broker/base/map.h"
 #include "broker/entities/refusal.h"
 
 struct binding;
@@ -25,15 +25,17 @@ struct vhost;
 struct exchange_type {
     const char *name;
     bool uses_headers; /* routing depends on more than exchange and routing key: not memoised */
+    bool ignores_routing_key; /* routed once per message, not for each CC and BCC key too */
     /* Allocates exchange->state; NULL function when the type needs none. */
     void (*open)(struct exchange *exchange);
     void (*close)(struct exchange *exchange);
     /* Type rules for a new binding (2.9). NULL: everything goes. */
     bool (*check_binding)(const struct exchange *exchange, struct slice binding_key,
                           struct slice arguments, struct refusal *refusal);
+    /* Keep the type's index; NULL when it has none. Bindings are in exchange->bindings anyway. */
     void (*add_binding)(struct exchange *exchange, struct binding *binding);
     void (*remove_binding)(struct exchange *exchange, struct binding *binding);
-    /* Calls route_to_binding() for every binding that matches `routing_key`. */
+    /* Calls route_to_binding() for every binding that matches `routing_key` (at most 255 octets). */
     void (*route)(struct exchange *exchange, struct slice routing_key,
                   const struct route_request *request, struct route *route);
 };
@@ -65,6 +67,7 @@ extern const struct exchange_type exchange_type_direct;
 extern const struct exchange_type exchange_type_fanout;
 extern const struct exchange_type exchange_type_topic;
 extern const struct exchange_type exchange_type_headers;
+extern const struct exchange_type exchange_type_default; /* also named direct; not declarable */
 
 /* Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. */
 struct exchange *exchange_create(struct vhost *vhost, struct slice name,

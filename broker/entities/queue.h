@@ -22,10 +22,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
 #include "broker/base/list.h"
+#include "broker/base/map.h"
 #include "broker/entities/consumer.h"
 #include "broker/entities/ready_list.h"
 #include "broker/entities/refusal.h"
@@ -110,6 +110,9 @@ bool queue_add_consumer(struct queue *queue, struct consumer *consumer, struct r
 
 /* Unlinks the consumer; an auto-delete queue goes with its last one. Does nothing when not linked. */
 void queue_remove_consumer(struct queue *queue, struct consumer *consumer);
+
+/* Puts a consumer that may have credit behind its equals in priority. For consumer.c and queue.c. */
+void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer);
 
 /*
  * False with 405 RESOURCE_LOCKED when the queue is exclusive to another connection than `connection`.

@@ -37,6 +37,7 @@ struct route {
     uint64_t mark;   /* this routing's number, set on queues and exchanges already picked */
     uint64_t generation; /* vhost->routing_generation the result belongs to */
     struct list work;    /* exchanges still to visit */
+    bool matched;        /* the exchange being visited has a destination, maybe one picked before */
 };
 
 void route_init(struct route *route);

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
+#include "broker/base/map.h"
 
 struct broker;
 

@@ -13,11 +13,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
+#include "broker/base/list.h"
+#include "broker/base/map.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/refusal.h"
+
+/* Declaring, deleting, binding and unbinding by name are in declare.c, the rest in vhost.c. */
 
 struct broker;
 struct exchange;
@@ -32,6 +35,7 @@ struct vhost {
     struct queue *reply_queues; /* direct reply-to pseudo queues, never listed */
     struct binding *bindings;   /* by identity */
     struct exchange *default_exchange;
+    struct list doomed_exchanges; /* being deleted, see vhost_remove_exchange(); link: work_link */
     uint64_t routing_generation; /* moves on whenever any routing result could change */
 };
 
@@ -44,6 +48,10 @@ struct exchange *vhost_find_exchange(const struct vhost *vhost, struct slice nam
 struct queue *vhost_find_queue(const struct vhost *vhost, struct slice name);
 /* Also finds direct reply-to pseudo queues: what the default exchange routes to. */
 struct queue *vhost_find_destination(const struct vhost *vhost, struct slice name);
+
+/* Into the maps, under a name that is not there yet. The vhost owns them from now on. */
+void vhost_add_exchange(struct vhost *vhost, struct exchange *exchange);
+void vhost_add_queue(struct vhost *vhost, struct queue *queue);
 
 struct exchange_declaration {
     struct slice name; /* CR and LF already removed, see entity_name_clean() */

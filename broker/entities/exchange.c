@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exchanges and the table of their types. */
+#include "broker/entities/exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "amqp/table.h"
+#include "broker/base/alloc.h"
+
+static const struct exchange_type *const exchange_types[] = {
+    &exchange_type_direct,
+    &exchange_type_fanout,
+    &exchange_type_topic,
+    &exchange_type_headers,
+};
+
+const struct exchange_type *exchange_type_find(struct slice name) {
+    for (size_t i = 0; i < sizeof exchange_types / sizeof exchange_types[0]; i++) {
+        if (slice_equal(slice_from_text(exchange_types[i]->name), name))
+            return exchange_types[i];
+    }
+    return NULL;
+}
+
+/* Copies `bytes` to `*at` and moves that on. */
+static struct slice store(uint8_t **at, struct slice bytes) {
+    struct slice stored = slice_of(*at, bytes.len);
+
+    if (bytes.len > 0)
+        memcpy(*at, bytes.data, bytes.len);
+    *at += bytes.len;
+    return stored;
+}
+
+struct exchange *exchange_create(struct vhost *vhost, struct slice name,
+                                 const struct exchange_type *type, struct slice arguments) {
+    struct exchange *exchange = xcalloc(1, sizeof *exchange + name.len + arguments.len);
+    uint8_t *octets = (uint8_t *)(exchange + 1);
+    struct amqp_value alternate;
+
+    exchange->vhost = vhost;
+    exchange->name = store(&octets, name);
+    exchange->arguments = store(&octets, arguments);
+    if (amqp_table_find(exchange->arguments, SLICE("alternate-exchange"), &alternate) &&
+        alternate.tag == AMQP_TAG_TEXT)
+        exchange->alternate_exchange = alternate.bytes;
+    list_init(&exchange->bindings);
+    list_init(&exchange->destination_bindings);
+    exchange->type = type;
+    if (type->open != NULL)
+        type->open(exchange);
+    return exchange;
+}
+
+void exchange_destroy(struct exchange *exchange) {
+    if (exchange == NULL)
+        return;
+    assert(list_is_empty(&exchange->bindings));
+    assert(list_is_empty(&exchange->destination_bindings));
+    assert(!list_is_linked(&exchange->work_link));
+    if (exchange->type->close != NULL)
+        exchange->type->close(exchange);
+    free(exchange);
+}
