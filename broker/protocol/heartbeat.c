@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heartbeats (compat 1.8), two timers per connection.
+ *
+ *   send     every H/2: a frame, unless octets have left or wait to leave since the last look. The
+ *            first look always sends, as RabbitMQ does. Our own heartbeat is no traffic.
+ *   receive  every H: no octet in two consecutive intervals, and the peer is dead. The first look
+ *            counts as traffic, so a peer is dropped between 2H and 3H after its last octet.
+ */
+#include "broker/protocol/heartbeat.h"
+
+#include "amqp/spec.h"
+#include "broker/entities/broker.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/send.h"
+
+static void on_send_look(struct timer *timer);
+
+static void wait_to_send(struct connection *connection) {
+    struct timers *timers = &connection->broker->timers;
+
+    timer_start(timers, &connection->heartbeat_send, timers->now_ms + connection->heartbeat_s * 500,
+                on_send_look);
+}
+
+static void send_and_wait(struct connection *connection) {
+    send_heartbeat(connection);
+    connection->sent_at_last_tick = connection->endpoint.sent_bytes + AMQP_FRAME_OVERHEAD;
+    wait_to_send(connection);
+}
+
+static void on_send_look(struct timer *timer) {
+    struct connection *connection = LIST_ITEM(timer, struct connection, heartbeat_send);
+    struct endpoint *endpoint = &connection->endpoint;
+
+    /* Output that does not get away will be a sign of life when it does: no frame behind it. */
+    if (endpoint->sent_bytes == connection->sent_at_last_tick &&
+        outbuf_size(&endpoint->output) == 0) {
+        send_and_wait(connection);
+        return;
+    }
+    connection->sent_at_last_tick = endpoint->sent_bytes;
+    wait_to_send(connection);
+}
+
+static void on_first_send_look(struct timer *timer) {
+    send_and_wait(LIST_ITEM(timer, struct connection, heartbeat_send));
+}
+
+static void on_receive_look(struct timer *timer);
+
+static void wait_to_receive(struct connection *connection) {
+    struct timers *timers = &connection->broker->timers;
+
+    timer_start(timers, &connection->heartbeat_receive,
+                timers->now_ms + connection->heartbeat_s * 1000, on_receive_look);
+}
+
+static void on_receive_look(struct timer *timer) {
+    struct connection *connection = LIST_ITEM(timer, struct connection, heartbeat_receive);
+    uint64_t received = connection->endpoint.received_bytes;
+    bool missed = received == connection->received_at_last_tick;
+
+    if (missed && connection->missed_one_interval) {
+        log_error(&connection->broker->env->log,
+                  "closing AMQP connection %s: missed heartbeats from client, timeout: %us",
+                  connection->name, connection->heartbeat_s);
+        connection_end(connection, true);
+        return;
+    }
+    connection->missed_one_interval = missed;
+    connection->received_at_last_tick = received;
+    wait_to_receive(connection);
+}
+
+void heartbeat_start(struct connection *connection) {
+    struct timers *timers = &connection->broker->timers;
+
+    if (connection->heartbeat_s == 0)
+        return;
+    timer_start(timers, &connection->heartbeat_send, timers->now_ms + connection->heartbeat_s * 500,
+                on_first_send_look);
+    heartbeat_resume_receive(connection);
+}
+
+void heartbeat_pause_receive(struct connection *connection) {
+    timer_stop(&connection->broker->timers, &connection->heartbeat_receive);
+}
+
+void heartbeat_resume_receive(struct connection *connection) {
+    if (connection->heartbeat_s == 0)
+        return;
+    connection->received_at_last_tick = 0;
+    connection->missed_one_interval = false;
+    wait_to_receive(connection);
+}
+
+void heartbeat_stop(struct connection *connection) {
+    timer_stop(&connection->broker->timers, &connection->heartbeat_send);
+    timer_stop(&connection->broker->timers, &connection->heartbeat_receive);
+}
