@@ -158,9 +158,8 @@ async function confirmsByCallback() {
         await channel.assertQueue(queue, { durable: true });
         for (let number = 0; number < 5; number += 1) {
             const confirmed = new Promise((resolve, reject) => {
-                channel.sendToQueue(queue, Buffer.from('confirmed'), { persistent: true }, (error) =>
-                    error ? reject(error) : resolve(),
-                );
+                const settle = (error) => (error ? reject(error) : resolve());
+                channel.sendToQueue(queue, Buffer.from('one'), { persistent: true }, settle);
             });
             await within(confirmed, 'a confirm');
         }
