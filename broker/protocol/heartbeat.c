@@ -16,17 +16,26 @@
 
 static void on_send_look(struct timer *timer);
 
-static void wait_to_send(struct connection *connection) {
-    struct timers *timers = &connection->broker->timers;
+/* `timer` is one of the connection's own. */
+static void look_in(struct connection *connection, struct timer *timer, int64_t interval_ms,
+                    timer_callback *on_look) {
+    struct broker *broker = connection->broker;
 
-    timer_start(timers, &connection->heartbeat_send, timers->now_ms + connection->heartbeat_s * 500,
-                on_send_look);
+    timer_start(&broker->timers, timer, broker->env->now_ms + interval_ms, on_look);
 }
 
+static void wait_to_send(struct connection *connection, timer_callback *on_look) {
+    look_in(connection, &connection->heartbeat_send, connection->heartbeat_s * 500, on_look);
+}
+
+/* The next look expects to find that all output of now has left, and this frame, but no more. */
 static void send_and_wait(struct connection *connection) {
+    struct endpoint *endpoint = &connection->endpoint;
+
+    connection->sent_at_last_tick =
+        endpoint->sent_bytes + outbuf_size(&endpoint->output) + AMQP_FRAME_OVERHEAD;
     send_heartbeat(connection);
-    connection->sent_at_last_tick = connection->endpoint.sent_bytes + AMQP_FRAME_OVERHEAD;
-    wait_to_send(connection);
+    wait_to_send(connection, on_send_look);
 }
 
 static void on_send_look(struct timer *timer) {
@@ -40,7 +49,7 @@ static void on_send_look(struct timer *timer) {
         return;
     }
     connection->sent_at_last_tick = endpoint->sent_bytes;
-    wait_to_send(connection);
+    wait_to_send(connection, on_send_look);
 }
 
 static void on_first_send_look(struct timer *timer) {
@@ -50,10 +59,8 @@ static void on_first_send_look(struct timer *timer) {
 static void on_receive_look(struct timer *timer);
 
 static void wait_to_receive(struct connection *connection) {
-    struct timers *timers = &connection->broker->timers;
-
-    timer_start(timers, &connection->heartbeat_receive,
-                timers->now_ms + connection->heartbeat_s * 1000, on_receive_look);
+    look_in(connection, &connection->heartbeat_receive, connection->heartbeat_s * 1000,
+            on_receive_look);
 }
 
 static void on_receive_look(struct timer *timer) {
@@ -74,12 +81,9 @@ static void on_receive_look(struct timer *timer) {
 }
 
 void heartbeat_start(struct connection *connection) {
-    struct timers *timers = &connection->broker->timers;
-
     if (connection->heartbeat_s == 0)
         return;
-    timer_start(timers, &connection->heartbeat_send, timers->now_ms + connection->heartbeat_s * 500,
-                on_first_send_look);
+    wait_to_send(connection, on_first_send_look);
     heartbeat_resume_receive(connection);
 }
 
