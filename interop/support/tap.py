@@ -44,12 +44,15 @@ def wait_until(condition, step, what):
 
 
 def raises(kind, function, *arguments, **options):
-    """Calls the function, which has to raise this kind of exception, and returns the exception."""
+    """Calls the function, which has to raise this kind (or one of these kinds) of exception.
+
+    Returns the exception.
+    """
     try:
         function(*arguments, **options)
     except kind as error:
         return error
-    raise AssertionError(f"no {kind.__name__} was raised")
+    raise AssertionError(f"nothing was raised, expected {kind}")
 
 
 def _time_out(_signal, _frame):
