@@ -7,6 +7,7 @@ access.request is answered by every channel in its turn and changes nothing.  Th
 swallowed; everything else is an event.
 """
 import collections
+import itertools
 import select
 import socket
 import time
@@ -206,12 +207,17 @@ class _Content:
         line = self.name + notation.print_arguments(self.fields) + " {" + properties + "} body="
         line += notation.print_octets(b"".join(self.bodies))
         if len(self.bodies) > 1:
-            line += " frames=" + "+".join(str(len(body)) for body in self.bodies)
+            line += " frames=" + _print_sizes([len(body) for body in self.bodies])
         return line
 
 
 def _numbers(octets):
     return int.from_bytes(octets[1:3], "big"), int.from_bytes(octets[3:7], "big")
+
+
+def _print_sizes(sizes):
+    runs = [(size, len(list(same))) for size, same in itertools.groupby(sizes)]
+    return "+".join(f"{count}*{size}" if count > 1 else str(size) for size, count in runs)
 
 
 def _delay(seconds):
