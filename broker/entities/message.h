@@ -52,9 +52,8 @@ struct message {
     uint32_t header_len;   /* content header frame: head, payload and end octet */
     uint32_t inline_len;   /* body frame stored inline: head, payload, end octet; 0 when none */
     uint8_t exchange_len;
-    bool persistent; /* delivery-mode 2 */
-    uint8_t priority; /* 0 when absent */
-    bool has_priority;
+    bool persistent;         /* delivery-mode 2 */
+    uint16_t property_flags; /* enum amqp_property: which properties the message has */
     uint8_t bytes[];
 };
 
@@ -122,6 +121,10 @@ static inline struct slice message_header_payload(const struct message *message)
 static inline struct slice message_inline_frame(const struct message *message) {
     return slice_of(message->bytes + message->address_len + message->header_len,
                     message->inline_len);
+}
+
+static inline uint16_t message_flags(const struct message *message) {
+    return message->property_flags;
 }
 
 /* Decoded properties; slices point into the message. They were validated on arrival. */

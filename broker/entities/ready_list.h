@@ -23,6 +23,8 @@ struct entry {
     uint64_t redelivered : 1;
 };
 
+#define ENTRY_SEQUENCE_MAX ((UINT64_C(1) << 63) - 1)
+
 #define READY_CHUNK_ENTRIES 255
 
 struct ready_chunk {

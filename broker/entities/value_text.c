@@ -24,7 +24,8 @@ static void append_real(struct text *text, double real) {
     text_append(text, slice_of(digits, mantissa_len));
     if (isfinite(real) && memchr(digits, '.', mantissa_len) == NULL)
         text_append(text, SLICE(".0"));
-    text_append(text, slice_from_text(exponent));
+    if (exponent != NULL)
+        text_append_format(text, "e%ld", strtol(exponent + 1, NULL, 10));
 }
 
 static void append_array(struct text *text, struct slice array) {

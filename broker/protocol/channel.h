@@ -14,10 +14,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
 #include "broker/base/list.h"
+#include "broker/base/map.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/unacked.h"
 
@@ -65,6 +65,12 @@ void channel_release(struct channel *channel);
 
 /* channel_release() and frees; the number can be opened again. */
 void channel_destroy(struct channel *channel);
+
+/*
+ * The queue a method means: an empty name is the queue this channel declared last. False when there is
+ * none: the channel was failed with 404 `no previously declared queue`.
+ */
+bool channel_resolve_queue(struct channel *channel, struct slice name, struct slice *ret_name);
 
 /* Keeps a copy of the name for the "last declared queue" shortcut. */
 void channel_set_last_queue(struct channel *channel, struct slice name);

@@ -9,7 +9,7 @@
  *   AWAIT_OPEN --handle_connection_open--> OPEN
  *   any of these but OPEN --connection_doom--> DOOMED     3 s of silence, then TCP close (compat 1.7)
  *   AWAIT_OPEN, OPEN --connection_fail--> CLOSING         connection.close sent, close-ok awaited
- *   OPEN, CLOSING --handle_connection_close--> CLOSE_OK_SENT  the client is to close TCP
+ *   OPEN --handle_connection_close--> CLOSE_OK_SENT  the client is to close TCP
  *   CLOSING --handle_connection_close_ok--> CLOSED
  *   any --connection_end (input ended, deadline passed, header refused)--> CLOSED
  *
@@ -82,10 +82,11 @@ struct connection {
     struct channel *last_channel; /* the one used last, looked at first */
     uint32_t channel_count;
 
-    /* input: a body frame that arrives in parts is streamed, see connection_feed() */
-    struct channel *streaming_channel; /* NULL when it goes nowhere (closing channel) */
-    uint32_t streaming_remaining;      /* payload octets of that frame still to come */
-    bool streaming;                    /* inside such a frame, end octet included */
+    /* input: a body frame that arrives in parts is streamed, see input.c */
+    uint16_t streaming_channel;   /* number of the channel whose body frame is being streamed */
+    bool streaming;               /* inside such a frame, end octet included */
+    uint32_t streaming_remaining; /* payload octets of that frame still to come */
+    bool discard_input;           /* after a frame error or a silent failure: read and forget */
     struct channel *borrowing_channel; /* its content header still points into the input */
 
     enum amqp_method_id current_method; /* blamed in exceptions; AMQP_METHOD_UNKNOWN: 0/0 */
@@ -106,6 +107,9 @@ struct connection *connection_create(struct broker *broker, const struct connect
 
 /* Moves on; asserts that the edge is in the diagram above. */
 void connection_set_state(struct connection *connection, enum connection_state state);
+
+/* The one deadline of the state it is in, `timeout_ms` from now. */
+void connection_set_deadline(struct connection *connection, int64_t timeout_ms);
 
 /* NULL when no such channel is open. */
 struct channel *connection_find_channel(struct connection *connection, uint16_t number);

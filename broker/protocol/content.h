@@ -9,6 +9,9 @@
 #ifndef LEVERET_BROKER_PROTOCOL_CONTENT_H
 #define LEVERET_BROKER_PROTOCOL_CONTENT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "amqp/slice.h"
 
 struct channel;
@@ -22,7 +25,13 @@ void content_on_header(struct channel *channel, struct slice payload);
 /* Body octets in state EXPECT_BODY: a whole frame's payload, or a part of one. Completes the message. */
 void content_on_body(struct channel *channel, struct slice octets);
 
-/* The input that the borrowed header points into is about to go away. */
-void content_keep(struct channel *channel);
+/* In state EXPECT_BODY: are this many octets still missing? */
+bool content_has_room(const struct channel *channel, uint32_t octets);
+
+/*
+ * The input that the borrowed header points into is about to go away. False when memory was out: the
+ * connection was failed and the channel is gone.
+ */
+bool content_keep(struct channel *channel);
 
 #endif

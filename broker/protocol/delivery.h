@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "amqp/slice.h"
+#include "broker/base/map.h"
 #include "broker/entities/consumer.h"
 #include "broker/entities/refusal.h"
 
@@ -54,6 +54,6 @@ void channel_resume_consumers(struct channel *channel);
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack);
 
 /* basic.return 312 NO_ROUTE with the message's content. */
-void send_basic_return(struct channel *channel, const struct message *message);
+void send_basic_return(struct channel *channel, struct message *message);
 
 #endif

@@ -56,20 +56,6 @@ void handle_queue_declare(struct channel *channel, const struct amqp_method *met
         send_declare_ok(channel, queue);
 }
 
-/* An empty name means the queue this channel declared last; false when there is none: failed. */
-static bool resolve_queue(struct channel *channel, struct slice name, struct slice *ret_name) {
-    if (!slice_is_empty(name)) {
-        *ret_name = name;
-        return true;
-    }
-    if (channel->last_queue.data == NULL) {
-        channel_fail(channel, AMQP_NOT_FOUND, "no previously declared queue");
-        return false;
-    }
-    *ret_name = channel->last_queue;
-    return true;
-}
-
 /* Without a queue name an empty key means that queue's name too; with one it stays empty. */
 static struct slice resolve_binding_key(struct slice key, struct slice given_name,
                                         struct slice resolved_name) {
@@ -82,7 +68,7 @@ void handle_queue_bind(struct channel *channel, const struct amqp_method *method
     struct slice given = entity_name_clean(bind->queue, buffer), name;
     struct refusal refusal;
 
-    if (!resolve_queue(channel, given, &name))
+    if (!channel_resolve_queue(channel, given, &name))
         return;
     struct binding_request request = {
         .source = entity_name_clean(bind->exchange, source),
@@ -104,7 +90,7 @@ void handle_queue_unbind(struct channel *channel, const struct amqp_method *meth
     struct slice given = entity_name_clean(unbind->queue, buffer), name;
     struct refusal refusal;
 
-    if (!resolve_queue(channel, given, &name))
+    if (!channel_resolve_queue(channel, given, &name))
         return;
     struct binding_request request = {
         .source = entity_name_clean(unbind->exchange, source),
@@ -126,7 +112,7 @@ void handle_queue_purge(struct channel *channel, const struct amqp_method *metho
     struct slice name;
     struct refusal refusal;
 
-    if (!resolve_queue(channel, purge->queue, &name))
+    if (!channel_resolve_queue(channel, purge->queue, &name))
         return;
     struct queue *queue = vhost_find_queue(connection->vhost, name);
     if (queue == NULL)
@@ -149,7 +135,7 @@ void handle_queue_delete(struct channel *channel, const struct amqp_method *meth
     struct refusal refusal;
     size_t count = 0;
 
-    if (!resolve_queue(channel, entity_name_clean(delete->queue, buffer), &name))
+    if (!channel_resolve_queue(channel, entity_name_clean(delete->queue, buffer), &name))
         return;
     if (!vhost_delete_queue(connection->vhost, name, connection, delete->if_unused,
                             delete->if_empty, &count, &refusal))

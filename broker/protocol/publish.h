@@ -13,27 +13,29 @@
 #include <stdint.h>
 
 #include "amqp/method.h"
-#include "amqp/properties.h"
 #include "amqp/slice.h"
+#include "amqp/spec.h"
 #include "broker/entities/route.h"
 
 struct channel;
+struct exchange;
 struct message;
 
+/* A channel's publishing state; allocated by its first publish. */
 struct publisher {
     bool mandatory;
     bool immediate;
     uint8_t exchange_len;
     uint8_t routing_key_len;
-    bool route_is_memo; /* `route` belongs to exchange and key below, nothing else mattered */
-    bool borrowed;      /* header_payload points into the connection's input */
+    bool has_memo; /* `source` and `route` belong to exchange and key below, while `route` is current */
+    bool borrowed; /* header_payload points into the connection's input */
     uint64_t body_size;
-    struct slice header_payload;       /* while borrowed */
-    struct amqp_properties properties; /* point into header_payload, or into `message` */
-    struct message *message;           /* NULL until made */
+    struct slice header_payload; /* while borrowed */
+    struct message *message;     /* a body in parts; NULL until made */
+    struct exchange *source;     /* valid as long as the memo is */
     struct route route;
-    uint8_t exchange[255];
-    uint8_t routing_key[255];
+    uint8_t exchange[AMQP_SHORTSTR_MAX];
+    uint8_t routing_key[AMQP_SHORTSTR_MAX];
 };
 
 /* Remembers the method. */
@@ -42,6 +44,7 @@ void publish_begin(struct channel *channel, const struct amqp_basic_publish *met
 /* The message is complete: checks, routes, enqueues, confirms. Takes the message. */
 void publish_message(struct channel *channel, struct message *message);
 
+/* NULL is allowed. */
 void publisher_destroy(struct publisher *publisher);
 
 #endif

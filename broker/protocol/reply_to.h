@@ -20,8 +20,10 @@ struct message;
 /* True exactly for the pseudo queue's short name. */
 bool reply_to_is_pseudo_queue(struct slice name);
 
-/* basic.consume on the pseudo queue: starts the consumer and replies, or fails the channel. */
-void reply_to_consume(struct channel *channel, const struct amqp_basic_consume *method);
+/* basic.consume on the pseudo queue under a tag that is free: starts the consumer and replies, or fails
+ * the channel. */
+void reply_to_consume(struct channel *channel, struct slice tag,
+                      const struct amqp_basic_consume *method);
 
 /* queue.declare of the pseudo queue or of a full name: replies, or fails the channel. */
 void reply_to_declare(struct channel *channel, const struct amqp_queue_declare *method);

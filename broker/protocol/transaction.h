@@ -10,14 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "broker/protocol/settle.h"
 #include "broker/protocol/unacked.h"
 
 struct channel;
 struct message;
 struct route;
 
-enum settlement { SETTLE_ACK, SETTLE_DISCARD, SETTLE_REQUEUE };
-
+struct channel_consumer;
 struct transaction;
 
 /* Starts holding; does nothing when the channel is transactional already. */
@@ -33,6 +33,10 @@ void transaction_hold_settlement(struct channel *channel, const struct unacked *
 
 void transaction_commit(struct channel *channel);
 void transaction_rollback(struct channel *channel);
+
+/* The consumer is going away; held records of its deliveries stay, without it. */
+void transaction_forget_consumer(struct channel *channel,
+                                 const struct channel_consumer *consumer);
 
 /* Rolls back and frees. */
 void transaction_destroy(struct channel *channel);

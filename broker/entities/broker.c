@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/entities/broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker/base/alloc.h"
+#include "broker/base/map.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/user.h"
+#include "broker/entities/vhost.h"
+
+/* Free output chunks kept: what a few busy connections use in a tick. */
+#define SPARE_OUTPUT_CHUNKS 64
+
+void broker_settings_init(struct broker_settings *settings) {
+    *settings = (struct broker_settings){
+        .frame_max = 131072,
+        .frame_max_minimum = AMQP_FRAME_MIN_SIZE_SPEC,
+        .initial_frame_max = AMQP_FRAME_MIN_SIZE,
+        .channel_max = 2047,
+        .heartbeat_s = 60,
+        .handshake_timeout_ms = 10000,
+        .max_message_size = 16777216,
+        .permit_global_qos = true,
+        .permit_transient_queues = true,
+        .default_vhost = "/",
+        .anonymous_user = "guest",
+        .anonymous_password = "guest",
+        .product = "RabbitMQ",
+        .product_version = "4.3.5",
+        .cluster_name = "rabbit@localhost",
+    };
+}
+
+struct broker *broker_create(struct env *env, const struct broker_settings *settings) {
+    struct broker *broker = xcalloc(1, sizeof *broker);
+    broker->env = env;
+    broker->settings = *settings;
+    timers_init(&broker->timers, env->now_ms);
+    list_init(&broker->endpoints.dirty);
+    outbuf_pool_init(&broker->outbufs, SPARE_OUTPUT_CHUNKS);
+    message_memory_init(&broker->messages);
+    list_init(&broker->runnable_queues);
+    list_init(&broker->connections);
+    list_init(&broker->unconfirmed_channels);
+    return broker;
+}
+
+void broker_destroy(struct broker *broker) {
+    if (broker == NULL)
+        return;
+    assert(list_is_empty(&broker->connections));
+    struct vhost *vhost, *next_vhost;
+    MAP_FOR_EACH (broker->vhosts, by_name, vhost, next_vhost) {
+        MAP_REMOVE(broker->vhosts, by_name, vhost);
+        vhost_destroy(vhost);
+    }
+    struct user *user, *next_user;
+    MAP_FOR_EACH (broker->users, by_name, user, next_user) {
+        MAP_REMOVE(broker->users, by_name, user);
+        user_destroy(user);
+    }
+    message_memory_clear(&broker->messages);
+    outbuf_pool_clear(&broker->outbufs);
+    free(broker);
+}
+
+struct vhost *broker_find_vhost(const struct broker *broker, struct slice name) {
+    struct vhost *vhost;
+    MAP_FIND(broker->vhosts, by_name, broker->env->hash_seed, name, vhost);
+    return vhost;
+}
+
+struct vhost *broker_add_vhost(struct broker *broker, struct slice name) {
+    struct vhost *vhost = broker_find_vhost(broker, name);
+    if (vhost != NULL)
+        return vhost;
+    vhost = vhost_create(broker, name);
+    MAP_ADD(broker->vhosts, by_name, broker->env->hash_seed, vhost->name, vhost);
+    return vhost;
+}
+
+void broker_queue_runnable(struct broker *broker, struct queue *queue) {
+    if (!list_is_linked(&queue->runnable_link))
+        list_append(&broker->runnable_queues, &queue->runnable_link);
+}
+
+bool broker_run_queues(struct broker *broker, size_t budget) {
+    struct list running;
+    list_init(&running);
+    list_move_all(&running, &broker->runnable_queues);
+    struct list *link;
+    while ((link = list_take_first(&running)) != NULL) {
+        struct queue *queue = LIST_ITEM(link, struct queue, runnable_link);
+        if (queue_run(queue, budget) == budget)
+            broker_queue_runnable(broker, queue);
+    }
+    return !list_is_empty(&broker->runnable_queues);
+}

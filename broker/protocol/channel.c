@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/protocol/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "amqp/spec.h"
+#include "broker/base/alloc.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/queue.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/delivery.h"
+#include "broker/protocol/exception.h"
+#include "broker/protocol/publish.h"
+#include "broker/protocol/transaction.h"
+
+struct channel *channel_open(struct connection *connection, uint16_t number) {
+    struct channel *channel = xcalloc(1, sizeof *channel);
+    channel->connection = connection;
+    channel->number = number;
+    list_init(&channel->confirms.link);
+    unacked_init(&channel->unacked);
+    HASH_ADD(by_number, connection->channels, number, sizeof channel->number, channel);
+    connection->channel_count++;
+    connection->broker->channel_count++;
+    connection->broker->counters.channels_opened++;
+    return channel;
+}
+
+static void release_consumers(struct channel *channel) {
+    struct channel_consumer *consumer, *next;
+    HASH_ITER(by_tag, channel->consumers, consumer, next) {
+        channel_remove_consumer(consumer);
+    }
+}
+
+/* Consumers are gone by now, so nothing comes back to this channel. */
+static void requeue_unacked(struct channel *channel) {
+    struct unacked record;
+    while (unacked_take_first(&channel->unacked, &record))
+        queue_requeue(record.queue, record.entry);
+    channel->global_unacked = 0;
+}
+
+static void release_publisher(struct channel *channel) {
+    publisher_destroy(channel->publisher);
+    channel->publisher = NULL;
+    if (channel->connection->borrowing_channel == channel)
+        channel->connection->borrowing_channel = NULL;
+}
+
+void channel_release(struct channel *channel) {
+    confirms_send(channel);
+    release_consumers(channel);
+    transaction_destroy(channel);
+    requeue_unacked(channel);
+    release_publisher(channel);
+    channel->expectation = EXPECT_METHOD;
+}
+
+void channel_destroy(struct channel *channel) {
+    struct connection *connection = channel->connection;
+    channel_release(channel);
+    list_remove(&channel->confirms.link);
+    unacked_clear(&channel->unacked);
+    free((void *)(uintptr_t)channel->last_queue.data);
+    HASH_DELETE(by_number, connection->channels, channel);
+    if (connection->last_channel == channel)
+        connection->last_channel = NULL;
+    connection->channel_count--;
+    connection->broker->channel_count--;
+    connection->broker->counters.channels_closed++;
+    free(channel);
+}
+
+bool channel_resolve_queue(struct channel *channel, struct slice name, struct slice *ret_name) {
+    if (slice_is_empty(name) && channel->last_queue.data == NULL) {
+        channel_fail(channel, AMQP_NOT_FOUND, "no previously declared queue");
+        return false;
+    }
+    *ret_name = slice_is_empty(name) ? channel->last_queue : name;
+    return true;
+}
+
+void channel_set_last_queue(struct channel *channel, struct slice name) {
+    uint8_t *copy = xmalloc(name.len + 1);
+    memcpy(copy, name.data, name.len);
+    free((void *)(uintptr_t)channel->last_queue.data);
+    channel->last_queue = slice_of(copy, name.len);
+}

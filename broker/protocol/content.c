@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/protocol/content.h"
+
+#include <inttypes.h>
+
+#include "amqp/properties.h"
+#include "amqp/spec.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/message.h"
+#include "broker/protocol/channel.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/exception.h"
+#include "broker/protocol/publish.h"
+
+void content_expect(struct channel *channel) { channel->expectation = EXPECT_HEADER; }
+
+/* The limit as RabbitMQ words it: its own ceiling has a text of its own (compat 2.11). */
+static bool check_message_size(struct channel *channel, uint64_t body_size) {
+    uint64_t limit = channel->connection->broker->settings.max_message_size;
+    if (body_size <= limit)
+        return true;
+    channel_fail(channel, AMQP_PRECONDITION_FAILED,
+                 limit >= AMQP_BODY_SIZE_MAX
+                     ? "message size %" PRIu64 " is larger than max size %" PRIu64
+                     : "message size %" PRIu64 " is larger than configured max size %" PRIu64,
+                 body_size, limit);
+    return false;
+}
+
+/* Compat 1.9. False when the connection or the channel was failed. */
+static bool check_header(struct channel *channel, const struct amqp_content_header *header) {
+    struct connection *connection = channel->connection;
+    if (header->weight != 0) {
+        connection_fail(connection, AMQP_UNEXPECTED_FRAME,
+                        "expected content header for class 60, got non content header frame "
+                        "instead");
+        return false;
+    }
+    if (header->class_id != AMQP_CLASS_BASIC) {
+        connection_fail(connection, AMQP_UNEXPECTED_FRAME,
+                        "expected content header for class 60, got one for class %u instead",
+                        header->class_id);
+        return false;
+    }
+    if (header->body_size > AMQP_BODY_SIZE_MAX) {
+        connection_fail(connection, AMQP_FRAME_ERROR,
+                        "content body size %" PRIu64 " exceeds maximum allowed size %u",
+                        header->body_size, AMQP_BODY_SIZE_MAX);
+        return false;
+    }
+    return true;
+}
+
+static void fail_properties(struct connection *connection) {
+    connection->current_method = AMQP_METHOD_UNKNOWN;
+    connection_fail(connection, AMQP_INTERNAL_ERROR, "%s", "");
+}
+
+static void fail_memory(struct channel *channel) {
+    connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
+static struct message *create_message(struct channel *channel, struct slice body) {
+    struct publisher *publisher = channel->publisher;
+    return message_create(&channel->connection->broker->messages,
+                          slice_of(publisher->exchange, publisher->exchange_len),
+                          slice_of(publisher->routing_key, publisher->routing_key_len),
+                          publisher->header_payload, body);
+}
+
+static void stop_borrowing(struct channel *channel) {
+    channel->publisher->borrowed = false;
+    channel->connection->borrowing_channel = NULL;
+}
+
+/* Contents of two channels may interleave; only the one that came last stays borrowed. */
+static bool borrow_header(struct channel *channel, struct slice payload) {
+    struct connection *connection = channel->connection;
+    if (connection->borrowing_channel != NULL && !content_keep(connection->borrowing_channel))
+        return false;
+    channel->publisher->header_payload = payload;
+    channel->publisher->borrowed = true;
+    connection->borrowing_channel = channel;
+    return true;
+}
+
+static void finish(struct channel *channel, struct message *message) {
+    channel->publisher->message = NULL;
+    channel->expectation = EXPECT_METHOD;
+    if (message == NULL)
+        fail_memory(channel);
+    else
+        publish_message(channel, message);
+}
+
+static void finish_inline(struct channel *channel, struct slice body) {
+    struct message *message = create_message(channel, body);
+    stop_borrowing(channel);
+    finish(channel, message);
+}
+
+void content_on_header(struct channel *channel, struct slice payload) {
+    struct amqp_content_header header;
+    struct amqp_properties properties;
+    if (!amqp_content_header_decode(payload, &header)) {
+        fail_properties(channel->connection);
+        return;
+    }
+    if (!check_header(channel, &header))
+        return;
+    if (!amqp_properties_decode(header.flags, header.properties, &properties)) {
+        fail_properties(channel->connection);
+        return;
+    }
+    if (!check_message_size(channel, header.body_size))
+        return;
+    channel->publisher->body_size = header.body_size;
+    if (!borrow_header(channel, payload))
+        return;
+    if (header.body_size == 0)
+        finish_inline(channel, (struct slice){0});
+    else
+        channel->expectation = EXPECT_BODY;
+}
+
+bool content_keep(struct channel *channel) {
+    struct message *message = create_message(channel, (struct slice){0});
+    stop_borrowing(channel);
+    channel->publisher->message = message;
+    if (message == NULL)
+        fail_memory(channel);
+    return message != NULL;
+}
+
+static uint64_t missing_octets(const struct channel *channel) {
+    const struct publisher *publisher = channel->publisher;
+    return publisher->body_size -
+           (publisher->message != NULL ? publisher->message->body_present : 0);
+}
+
+bool content_has_room(const struct channel *channel, uint32_t octets) {
+    return octets <= missing_octets(channel);
+}
+
+static void append_octets(struct channel *channel, struct slice octets) {
+    if (channel->publisher->borrowed && !content_keep(channel))
+        return;
+    struct message *message = channel->publisher->message;
+    if (!message_append_body(message, octets))
+        fail_memory(channel);
+    else if (message_is_complete(message))
+        finish(channel, message);
+}
+
+void content_on_body(struct channel *channel, struct slice octets) {
+    struct publisher *publisher = channel->publisher;
+    if (octets.len > missing_octets(channel)) {
+        connection_fail(channel->connection, AMQP_FRAME_ERROR,
+                        "content body frame exceeds remaining content size");
+        return;
+    }
+    if (publisher->borrowed && octets.len == publisher->body_size &&
+        octets.len <= MESSAGE_INLINE_BODY_MAX)
+        finish_inline(channel, octets);
+    else
+        append_octets(channel, octets);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way out. A small message is one reservation in the output: the deliver method written by hand,
+ * then the message's header and body frames as they were received, with two channel numbers patched.
+ * A longer body is referenced, cut into frames of the connection's frame-max.
+ */
+#include "broker/protocol/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "amqp/frame.h"
+#include "amqp/method.h"
+#include "broker/base/alloc.h"
+#include "broker/base/map.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/message.h"
+#include "broker/entities/queue.h"
+#include "broker/protocol/channel.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/reply_to.h"
+#include "broker/protocol/send.h"
+#include "broker/protocol/transaction.h"
+
+/* Content up to this size is copied into the output; a longer one is referenced. */
+#define CONTENT_COPY_MAX 4096u
+/* Stretches of a long body below this are copied: a reference costs an iovec. */
+#define BODY_REFERENCE_MIN 1024u
+/* Head, class and method ids, tag, delivery tag, redelivered, exchange and key, end octet. */
+#define DELIVER_SIZE_MAX (7u + 4u + 256u + 8u + 1u + 512u + 1u)
+
+_Static_assert(CONTENT_COPY_MAX + DELIVER_SIZE_MAX <= OUTBUF_RESERVE_MAX,
+               "a small delivery fits one reservation");
+
+/* --- content --- */
+
+static bool fits_copy(const struct connection *connection, const struct message *message) {
+    if (message->body_size > 0 && message->inline_len == 0)
+        return false;
+    return message->header_len + message->inline_len <= CONTENT_COPY_MAX &&
+           message->inline_len <= connection->frame_max;
+}
+
+/* Header frame and body frame stand side by side in the message. Returns their length. */
+static size_t copy_content(uint8_t *at, uint16_t channel_number, const struct message *message) {
+    size_t len = message->header_len + message->inline_len;
+    memcpy(at, message_header_frame(message).data, len);
+    frame_write_channel(at, channel_number);
+    if (message->inline_len > 0)
+        frame_write_channel(at + message->header_len, channel_number);
+    return len;
+}
+
+static void append_frame_head(struct outbuf *output, uint8_t type, uint16_t channel_number,
+                              size_t size) {
+    uint8_t *at = outbuf_reserve(output, AMQP_FRAME_HEAD_SIZE);
+    frame_write_head(at, type, channel_number, (uint32_t)size);
+    outbuf_commit(output, AMQP_FRAME_HEAD_SIZE);
+}
+
+static void append_frame_end(struct outbuf *output) {
+    *outbuf_reserve(output, 1) = AMQP_FRAME_END;
+    outbuf_commit(output, 1);
+}
+
+static void append_shared(struct outbuf *output, struct message *message, struct slice bytes) {
+    if (bytes.len < BODY_REFERENCE_MIN)
+        outbuf_append(output, bytes);
+    else
+        outbuf_append_reference(output, bytes, message_release, message_ref(message));
+}
+
+static void append_header_frame(struct outbuf *output, uint16_t channel_number,
+                                struct message *message) {
+    struct slice payload = message_header_payload(message);
+    append_frame_head(output, AMQP_FRAME_HEADER, channel_number, payload.len);
+    append_shared(output, message, payload);
+    append_frame_end(output);
+}
+
+static void append_body_frames(struct outbuf *output, uint16_t channel_number,
+                               struct message *message, uint64_t payload_max) {
+    struct body_hint hint = {0};
+    uint64_t at = 0;
+    while (at < message->body_size) {
+        uint64_t left = message->body_size - at;
+        uint64_t frame_end = at + (left < payload_max ? left : payload_max);
+        append_frame_head(output, AMQP_FRAME_BODY, channel_number, (size_t)(frame_end - at));
+        while (at < frame_end) {
+            struct slice range = message_body_at(message, at, &hint);
+            if (range.len > frame_end - at)
+                range.len = (size_t)(frame_end - at);
+            append_shared(output, message, range);
+            at += range.len;
+        }
+        append_frame_end(output);
+    }
+}
+
+static void append_content(struct channel *channel, struct message *message) {
+    struct connection *connection = channel->connection;
+    struct outbuf *output = &connection->endpoint.output;
+    if (fits_copy(connection, message)) {
+        uint8_t *at = outbuf_reserve(output, message->header_len + message->inline_len);
+        outbuf_commit(output, copy_content(at, channel->number, message));
+        return;
+    }
+    append_header_frame(output, channel->number, message);
+    append_body_frames(output, channel->number, message,
+                       connection->frame_max - AMQP_FRAME_OVERHEAD);
+}
+
+/* --- basic.deliver --- */
+
+/* The same octets as frame_encode_method() makes; written here because every delivery passes. */
+static size_t write_deliver(uint8_t *start, const struct channel_consumer *consumer,
+                            uint64_t delivery_tag, const struct entry *entry) {
+    const struct message *message = entry->message;
+    uint8_t *at = start + AMQP_FRAME_HEAD_SIZE;
+    static const uint8_t class_and_method[4] = {0, 60, 0, 60};
+    memcpy(at, class_and_method, sizeof class_and_method);
+    at += sizeof class_and_method;
+    *at++ = consumer->tag_len;
+    memcpy(at, consumer->tag, consumer->tag_len);
+    at += consumer->tag_len;
+    uint64_t tag = __builtin_bswap64(delivery_tag);
+    memcpy(at, &tag, sizeof tag);
+    at += sizeof tag;
+    *at++ = entry->redelivered;
+    memcpy(at, message->bytes, message->address_len);
+    at += message->address_len;
+    *at++ = AMQP_FRAME_END;
+    frame_write_head(start, AMQP_FRAME_METHOD, consumer->channel->number,
+                     (uint32_t)(at - start) - AMQP_FRAME_OVERHEAD);
+    return (size_t)(at - start);
+}
+
+static void append_delivery(struct channel_consumer *consumer, uint64_t delivery_tag,
+                            const struct entry *entry) {
+    struct channel *channel = consumer->channel;
+    struct endpoint *endpoint = &channel->connection->endpoint;
+    struct message *message = entry->message;
+    if (fits_copy(channel->connection, message)) {
+        size_t content_len = message->header_len + message->inline_len;
+        uint8_t *at = outbuf_reserve(&endpoint->output, DELIVER_SIZE_MAX + content_len);
+        size_t len = write_deliver(at, consumer, delivery_tag, entry);
+        len += copy_content(at + len, channel->number, message);
+        outbuf_commit(&endpoint->output, len);
+    } else {
+        uint8_t *at = outbuf_reserve(&endpoint->output, DELIVER_SIZE_MAX);
+        outbuf_commit(&endpoint->output, write_deliver(at, consumer, delivery_tag, entry));
+        append_content(channel, message);
+    }
+    endpoint_mark_dirty(endpoint);
+}
+
+static struct channel_consumer *channel_consumer_of(struct consumer *consumer) {
+    return (struct channel_consumer *)(void *)consumer;
+}
+
+static void remember_unacked(struct channel_consumer *consumer, uint64_t delivery_tag,
+                             struct entry entry) {
+    struct channel *channel = consumer->channel;
+    unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = delivery_tag,
+                                                     .queue = consumer->consumer.queue,
+                                                     .consumer = consumer,
+                                                     .entry = entry,
+                                                     .from_consumer = true});
+    consumer->unacked_count++;
+    channel->global_unacked++;
+}
+
+static void channel_deliver(struct consumer *queue_consumer, struct entry entry) {
+    struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
+    struct channel *channel = consumer->channel;
+    uint64_t delivery_tag = ++channel->last_delivery_tag;
+    append_delivery(consumer, delivery_tag, &entry);
+    struct broker_counters *counters = &channel->connection->broker->counters;
+    counters->messages_delivered++;
+    counters->messages_redelivered += entry.redelivered;
+    if (queue_consumer->no_ack)
+        message_unref(entry.message);
+    else
+        remember_unacked(consumer, delivery_tag, entry);
+}
+
+static bool window_has_room(const struct channel_consumer *consumer) {
+    const struct channel *channel = consumer->channel;
+    if (consumer->prefetch != 0 && consumer->unacked_count >= consumer->prefetch)
+        return false;
+    return channel->global_prefetch == 0 || channel->global_unacked < channel->global_prefetch;
+}
+
+static bool consumer_has_credit(struct consumer *queue_consumer) {
+    const struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
+    if (endpoint_is_congested(&consumer->channel->connection->endpoint))
+        return false;
+    return queue_consumer->no_ack || window_has_room(consumer);
+}
+
+/* --- consumers --- */
+
+static void forget_consumer(struct channel_consumer *consumer) {
+    struct channel *channel = consumer->channel;
+    HASH_DELETE(by_tag, channel->consumers, consumer);
+    channel->consumer_count--;
+    unacked_forget_consumer(&channel->unacked, consumer);
+    transaction_forget_consumer(channel, consumer);
+    free(consumer);
+}
+
+/* RabbitMQ tells those who can understand it; others just get nothing any more. */
+static void on_queue_deleted(struct consumer *queue_consumer) {
+    struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
+    struct channel *channel = consumer->channel;
+    if (channel->connection->consumer_cancel_notify)
+        SEND(channel, AMQP_BASIC_CANCEL, basic_cancel,
+             .consumer_tag = channel_consumer_tag(consumer), .no_wait = true);
+    forget_consumer(consumer);
+}
+
+static const struct consumer_ops channel_consumer_ops = {
+    .has_credit = consumer_has_credit,
+    .deliver = channel_deliver,
+    .on_queue_deleted = on_queue_deleted,
+};
+
+struct channel_consumer *channel_find_consumer(const struct channel *channel, struct slice tag) {
+    struct channel_consumer *consumer;
+    MAP_FIND(channel->consumers, by_tag, channel->connection->broker->env->hash_seed, tag,
+             consumer);
+    return consumer;
+}
+
+struct channel_consumer *channel_add_consumer(struct channel *channel, struct queue *queue,
+                                              const struct consumer_options *options,
+                                              struct refusal *refusal) {
+    struct channel_consumer *consumer = xcalloc(1, sizeof *consumer + options->tag.len);
+    consumer->consumer = (struct consumer){.ops = &channel_consumer_ops,
+                                           .priority = options->priority,
+                                           .no_ack = options->no_ack,
+                                           .exclusive = options->exclusive};
+    consumer->channel = channel;
+    consumer->prefetch = channel->consumer_prefetch;
+    consumer->tag_len = (uint8_t)options->tag.len;
+    memcpy(consumer->tag, options->tag.data, options->tag.len);
+    if (!queue_add_consumer(queue, &consumer->consumer, refusal)) {
+        free(consumer);
+        return NULL;
+    }
+    MAP_ADD(channel->consumers, by_tag, channel->connection->broker->env->hash_seed,
+            channel_consumer_tag(consumer), consumer);
+    channel->consumer_count++;
+    return consumer;
+}
+
+void channel_remove_consumer(struct channel_consumer *consumer) {
+    struct channel *channel = consumer->channel;
+    struct queue *queue = consumer->consumer.queue;
+    queue_remove_consumer(queue, &consumer->consumer);
+    forget_consumer(consumer);
+    if (queue == channel->reply_queue)
+        reply_to_end(channel);
+}
+
+void channel_resume_consumers(struct channel *channel) {
+    struct channel_consumer *consumer, *next;
+    HASH_ITER(by_tag, channel->consumers, consumer, next) {
+        consumer_resume(&consumer->consumer);
+    }
+}
+
+/* --- basic.get --- */
+
+static void send_get_ok(struct channel *channel, const struct queue *queue, struct entry entry) {
+    SEND(channel, AMQP_BASIC_GET_OK, basic_get_ok, .delivery_tag = channel->last_delivery_tag,
+         .redelivered = entry.redelivered, .exchange = message_exchange(entry.message),
+         .routing_key = message_routing_key(entry.message),
+         .message_count = (uint32_t)queue_ready_count(queue));
+    append_content(channel, entry.message);
+}
+
+void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
+    struct broker_counters *counters = &channel->connection->broker->counters;
+    struct entry entry;
+    if (!queue_get(queue, no_ack, &entry)) {
+        counters->get_empty++;
+        SEND(channel, AMQP_BASIC_GET_EMPTY, basic_get_empty, .cluster_id = SLICE(""));
+        return;
+    }
+    counters->messages_delivered++;
+    counters->messages_redelivered += entry.redelivered;
+    channel->last_delivery_tag++;
+    send_get_ok(channel, queue, entry);
+    if (no_ack)
+        message_unref(entry.message);
+    else
+        unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = channel->last_delivery_tag,
+                                                         .queue = queue,
+                                                         .entry = entry});
+}
+
+/* --- basic.return --- */
+
+void send_basic_return(struct channel *channel, struct message *message) {
+    SEND(channel, AMQP_BASIC_RETURN, basic_return, .reply_code = AMQP_NO_ROUTE,
+         .reply_text = SLICE("NO_ROUTE"), .exchange = message_exchange(message),
+         .routing_key = message_routing_key(message));
+    append_content(channel, message);
+}

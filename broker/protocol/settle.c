@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/protocol/settle.h"
+
+#include <inttypes.h>
+
+#include "amqp/spec.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/queue.h"
+#include "broker/protocol/channel.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/delivery.h"
+#include "broker/protocol/exception.h"
+#include "broker/protocol/transaction.h"
+#include "broker/protocol/unacked.h"
+
+/* The windows the delivery counted against have room again. */
+static void give_credit(struct channel *channel, const struct unacked *record) {
+    if (record->consumer != NULL) {
+        record->consumer->unacked_count--;
+        consumer_resume(&record->consumer->consumer);
+    }
+    if (!record->from_consumer)
+        return;
+    bool window_was_full = channel->global_prefetch != 0 &&
+                           channel->global_unacked >= channel->global_prefetch;
+    channel->global_unacked--;
+    if (window_was_full)
+        channel_resume_consumers(channel);
+}
+
+void settle_record(struct channel *channel, const struct unacked *record,
+                   enum settlement settlement) {
+    give_credit(channel, record);
+    switch (settlement) {
+    case SETTLE_ACK:
+        channel->connection->broker->counters.messages_acknowledged++;
+        queue_ack(record->queue, record->entry);
+        break;
+    case SETTLE_DISCARD:
+        queue_discard(record->queue, record->entry);
+        break;
+    case SETTLE_REQUEUE:
+        queue_requeue(record->queue, record->entry);
+        break;
+    }
+}
+
+static void settle_or_hold(struct channel *channel, const struct unacked *record,
+                           enum settlement settlement) {
+    if (channel->transaction != NULL)
+        transaction_hold_settlement(channel, record, settlement);
+    else
+        settle_record(channel, record, settlement);
+}
+
+static void settle_up_to(struct channel *channel, uint64_t delivery_tag,
+                         enum settlement settlement) {
+    struct unacked record;
+    while (unacked_count(&channel->unacked) > 0 &&
+           unacked_first_tag(&channel->unacked) <= delivery_tag) {
+        unacked_take_first(&channel->unacked, &record);
+        settle_or_hold(channel, &record, settlement);
+    }
+}
+
+void settle_deliveries(struct channel *channel, uint64_t delivery_tag, bool multiple,
+                       enum settlement settlement) {
+    struct unacked record;
+    if (multiple && delivery_tag == 0)
+        settle_up_to(channel, UINT64_MAX, settlement);
+    else if (multiple && unacked_find(&channel->unacked, delivery_tag) != NULL)
+        settle_up_to(channel, delivery_tag, settlement);
+    else if (!multiple && unacked_take(&channel->unacked, delivery_tag, &record))
+        settle_or_hold(channel, &record, settlement);
+    else
+        channel_fail(channel, AMQP_PRECONDITION_FAILED, "unknown delivery tag %" PRIu64,
+                     delivery_tag);
+}
+
+void settle_requeue_all(struct channel *channel) {
+    struct unacked record;
+    while (unacked_take_first(&channel->unacked, &record))
+        settle_record(channel, &record, SETTLE_REQUEUE);
+}
