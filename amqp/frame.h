@@ -46,6 +46,12 @@ struct frame_header frame_header_decode(const uint8_t head[AMQP_FRAME_HEAD_SIZE]
 /* Writes AMQP_FRAME_HEAD_SIZE octets at `at`. */
 void frame_write_head(uint8_t *at, uint8_t type, uint16_t channel, uint32_t size);
 
+/* Gives a whole frame in memory, whose head is at `at`, another channel number. */
+static inline void frame_write_channel(uint8_t *at, uint16_t channel) {
+    at[1] = (uint8_t)(channel >> 8);
+    at[2] = (uint8_t)channel;
+}
+
 /* Whole frames: head, payload, end octet.  Body frames are not written but gathered from a head, a
  * piece of the message and an end octet. */
 void frame_encode_method(struct writer *w, uint16_t channel, const struct amqp_method *method);

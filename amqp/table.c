@@ -304,6 +304,11 @@ static char class_of(char tag, enum amqp_equality equality) {
 static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
                          enum amqp_equality equality, unsigned depth);
 
+/* Everything was read and was well-formed. */
+static bool is_read(const struct cursor *c) {
+    return cursor_at_end(c) && !cursor_failed(c);
+}
+
 static bool arrays_equal(struct slice a, struct slice b, enum amqp_equality equality,
                          unsigned depth) {
     struct amqp_array_iterator i = amqp_array_begin(a), j = amqp_array_begin(b);
@@ -313,7 +318,7 @@ static bool arrays_equal(struct slice a, struct slice b, enum amqp_equality equa
         if (!amqp_array_next(&j, &value_b) || !values_equal(&value_a, &value_b, equality, depth))
             return false;
     }
-    return cursor_at_end(&i.cursor) && cursor_at_end(&j.cursor);
+    return is_read(&i.cursor) && is_read(&j.cursor);
 }
 
 static bool tables_equal(struct slice a, struct slice b, enum amqp_equality equality,
@@ -327,7 +332,7 @@ static bool tables_equal(struct slice a, struct slice b, enum amqp_equality equa
             !values_equal(&value_a, &value_b, equality, depth))
             return false;
     }
-    return cursor_at_end(&i.cursor) && cursor_at_end(&j.cursor);
+    return is_read(&i.cursor) && is_read(&j.cursor);
 }
 
 static bool containers_equal(const struct amqp_value *a, const struct amqp_value *b,

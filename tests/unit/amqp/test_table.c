@@ -447,6 +447,15 @@ static void containers_are_equal_entry_by_entry(void **state) {
     assert_true(equal(TABLE_EMPTY, TABLE_EMPTY, rule));
 }
 
+static void octets_that_are_no_table_equal_nothing(void **state) {
+    struct amqp_value broken = {.tag = AMQP_TAG_TABLE, .bytes = SLICE("\x01kZ")};
+    struct amqp_value empty = {.tag = AMQP_TAG_TABLE};
+
+    (void)state;
+    assert_false(amqp_value_equal(&broken, &empty, AMQP_EQUAL_STRICT));
+    assert_false(amqp_value_equal(&empty, &broken, AMQP_EQUAL_STRICT));
+}
+
 static void tables_are_identical_in_any_order_of_names(void **state) {
     (void)state;
     assert_true(amqp_tables_equal_sorted(SLICE("\x01"
@@ -755,6 +764,7 @@ int main(void) {
         cmocka_unit_test(arguments_are_equivalent_by_class),
         cmocka_unit_test(headers_are_equal_by_value),
         cmocka_unit_test(containers_are_equal_entry_by_entry),
+        cmocka_unit_test(octets_that_are_no_table_equal_nothing),
         cmocka_unit_test(tables_are_identical_in_any_order_of_names),
         cmocka_unit_test(identity_has_types),
         cmocka_unit_test(identity_keeps_the_order_of_entries_with_one_name),
