@@ -7,6 +7,7 @@ twice over, because what a queue does may reach a channel and what a channel doe
 queue.  Only then the events go into the transcript, connection by connection, channel by channel.
 """
 import re
+import socket
 import time
 
 import codec
@@ -16,9 +17,11 @@ from connection import PATIENCE, Connection
 CAPABILITIES = ("authentication_failure_close", "basic.nack", "connection.blocked",
                 "consumer_cancel_notify", "exchange_exchange_bindings", "publisher_confirms")
 
+PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+
 _HANDSHAKE = {"vhost": "S", "user": "S", "password": "S", "mechanism": "S", "response": "L",
               "capabilities": "S", "properties": "T", "channel-max": "s", "frame-max": "l",
-              "heartbeat": "s", "locale": "S"}
+              "heartbeat": "s", "locale": "S", "outside": "b"}
 _PUBLISH = {"exchange": "S", "key": "S", "mandatory": "b", "immediate": "b", "body": "L",
             "props": "T"}
 _HEADER = {"class": "s", "weight": "s", "size": "q", "props": "T", "octets": "L"}
@@ -47,7 +50,7 @@ class Scenario:
 
     def __init__(self, path, name):
         self.name = name
-        self.rows, self.smoke, self.statements = [], False, []
+        self.rows, self.smoke, self.outside, self.statements = [], False, False, []
         with open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 self._read(number, line.strip())
@@ -57,6 +60,8 @@ class Scenario:
             self.rows = [int(row) for row in line[7:].split()]
         elif line == "# smoke":
             self.smoke = True
+        elif line == "# needs: outside":
+            self.outside = True
         elif line and not line.startswith("#"):
             self.statements.append(Statement(number, line))
 
@@ -164,7 +169,7 @@ class Run:
     def _connect(self, reader):
         name = reader.word()
         values = reader.arguments(_HANDSHAKE)
-        connection = self._open_socket(name)
+        connection = self._open_socket(name, values.get("outside"))
         handshake(connection, values)
         shown = connection.events[-1:]
         connection.events[:] = shown
@@ -172,8 +177,16 @@ class Run:
     def _socket(self, reader):
         self._open_socket(reader.word())
 
-    def _open_socket(self, name):
-        connection = self.connections[name] = Connection(name, self.address)
+    def _greet(self, reader):
+        connection = self._open_socket(reader.word())
+        connection.send(PROTOCOL_HEADER)
+        connection.wait_for(0, ("connection.start",))
+        connection.events = [event for event in connection.events
+                             if event.name != "connection.start"]
+
+    def _open_socket(self, name, outside=False):
+        address = (outside_address(), self.address[1]) if outside else self.address
+        connection = self.connections[name] = Connection(name, address)
         return connection
 
     def _channel(self, reader):
@@ -234,8 +247,8 @@ class Run:
         return ("gone",) if counts is None else ("messages=%d" % counts[0],
                                                  "consumers=%d" % counts[1])
 
-    _VERBS = {"connect": _connect, "socket": _socket, "channel": _channel, "raw": _raw,
-              "frame": _frame, "await": _await, "eof": _eof, "drop": _drop,
+    _VERBS = {"connect": _connect, "socket": _socket, "greet": _greet, "channel": _channel,
+              "raw": _raw, "frame": _frame, "await": _await, "eof": _eof, "drop": _drop,
               "settle": _settle_statement, "until": _until}
 
     def _send(self, target, reader):
@@ -370,6 +383,16 @@ class Run:
         probe.connection.close()
 
 
+def outside_address():
+    """This machine's own address as others see it, or None; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
 def _properties(values):
     """A props={...} table as codec.properties wants it."""
     return {name.decode(): value for name, (_, value) in values.get("props", [])}
@@ -407,7 +430,7 @@ def _single_confirms(lines):
 
 def handshake(connection, values):
     """Everything up to connection.open-ok, or as far as the broker lets it come."""
-    connection.send(b"AMQP\x00\x00\x09\x01")
+    connection.send(PROTOCOL_HEADER)
     connection.wait_for(0, ("connection.start",))
     user, password = values.get("user", b"guest"), values.get("password", b"guest")
     start = {"client-properties": _client_properties(values),
