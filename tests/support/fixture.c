@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/fixture.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "amqp/slice.h"
+#include "broker/entities/user.h"
+#include "broker/entities/vhost.h"
+#include "broker/protocol/confirms.h"
+#include "tests/support/peer.h"
+
+/* Deliveries per queue and tick: few, so that budgets run out in tests too. */
+#define RUN_BUDGET 7
+/* No conversation needs so many ticks; one that does would never end. */
+#define TICKS_MAX 100000
+
+/* xorshift64*: what is unguessable in production only has to vary here. */
+static void fill_random(void *context, void *buffer, size_t len) {
+    struct fixture *fixture = context;
+    uint8_t *at = buffer;
+
+    for (size_t i = 0; i < len; i++) {
+        fixture->random_state ^= fixture->random_state >> 12;
+        fixture->random_state ^= fixture->random_state << 25;
+        fixture->random_state ^= fixture->random_state >> 27;
+        at[i] = (uint8_t)((fixture->random_state * UINT64_C(2685821657736338717)) >> 56);
+    }
+}
+
+static void keep_log_line(void *context, enum log_level level, const char *message) {
+    struct fixture *fixture = context;
+
+    (void)level;
+    snprintf(fixture->last_log_line, sizeof fixture->last_log_line, "%s", message);
+}
+
+static size_t read_size_of_environment(void) {
+    const char *text = getenv("LEVERET_READ_SIZE");
+    size_t size = text == NULL ? 0 : strtoul(text, NULL, 10);
+
+    return size == 0 ? SIZE_MAX : size;
+}
+
+struct fixture *fixture_create_with(const struct broker_settings *settings) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+
+    assert(fixture != NULL);
+    fixture->env = (struct env){
+        .now_ms = 1000000,
+        .wall_ms = INT64_C(1795000000000),
+        .hash_seed = 42,
+        .fill_random = fill_random,
+        .random_context = fixture,
+        .log = {LOG_DEBUG, keep_log_line, fixture},
+    };
+    fixture->random_state = 88172645463325252u;
+    fixture->read_size = read_size_of_environment();
+    list_init(&fixture->peers);
+    fixture->broker = broker_create(&fixture->env, settings);
+    broker_add_vhost(fixture->broker, SLICE("/"));
+    user_add(fixture->broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
+    user_add(fixture->broker, SLICE("bob"), SLICE("builder"));
+    return fixture;
+}
+
+struct fixture *fixture_create(void) {
+    struct broker_settings settings;
+
+    broker_settings_init(&settings);
+    return fixture_create_with(&settings);
+}
+
+void fixture_destroy(struct fixture *fixture) {
+    LIST_FOR_EACH_SAFE (&fixture->peers, at) {
+        struct peer *peer = LIST_ITEM(at, struct peer, link);
+        peer_drop(peer);
+        peer_destroy(peer);
+    }
+    broker_destroy(fixture->broker);
+    free(fixture);
+}
+
+/* The order of a tick is that of server_before_wait(). */
+static bool fixture_tick(struct fixture *fixture) {
+    struct broker *broker = fixture->broker;
+    bool is_busy = false;
+
+    LIST_FOR_EACH (&fixture->peers, at)
+        is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
+    timers_expire(&broker->timers, fixture->env.now_ms);
+    is_busy |= broker_run_queues(broker, RUN_BUDGET);
+    confirms_settle(broker);
+    return is_busy || !list_is_empty(&broker->endpoints.dirty);
+}
+
+void fixture_run(struct fixture *fixture) {
+    for (int ticks = 0; fixture_tick(fixture); ticks++)
+        assert(ticks < TICKS_MAX);
+}
+
+static void fixture_set_time(struct fixture *fixture, int64_t now_ms) {
+    fixture->env.wall_ms += now_ms - fixture->env.now_ms;
+    fixture->env.now_ms = now_ms;
+}
+
+void fixture_advance(struct fixture *fixture, int64_t ms) {
+    int64_t until_ms = fixture->env.now_ms + ms;
+    int64_t next_ms;
+
+    fixture_run(fixture);
+    while ((next_ms = timers_next_deadline(&fixture->broker->timers)) <= until_ms) {
+        if (next_ms > fixture->env.now_ms)
+            fixture_set_time(fixture, next_ms);
+        fixture_run(fixture);
+    }
+    fixture_set_time(fixture, until_ms);
+    fixture_run(fixture);
+}
+
+int fixture_setup(void **state) {
+    *state = fixture_create();
+    return 0;
+}
+
+int fixture_teardown(void **state) {
+    struct fixture *fixture = *state;
+    int result = 0;
+
+    LIST_FOR_EACH (&fixture->peers, at) {
+        struct peer *peer = LIST_ITEM(at, struct peer, link);
+        if (peer->received.len > 0) {
+            print_error("%zu octets came that nobody expected (last line: %s:%d)\n",
+                        peer->received.len, peer->file, peer->line);
+            result = -1;
+        }
+    }
+    fixture_destroy(fixture);
+    return result;
+}

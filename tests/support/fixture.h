@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A broker in a box: the whole core on virtual time, without a socket, a thread or a file.
+ *
+ * The fixture is the server and the transport of its peers (peer.h).  fixture_run() is the server's
+ * tick, repeated until nobody has anything more to say; every peer_send() ends with it, so that a
+ * test reads as a transcript.  Time stands still but for fixture_advance().
+ *
+ * What a peer sent is fed from memory of its exact size that is freed after the call, so that a
+ * sanitizer sees every slice that was kept too long.  With LEVERET_READ_SIZE=N in the environment
+ * it arrives in reads of N octets instead of at once.
+ */
+#ifndef LEVERET_TESTS_SUPPORT_FIXTURE_H
+#define LEVERET_TESTS_SUPPORT_FIXTURE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "broker/base/env.h"
+#include "broker/base/list.h"
+#include "broker/entities/broker.h"
+
+struct fixture {
+    struct env env;
+    struct broker *broker;
+    struct list peers;     /* owned; link: peer.link */
+    size_t read_size;      /* octets per feed, SIZE_MAX: all there is */
+    uint64_t random_state; /* env's random numbers: the same ones in every run */
+    char last_log_line[LOG_LINE_MAX + 1];
+};
+
+/* RabbitMQ's defaults; vhost "/", guest/guest from loopback only, and bob/builder from anywhere. */
+struct fixture *fixture_create(void);
+struct fixture *fixture_create_with(const struct broker_settings *settings);
+
+/* Every connection is dropped first. */
+void fixture_destroy(struct fixture *fixture);
+
+/* Ticks until no peer has input that the broker takes and the broker has nothing to do. */
+void fixture_run(struct fixture *fixture);
+
+/* Time goes by, every deadline on the way at its own moment. */
+void fixture_advance(struct fixture *fixture, int64_t ms);
+
+/* For cmocka: *state becomes a fixture; frames nobody expected fail the test at its end. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+#define CONVERSATION(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+#endif
