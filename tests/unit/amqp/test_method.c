@@ -344,6 +344,22 @@ static void short_string_must_be_utf8(void **state) {
     assert_int_equal(method.id, AMQP_BASIC_PUBLISH);
 }
 
+static void first_bad_field_names_the_error(void **state) {
+    struct amqp_method method;
+    struct slice utf8_first = SLICE("\x00\x32\x00\x0a\x00\x00\x01\xff\x00"
+                                    "\x00\x00\x00\x03\x01kZ");
+    struct slice table_first = SLICE("\x00\x0a\x00\x0b"
+                                     "\x00\x00\x00\x03\x01kZ"
+                                     "\x01\xff\x00\x00\x00\x00\x05"
+                                     "en_US");
+    struct slice good_after_bad = SLICE("\x00\x3c\x00\x28\x00\x00\x01\xff\x01k\x00");
+
+    (void)state;
+    assert_int_equal(amqp_method_decode(utf8_first, &method), AMQP_DECODE_BAD_UTF8);
+    assert_int_equal(amqp_method_decode(table_first, &method), AMQP_DECODE_BAD_TABLE);
+    assert_int_equal(amqp_method_decode(good_after_bad, &method), AMQP_DECODE_BAD_UTF8);
+}
+
 static void long_string_need_not_be_utf8(void **state) {
     struct amqp_method method;
     struct slice payload = SLICE("\x00\x0a\x00\x15\x00\x00\x00\x02\xff\xfe");
@@ -452,6 +468,7 @@ int main(void) {
         cmocka_unit_test(exchange_unbind_ok_is_method_51),
         cmocka_unit_test(unknown_methods_are_told_from_malformed_ones),
         cmocka_unit_test(short_string_must_be_utf8),
+        cmocka_unit_test(first_bad_field_names_the_error),
         cmocka_unit_test(long_string_need_not_be_utf8),
         cmocka_unit_test(malformed_is_judged_before_utf8),
         cmocka_unit_test(unknown_table_tag_is_a_bad_table),
