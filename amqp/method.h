@@ -69,8 +69,8 @@ enum amqp_decode_result {
 
 /*
  * Decodes the payload of a method frame: class id, method id, arguments.  The whole shape is judged
- * before what is inside: a payload that is both malformed and not UTF-8 is malformed.  Of several bad
- * fields the first one names the result.
+ * before what is inside: a payload that is both malformed and not UTF-8 is malformed.  Of several
+ * bad fields the first one names the result.
  *
  * `ret_method` is always written.  Unless the result is AMQP_DECODED only its `id` has a meaning:
  * the method that could not be decoded, AMQP_METHOD_UNKNOWN when that is not known either.

@@ -349,6 +349,7 @@ static bool equal(struct slice a, struct slice b, enum amqp_equality equality) {
 #define DOUBLE_1    SLICE("\x01kd\x3f\xf0\x00\x00\x00\x00\x00\x00")
 #define DECIMAL_1   SLICE("\x01kD\x00\x00\x00\x00\x01")
 #define DECIMAL_1_0 SLICE("\x01kD\x01\x00\x00\x00\x0a")
+#define DECIMAL_0_1 SLICE("\x01kD\x01\x00\x00\x00\x01")
 #define TRUE_1      SLICE("\x01kt\x01")
 #define TRUE_FF     SLICE("\x01kt\xff")
 #define FALSE_0     SLICE("\x01kt\x00")
@@ -410,6 +411,7 @@ static void arguments_are_equivalent_by_class(void **state) {
     assert_false(equal(INT32_1, DECIMAL_1, rule));
     assert_true(equal(DECIMAL_1, DECIMAL_1, rule));
     assert_false(equal(DECIMAL_1, DECIMAL_1_0, rule));
+    assert_false(equal(DECIMAL_1, DECIMAL_0_1, rule));
     assert_false(equal(ARRAY_I1, ARRAY_B1, rule)); /* inside, types count */
     assert_false(equal(TABLE_JB1, TABLE_JS1, rule));
 }
