@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matrix of compat 2.9, which was taken from RabbitMQ, and random keys against a matcher that
+ * follows the definition word by word.
+ */
+#include "tests/unit/broker/entities/support.h"
+
+/* Binds `pattern` alone and publishes `key`. */
+static bool matches(struct fixture *f, const char *pattern, const char *key) {
+    bool is_routed;
+
+    bind_queue(f, "amq.topic", "q", pattern);
+    is_routed = strcmp(routed_to(f, "amq.topic", key), "q") == 0;
+    unbind_queue(f, "amq.topic", "q", pattern);
+    assert_string_equal(routed_to(f, "amq.topic", key), "");
+    return is_routed;
+}
+
+#define assert_matches(pattern, ...) check_keys(f, pattern, true, (const char *[]){__VA_ARGS__, NULL})
+#define assert_no_match(pattern, ...) \
+    check_keys(f, pattern, false, (const char *[]){__VA_ARGS__, NULL})
+
+static void check_keys(struct fixture *f, const char *pattern, bool expected,
+                       const char *const *keys) {
+    for (; *keys != NULL; keys++) {
+        if (matches(f, pattern, *keys) != expected)
+            fail_msg("binding key '%s', routing key '%s'", pattern, *keys);
+    }
+}
+
+static void star_is_one_word_and_hash_is_any_number(void **state) {
+    /* rows: 126 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("a.b", "a.b");
+    assert_no_match("a.b", "a", "a.b.c", "a.c", "b.a", "ab", "a.b.", ".a.b");
+    assert_matches("*", "a");
+    assert_no_match("*", "a.b", ".");
+    assert_matches("*.*", "a.b", ".");
+    assert_no_match("*.*", "a", "a.b.c");
+    assert_matches("#", "a", "a.b.c", ".", "..");
+    assert_matches("#.a", "a", "b.a", "c.b.a");
+    assert_no_match("#.a", "", "b", "a.b");
+    assert_matches("#.#", "", "a", "a.b");
+    assert_matches("#.*", "a", "a.b");
+    assert_matches("*.#", "a", "a.b");
+    assert_matches("#.a.#", "a", "b.a", "a.b", "b.a.c");
+    assert_no_match("#.a.#", "", "b", "b.c");
+}
+
+static void empty_words_are_words(void **state) {
+    /* rows: 127 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("a.*.c", "a.b.c", "a..c");
+    assert_no_match("a.*.c", "a.c", "a.b.b.c");
+    assert_matches("a.#", "a.");
+    assert_matches("a.", "a.");
+    assert_no_match("a.", "a", "a..");
+    assert_matches(".", ".");
+    assert_no_match(".", "", "a");
+}
+
+static void hash_matches_the_empty_key(void **state) {
+    /* rows: 128 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("#", "");
+    assert_matches("", "");
+    assert_no_match("", "a", ".");
+}
+
+static void star_does_not_match_the_empty_key(void **state) {
+    /* rows: 129 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_no_match("*", "");
+    assert_no_match("#.*", "");
+    assert_no_match("*.#", "");
+}
+
+static void hash_at_the_end_may_be_nothing(void **state) {
+    /* rows: 130 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("a.#", "a", "a.b", "a.b.c");
+    assert_no_match("a.#", "b", "", "b.a");
+}
+
+static void hash_in_the_middle_may_be_nothing(void **state) {
+    /* rows: 131 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("a.#.c", "a.c", "a.b.c", "a.b.b.c", "a.c.c");
+    assert_no_match("a.#.c", "a", "c", "a.c.b", "ac");
+}
+
+static void wildcard_inside_a_word_is_literal(void **state) {
+    /* rows: 132 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_matches("a*", "a*");
+    assert_no_match("a*", "ab", "a");
+    assert_matches("a#.b", "a#.b");
+    assert_no_match("a#.b", "a.b", "ax.b");
+    assert_matches("**", "**");
+    assert_no_match("**", "a");
+}
+
+static void three_hashes_are_refused(void **state) {
+    /* rows: 133 */
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_false(try_bind(f, binding_request(f, "amq.topic", "q", "#.a.#.b.#", NO_TABLE)));
+    assert_refused(f, 406,
+                   "Topic binding key '#.a.#.b.#' uses 3 '#' wildcards, at most 2 are allowed");
+    bind_queue(f, "amq.topic", "q", "#.a.#.b.c#.##");
+}
+
+static void many_patterns_share_one_trie(void **state) {
+    struct fixture *f = *state;
+
+    for (const char *name = "a\0b\0c\0d\0e\0"; *name != '\0'; name += 2)
+        declare_queue(f, name);
+    bind_queue(f, "amq.topic", "a", "stock.nyse.ibm");
+    bind_queue(f, "amq.topic", "b", "stock.*.ibm");
+    bind_queue(f, "amq.topic", "c", "stock.#");
+    bind_queue(f, "amq.topic", "d", "stock.nyse.dell");
+    bind_queue(f, "amq.topic", "e", "#.ibm");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.ibm"), "a b c e");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.dell"), "c d");
+    assert_string_equal(routed_to(f, "amq.topic", "stock"), "c");
+    assert_string_equal(routed_to(f, "amq.topic", "ibm"), "e");
+    unbind_queue(f, "amq.topic", "a", "stock.nyse.ibm");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.ibm"), "b c e");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.dell"), "c d");
+    unbind_queue(f, "amq.topic", "d", "stock.nyse.dell");
+    unbind_queue(f, "amq.topic", "c", "stock.#");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.ibm"), "b e");
+    bind_queue(f, "amq.topic", "a", "stock.nyse.ibm");
+    assert_string_equal(routed_to(f, "amq.topic", "stock.nyse.ibm"), "a b e");
+}
+
+/* By the definition, on keys split into words. */
+struct words {
+    int count;
+    char words[260][8];
+};
+
+static struct words split(const char *key) {
+    struct words split = {0};
+    const char *end;
+
+    if (*key == '\0')
+        return split;
+    for (; (end = strchr(key, '.')) != NULL; key = end + 1)
+        memcpy(split.words[split.count++], key, (size_t)(end - key));
+    strcpy(split.words[split.count++], key);
+    return split;
+}
+
+static bool naive_match(const struct words *pattern, int p, const struct words *key, int k) {
+    if (p == pattern->count)
+        return k == key->count;
+    if (strcmp(pattern->words[p], "#") == 0) {
+        for (int skipped = k; skipped <= key->count; skipped++) {
+            if (naive_match(pattern, p + 1, key, skipped))
+                return true;
+        }
+        return false;
+    }
+    if (k == key->count)
+        return false;
+    return (strcmp(pattern->words[p], "*") == 0 ||
+            strcmp(pattern->words[p], key->words[k]) == 0) &&
+           naive_match(pattern, p + 1, key, k + 1);
+}
+
+/* Up to six words out of few, so that patterns and keys often meet. At most two of them are `#`. */
+static void random_key(struct random *random, bool is_pattern, char *ret_key) {
+    static const char *const words[] = {"a", "b", "", "cc", "*", "#"};
+    size_t count = random_below(random, 7);
+    int many = 0;
+
+    ret_key[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        size_t word = random_below(random, is_pattern && many < 2 ? 6 : is_pattern ? 5 : 4);
+        many += word == 5;
+        if (i > 0)
+            strcat(ret_key, ".");
+        strcat(ret_key, words[word]);
+    }
+}
+
+#define RANDOM_PATTERNS 60
+
+static void assert_agrees_with_naive(struct fixture *f, char patterns[][64],
+                                     const bool is_bound[], const char *key) {
+    struct words key_words = split(key);
+    struct text expected = {0};
+
+    for (int i = 0; i < RANDOM_PATTERNS; i++) {
+        struct words pattern_words = split(patterns[i]);
+        if (is_bound[i] && naive_match(&pattern_words, 0, &key_words, 0))
+            text_append_format(&expected, expected.len == 0 ? "q%02d" : " q%02d", i);
+    }
+    assert_string_equal(routed_to(f, "amq.topic", key), text_chars(&expected));
+    text_clear(&expected);
+}
+
+/* Binds and unbinds at random; after every change some keys must route as the definition says. */
+static void random_patterns_match_as_defined(void **state) {
+    struct fixture *f = *state;
+    struct random random = {4711};
+    static char patterns[RANDOM_PATTERNS][64];
+    bool is_bound[RANDOM_PATTERNS] = {false};
+    char key[64];
+    char name[8];
+
+    for (int i = 0; i < RANDOM_PATTERNS; i++) {
+        random_key(&random, true, patterns[i]);
+        snprintf(name, sizeof name, "q%02d", i);
+        declare_queue(f, name);
+    }
+    for (int round = 0; round < 2000; round++) {
+        size_t i = random_below(&random, RANDOM_PATTERNS);
+        snprintf(name, sizeof name, "q%02d", (int)i);
+        if (is_bound[i])
+            unbind_queue(f, "amq.topic", name, patterns[i]);
+        else
+            bind_queue(f, "amq.topic", name, patterns[i]);
+        is_bound[i] = !is_bound[i];
+        for (int k = 0; k < 5; k++) {
+            random_key(&random, false, key);
+            assert_agrees_with_naive(f, patterns, is_bound, key);
+        }
+    }
+}
+
+/* 255 dots are 256 empty words: the most a routing key can have. */
+static void longest_keys_are_routed(void **state) {
+    struct fixture *f = *state;
+    char dots[256];
+    char pattern[256];
+
+    memset(dots, '.', 255);
+    dots[255] = '\0';
+    declare_queue(f, "q");
+    assert_matches("#", dots);
+    assert_matches(dots, dots);
+    assert_matches("#.", dots);
+    assert_no_match("#.a", dots);
+    for (int i = 0; i < 255; i++)
+        pattern[i] = i % 2 == 0 ? '*' : '.';
+    pattern[255] = '\0';
+    dots[127] = '\0';
+    assert_matches(pattern, dots);
+    dots[126] = '\0';
+    assert_no_match(pattern, dots);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(star_is_one_word_and_hash_is_any_number),
+        FIXTURE_TEST(empty_words_are_words),
+        FIXTURE_TEST(hash_matches_the_empty_key),
+        FIXTURE_TEST(star_does_not_match_the_empty_key),
+        FIXTURE_TEST(hash_at_the_end_may_be_nothing),
+        FIXTURE_TEST(hash_in_the_middle_may_be_nothing),
+        FIXTURE_TEST(wildcard_inside_a_word_is_literal),
+        FIXTURE_TEST(three_hashes_are_refused),
+        FIXTURE_TEST(many_patterns_share_one_trie),
+        FIXTURE_TEST(random_patterns_match_as_defined),
+        FIXTURE_TEST(longest_keys_are_routed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

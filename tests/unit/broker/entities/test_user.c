@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/broker/entities/support.h"
+
+#include "broker/entities/user.h"
+
+static void fill_with_zeros(void *context, void *buffer, size_t len) {
+    (void)context;
+    memset(buffer, 0, len);
+}
+
+static void right_password_is_accepted(void **state) {
+    struct fixture *f = *state;
+    struct user *user = user_add(f->broker, SLICE("alice"), SLICE("secret"));
+
+    assert_ptr_equal(user_authenticate(f->broker, SLICE("alice"), SLICE("secret")), user);
+}
+
+static void wrong_password_and_unknown_user_are_not(void **state) {
+    struct fixture *f = *state;
+
+    user_add(f->broker, SLICE("alice"), SLICE("secret"));
+    assert_null(user_authenticate(f->broker, SLICE("alice"), SLICE("Secret")));
+    assert_null(user_authenticate(f->broker, SLICE("alice"), SLICE("secre")));
+    assert_null(user_authenticate(f->broker, SLICE("bob"), SLICE("secret")));
+    assert_null(user_authenticate(f->broker, SLICE(""), SLICE("secret")));
+}
+
+static void empty_password_is_never_right(void **state) {
+    struct fixture *f = *state;
+
+    user_add(f->broker, SLICE("alice"), SLICE(""));
+    assert_null(user_authenticate(f->broker, SLICE("alice"), SLICE("")));
+}
+
+static void adding_again_replaces_the_password_only(void **state) {
+    struct fixture *f = *state;
+    struct user *user = user_add(f->broker, SLICE("alice"), SLICE("old"));
+
+    user->loopback_only = true;
+    assert_ptr_equal(user_add(f->broker, SLICE("alice"), SLICE("new")), user);
+    assert_true(user->loopback_only);
+    assert_null(user_authenticate(f->broker, SLICE("alice"), SLICE("old")));
+    assert_non_null(user_authenticate(f->broker, SLICE("alice"), SLICE("new")));
+}
+
+/* python3 hashlib.sha256(b"\0\0\0\0" + b"guest") */
+static void hash_is_rabbitmqs(void **state) {
+    static const uint8_t expected[PASSWORD_HASH_SIZE] = {
+        0x00, 0x00, 0x00, 0x00, 0xf1, 0x28, 0x43, 0xc6, 0xb7, 0x8d, 0x8e, 0x83,
+        0x00, 0x14, 0x62, 0x27, 0x39, 0x28, 0x2a, 0x8a, 0x10, 0x6d, 0x78, 0x81,
+        0xa7, 0x68, 0x86, 0x2e, 0x47, 0xbb, 0x77, 0xe1, 0x55, 0x2b, 0x32, 0x71,
+    };
+    struct fixture *f = *state;
+
+    f->env.fill_random = fill_with_zeros;
+    assert_memory_equal(user_add(f->broker, SLICE("guest"), SLICE("guest"))->password_hash, expected,
+                        sizeof expected);
+}
+
+static void salt_differs_from_user_to_user(void **state) {
+    struct fixture *f = *state;
+    struct user *alice = user_add(f->broker, SLICE("alice"), SLICE("secret"));
+    struct user *bob = user_add(f->broker, SLICE("bob"), SLICE("secret"));
+
+    assert_memory_not_equal(alice->password_hash, bob->password_hash, PASSWORD_HASH_SIZE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(right_password_is_accepted),
+        FIXTURE_TEST(wrong_password_and_unknown_user_are_not),
+        FIXTURE_TEST(empty_password_is_never_right),
+        FIXTURE_TEST(adding_again_replaces_the_password_only),
+        FIXTURE_TEST(hash_is_rabbitmqs),
+        FIXTURE_TEST(salt_differs_from_user_to_user),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
