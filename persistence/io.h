@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only way to files. io_posix.c is the real thing; tests/support/memory_disk.c is a disk in
+ * memory that records every operation, forgets what was not synced, and fails on command.
+ *
+ * All functions return 0 or a byte count, or a negative errno. Paths are names inside the one data
+ * directory the io was opened on; they never come from clients.
+ */
+#ifndef LEVERET_PERSISTENCE_IO_H
+#define LEVERET_PERSISTENCE_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct io;
+
+struct io_ops {
+    /* Creates a file that must not exist (mode 0600); returns a handle >= 0. */
+    int (*open_new)(struct io *io, const char *name);
+    int (*open_read)(struct io *io, const char *name);
+    int (*open_write)(struct io *io, const char *name);
+    void (*close)(struct io *io, int handle);
+    /* May write less than asked; the caller loops. */
+    ssize_t (*write)(struct io *io, int handle, const struct iovec *iov, int count,
+                     uint64_t offset);
+    ssize_t (*read)(struct io *io, int handle, void *buffer, size_t len, uint64_t offset);
+    int (*sync)(struct io *io, int handle); /* fdatasync: never called again after an error */
+    int (*sync_directory)(struct io *io);
+    int (*rename)(struct io *io, const char *from, const char *to);
+    int (*unlink)(struct io *io, const char *name);
+    /* Calls `visit` for every name in the directory, in any order. */
+    int (*list)(struct io *io, void (*visit)(void *context, const char *name), void *context);
+    int64_t (*size)(struct io *io, int handle);
+    int64_t (*free_space)(struct io *io);
+};
+
+/* First member of every implementation. */
+struct io {
+    const struct io_ops *ops;
+};
+
+/*
+ * Opens, or creates with mode 0700, the directory and locks it against a second process. Refuses a
+ * symbolic link, a foreign owner and group or world write (-EPERM), a locked one (-EWOULDBLOCK).
+ * `ret_io` is closed with io_posix_close().
+ */
+int io_posix_open(const char *directory, struct io **ret_io);
+void io_posix_close(struct io *io);
+
+#endif
