@@ -151,14 +151,15 @@ static void peer_fail(struct peer *peer, const char *format, ...) {
     abort();
 }
 
-static char *method_text(const struct amqp_method *method) {
+static void print_method(const char *label, const struct amqp_method *method) {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
     render_method(out, method);
     fclose(out);
-    return text;
+    print_error("%s %s\n", label, text);
+    free(text);
 }
 
 /* -- The transport ----------------------------------------------------------------------------- */
@@ -446,8 +447,11 @@ static bool methods_are_equal(const struct amqp_method *a, const struct amqp_met
 void peer_expect_method(struct peer *peer, uint16_t channel, const struct amqp_method *method) {
     const struct amqp_method *received = peer_receive_method(peer, channel, (int)method->id);
 
-    if (!methods_are_equal(method, received))
-        peer_fail(peer, "expected %s\n  received %s", method_text(method), method_text(received));
+    if (methods_are_equal(method, received))
+        return;
+    print_method("expected", method);
+    print_method("received", received);
+    peer_fail(peer, "fields differ");
 }
 
 const struct amqp_properties *peer_take_content(struct peer *peer, uint16_t channel,
@@ -481,9 +485,11 @@ void peer_take_delivery(struct peer *peer, uint16_t channel, const char *tag, ui
 
     deliver = peer_receive_method(peer, channel, AMQP_BASIC_DELIVER)->basic_deliver;
     if (!slice_equal(deliver.consumer_tag, slice_from_text(tag)) || deliver.delivery_tag != number ||
-        deliver.redelivered != redelivered)
-        peer_fail(peer, "expected a delivery to '%s' with tag %llu, redelivered %d\n  received %s",
-                  tag, (unsigned long long)number, redelivered, method_text(&peer->method));
+        deliver.redelivered != redelivered) {
+        print_method("received", &peer->method);
+        peer_fail(peer, "expected a delivery to '%s' with tag %llu, redelivered %d", tag,
+                  (unsigned long long)number, redelivered);
+    }
     peer_take_content(peer, channel, text);
 }
 

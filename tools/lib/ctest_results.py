@@ -13,10 +13,10 @@ import re
 import sys
 import xml.etree.ElementTree as xml
 
-CASE = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\w+)$", re.MULTILINE)
+CASE = re.compile(r"^\[ +(OK|FAILED|ERROR|SKIPPED) +\] (\w+)$", re.MULTILINE)
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 NOT_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd]")
-OUTCOMES = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
+OUTCOMES = {"OK": "passed", "FAILED": "failed", "ERROR": "failed", "SKIPPED": "skipped"}
 
 
 class Program:
@@ -41,13 +41,13 @@ class Program:
         summary = COUNTS.findall(self.output)
         if self.cases:
             outcomes = list(self.cases.values())
-            return {word: outcomes.count(word) for word in OUTCOMES.values()}
+            return {word: outcomes.count(word) for word in set(OUTCOMES.values())}
         if summary:
             return dict(zip(("passed", "failed", "skipped"), map(int, summary[-1])))
         outcome = "failed" if self.broken else "passed"
         if element.get("status") == "notrun" and not self.broken:
             outcome = "skipped"
-        return {word: int(word == outcome) for word in OUTCOMES.values()}
+        return {word: int(word == outcome) for word in set(OUTCOMES.values())}
 
 
 def programs(path):
