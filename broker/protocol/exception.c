@@ -45,11 +45,10 @@ static void cut_reply_text(struct reply_text *text, const char *whole, size_t le
 static void format_reply_text(struct reply_text *text, uint16_t reply_code, const char *format,
                               va_list arguments) {
     char whole[REFUSAL_TEXT_MAX + 64];
-    int head = snprintf(whole, sizeof whole, "%s", amqp_reply_code_name(reply_code));
-    if (format[0] != '\0') {
-        head += snprintf(whole + head, sizeof whole - (size_t)head, " - ");
-        vsnprintf(whole + head, sizeof whole - (size_t)head, format, arguments);
-    }
+    int head = snprintf(whole, sizeof whole, "%s - ", amqp_reply_code_name(reply_code));
+    int len = vsnprintf(whole + head, sizeof whole - (size_t)head, format, arguments);
+    if (len == 0) /* no explanation: the name stands alone */
+        whole[head - 3] = '\0';
     cut_reply_text(text, whole, strlen(whole));
 }
 
