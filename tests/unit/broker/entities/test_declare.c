@@ -510,6 +510,7 @@ static void queue_with_messages_is_not_empty(void **state) {
     assert_true(queue_add_consumer(queue, &consumer, &f->refusal));
     assert_false(delete_queue(f, "q", true, true, &count));
     assert_refused(f, 406, "queue 'q' in vhost '/' not empty");
+    queue_remove_consumer(queue, &consumer);
 }
 
 static void delete_tells_the_ready_messages(void **state) {
