@@ -90,14 +90,15 @@ CONNECTION_RECORDER(connection_close_ok)
 CONNECTION_RECORDER(connection_update_secret)
 
 /* What a client may say on an open channel. */
-#define CHANNEL_METHODS(X)                                                                     \
-    X(channel_flow)                                                                            \
-    X(channel_close) X(access_request) X(exchange_declare) X(exchange_delete) X(exchange_bind) \
-        X(exchange_unbind) X(queue_declare) X(queue_bind) X(queue_unbind) X(queue_purge)       \
-            X(queue_delete) X(basic_qos) X(basic_consume) X(basic_cancel) X(basic_cancel_ok)   \
-                X(basic_publish) X(basic_get) X(basic_ack) X(basic_nack) X(basic_reject)       \
-                    X(basic_recover) X(basic_recover_async) X(confirm_select) X(tx_select)     \
-                        X(tx_commit) X(tx_rollback)
+/* clang-format off */
+#define CHANNEL_METHODS(X)                                                                    \
+    X(channel_flow) X(channel_close) X(access_request)                                        \
+    X(exchange_declare) X(exchange_delete) X(exchange_bind) X(exchange_unbind)                \
+    X(queue_declare) X(queue_bind) X(queue_unbind) X(queue_purge) X(queue_delete)             \
+    X(basic_qos) X(basic_consume) X(basic_cancel) X(basic_cancel_ok) X(basic_publish)         \
+    X(basic_get) X(basic_ack) X(basic_nack) X(basic_reject) X(basic_recover)                  \
+    X(basic_recover_async) X(confirm_select) X(tx_select) X(tx_commit) X(tx_rollback)
+/* clang-format on */
 
 CHANNEL_METHODS(CHANNEL_RECORDER)
 CHANNEL_RECORDER(channel_close_ok)
