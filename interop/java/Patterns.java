@@ -25,7 +25,8 @@ final class Patterns {
                     () -> callRemotely(false)),
             new Main.Test("RPC: direct reply-to", () -> callRemotely(true)),
             new Main.Test("confirms: one at a time and a batch", Patterns::confirms),
-            new Main.Test("confirms: 300 in flight with a listener", Patterns::asynchronousConfirms),
+            new Main.Test("confirms: 300 in flight with a listener",
+                    Patterns::asynchronousConfirms),
             new Main.Test("confirms: mandatory message returns before its confirm",
                     Patterns::returnBeforeConfirm));
 
@@ -123,7 +124,8 @@ final class Patterns {
     }
 
     private static void routing() throws Exception {
-        List<List<String>> bindings = List.of(List.of("error"), List.of("info", "warning", "error"));
+        List<List<String>> bindings =
+                List.of(List.of("error"), List.of("info", "warning", "error"));
         List<String> keys = List.of("info", "debug", "warning", "Error", "error");
         route("direct", bindings, keys, bindings);
     }
@@ -163,7 +165,8 @@ final class Patterns {
                         Support.bytes(String.valueOf(answer)));
                 requests.ack(request);
             }
-            for (List<String> expected : List.of(List.of("second", "300"), List.of("first", "42"))) {
+            List<List<String>> answers = List.of(List.of("second", "300"), List.of("first", "42"));
+            for (List<String> expected : answers) {
                 Delivery reply = replies.take("an answer");
                 String correlationId = reply.getProperties().getCorrelationId();
                 List<String> got = List.of(correlationId, Support.text(reply));
