@@ -48,6 +48,7 @@ struct endpoint {
     const struct endpoint_ops *ops;
     struct endpoint_lists *lists;
     struct list dirty_link;
+    void *transport; /* set by the transport for itself */
     struct outbuf output;
     uint64_t received_bytes; /* counted by the transport */
     uint64_t sent_bytes;

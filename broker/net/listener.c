@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Binds, accepts, and waits out a lack of descriptors. */
+#include "broker/net/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/base/alloc.h"
+#include "broker/net/address.h"
+#include "broker/net/listener_private.h"
+#include "broker/net/loop_private.h"
+
+#define ACCEPT_BUDGET   64
+#define BACKLOG_DEFAULT 1024
+#define PAUSE_MS        1000
+
+struct listener {
+    struct loop *loop;
+    ev_io watcher;
+    struct timer resume_timer; /* runs while paused */
+    struct list paused_link;   /* in loop->paused_listeners */
+    bool shortage_logged;      /* said once, until accepting worked again */
+    int fd;
+    uint16_t port;
+    transport_factory *create;
+    void *context;
+    char name[ADDRESS_TEXT_SIZE];
+};
+
+/* --- accepting --- */
+
+static void listener_resume(struct listener *listener) {
+    timer_stop(listener->loop->timers, &listener->resume_timer);
+    list_remove(&listener->paused_link);
+    ev_io_start(listener->loop->ev, &listener->watcher);
+}
+
+void listeners_resume_all(struct loop *loop) {
+    LIST_FOR_EACH_SAFE(&loop->paused_listeners, at)
+    listener_resume(LIST_ITEM(at, struct listener, paused_link));
+}
+
+static void on_resume_timer(struct timer *timer) {
+    listener_resume(LIST_ITEM(timer, struct listener, resume_timer));
+}
+
+static void pause_accepting(struct listener *listener, int error) {
+    struct loop *loop = listener->loop;
+
+    if (!listener->shortage_logged)
+        log_warning(&loop->env->log,
+                    "cannot accept connections on %s: %s; waiting for one to close", listener->name,
+                    strerror(error));
+    listener->shortage_logged = true;
+    ev_io_stop(loop->ev, &listener->watcher);
+    list_append(&loop->paused_listeners, &listener->paused_link);
+    timer_start(loop->timers, &listener->resume_timer, loop->env->now_ms + PAUSE_MS,
+                on_resume_timer);
+}
+
+static bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
+    struct listener *listener = watcher->data;
+
+    (void)ev;
+    (void)events;
+    for (int i = 0; i < ACCEPT_BUDGET; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            transport_open(listener->loop, fd, listener->create, listener->context);
+            continue;
+        }
+        if (is_shortage(errno)) {
+            pause_accepting(listener, errno);
+            return;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            listener->shortage_logged = false;
+            return;
+        }
+        /* Anything else is the fate of one peer that gave up (ECONNABORTED and the like). */
+    }
+}
+
+/* --- binding --- */
+
+/* Accepted sockets inherit TCP_NODELAY, which saves a call per connection. */
+static int listen_on(const struct sockaddr *address, socklen_t len, int backlog) {
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (address->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
+    if (bind(fd, address, len) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+static int listen_everywhere(uint16_t port, int backlog) {
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+    int fd = listen_on((const struct sockaddr *)&ipv6, sizeof ipv6, backlog);
+    if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
+        return fd;
+    return listen_on((const struct sockaddr *)&ipv4, sizeof ipv4, backlog);
+}
+
+static int listen_at(const char *address, uint16_t port, int backlog) {
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found;
+    char service[8];
+
+    snprintf(service, sizeof service, "%u", port);
+    if (getaddrinfo(address, service, &hints, &found) != 0)
+        return -EINVAL;
+    int fd = listen_on(found->ai_addr, found->ai_addrlen, backlog);
+    freeaddrinfo(found);
+    return fd;
+}
+
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  transport_factory *create, void *context, struct listener **ret_listener) {
+    int backlog = options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog;
+    int fd = options->address == NULL ? listen_everywhere(options->port, backlog)
+                                      : listen_at(options->address, options->port, backlog);
+    if (fd < 0)
+        return fd;
+
+    struct sockaddr_storage bound = {0};
+    getsockname(fd, (struct sockaddr *)&bound, &(socklen_t){sizeof bound});
+    struct listener *listener = xcalloc(1, sizeof *listener);
+    listener->loop = loop;
+    listener->fd = fd;
+    listener->port = address_port(&bound);
+    listener->create = create;
+    listener->context = context;
+    address_text(&bound, listener->name);
+    ev_io_init(&listener->watcher, on_acceptable, fd, EV_READ);
+    listener->watcher.data = listener;
+    ev_io_start(loop->ev, &listener->watcher);
+    *ret_listener = listener;
+    return 0;
+}
+
+void listener_close(struct listener *listener) {
+    if (listener == NULL)
+        return;
+    timer_stop(listener->loop->timers, &listener->resume_timer);
+    list_remove(&listener->paused_link);
+    ev_io_stop(listener->loop->ev, &listener->watcher);
+    close(listener->fd);
+    free(listener);
+}
+
+const char *listener_name(const struct listener *listener) {
+    return listener->name;
+}
+
+uint16_t listener_port(const struct listener *listener) {
+    return listener->port;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A listening TCP socket. Accepts with a budget per wake-up, so that a storm of connections does
+ * not starve those that exist. When descriptors run out it stops accepting, says so once, and goes
+ * on when a connection has closed or after a second; the kernel keeps the waiting peers meanwhile.
+ */
+#ifndef LEVERET_BROKER_NET_LISTENER_H
+#define LEVERET_BROKER_NET_LISTENER_H
+
+#include <stdint.h>
+
+#include "broker/net/transport.h"
+
+struct listener;
+struct loop;
+
+struct listener_options {
+    const char
+        *address;  /* NULL: every interface, IPv6 and IPv4 by one socket where the system can */
+    uint16_t port; /* 0: any free one, see listener_port() */
+    int backlog;   /* 0: 1024 */
+};
+
+/*
+ * Listens, and opens a transport with `create` for each connection. Negative errno when it cannot:
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL for a text that is no address.
+ */
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  transport_factory *create, void *context, struct listener **ret_listener);
+
+/* Connections that were accepted live on. NULL is allowed. */
+void listener_close(struct listener *listener);
+
+/* "[::]:5672" */
+const char *listener_name(const struct listener *listener);
+uint16_t listener_port(const struct listener *listener);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What listeners and transports share of the loop. For broker/net only. */
+#ifndef LEVERET_BROKER_NET_LOOP_PRIVATE_H
+#define LEVERET_BROKER_NET_LOOP_PRIVATE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/base/env.h"
+#include "broker/base/list.h"
+#include "broker/base/timer.h"
+#include "broker/net/loop.h"
+
+#define LOOP_SIGNAL_COUNT 3
+
+struct loop {
+    struct ev_loop *ev;
+    struct env *env;
+    struct timers *timers;
+    ev_prepare prepare;
+    ev_check check;
+    ev_idle idle; /* active: do not wait */
+    ev_timer deadline;
+    int64_t deadline_ms; /* what `deadline` is set to, TIMERS_NONE when stopped */
+    ev_signal signals[LOOP_SIGNAL_COUNT];
+    void (*before_wait)(void *context);
+    void *before_wait_context;
+    void (*on_signal)(void *context, int number);
+    void *on_signal_context;
+
+    uint8_t *input; /* the one buffer that every socket is read into */
+    size_t input_capacity;
+    struct list transports; /* open ones */
+    struct list
+        ended_transports; /* with an endpoint or a socket to be disposed of at the tick's end */
+    size_t transport_count;
+    struct list paused_listeners; /* out of descriptors */
+};
+
+/* The input buffer with room for `size` octets; NULL when memory is out. */
+uint8_t *loop_input(struct loop *loop, size_t size);
+
+#endif
