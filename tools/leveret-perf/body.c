@@ -83,8 +83,8 @@ void body_reader_take(struct body_reader *reader, const struct body_pattern *pat
     if (len == size && size >= BODY_TAIL_MIN) { /* most bodies come in one piece */
         memcpy(reader->head, piece, BODY_HEAD_SIZE);
         memcpy(reader->tail, piece + size - BODY_IDENTITY_SIZE, BODY_IDENTITY_SIZE);
-        reader->pattern_intact = pattern_matches(pattern, BODY_HEAD_SIZE, piece + BODY_HEAD_SIZE,
-                                                 size - BODY_TAIL_MIN);
+        reader->pattern_intact =
+            pattern_matches(pattern, BODY_HEAD_SIZE, piece + BODY_HEAD_SIZE, size - BODY_TAIL_MIN);
     } else {
         take_part(reader, pattern, piece, len);
     }

@@ -10,7 +10,8 @@
  *                    another message is noticed
  *
  * Numbers are little-endian.  Shorter bodies carry as much of this as fits: from 16 octets on
- * everything but the copy, from 8 on the identity, below that the low octets of the sequence number.
+ * everything but the copy, from 8 on the identity, below that the low octets of the sequence
+ * number.
  */
 #ifndef LEVERET_PERF_BODY_H
 #define LEVERET_PERF_BODY_H

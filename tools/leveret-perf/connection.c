@@ -19,12 +19,12 @@
 #include "broker/base/alloc.h"
 #include "tools/leveret-perf/perf.h"
 
-#define REPLY_SECONDS       10
-#define CLOSE_SECONDS       2
-#define FRAME_MAX           131072
-#define CONTROL_SIZE_MIN    4096
-#define CONTROL_UNSENT_MAX  (4U << 20) /* with more acks waiting a connection is not read */
-#define SETUP_FRAME_MAX     (PERF_BUFFER_SIZE - AMQP_FRAME_OVERHEAD)
+#define REPLY_SECONDS      10
+#define CLOSE_SECONDS      2
+#define FRAME_MAX          131072
+#define CONTROL_SIZE_MIN   4096
+#define CONTROL_UNSENT_MAX (4U << 20) /* with more acks waiting a connection is not read */
+#define SETUP_FRAME_MAX    (PERF_BUFFER_SIZE - AMQP_FRAME_OVERHEAD)
 
 /* -- Synchronous ------------------------------------------------------------------------------- */
 
@@ -60,7 +60,8 @@ static bool open_socket(struct connection *connection, const struct uri *uri) {
         perf_fail(connection->perf, PERF_EXIT_CONNECTION, "%s: %s", uri->host, gai_strerror(error));
         return false;
     }
-    for (struct addrinfo *each = addresses; each != NULL && connection->fd < 0; each = each->ai_next)
+    for (struct addrinfo *each = addresses; each != NULL && connection->fd < 0;
+         each = each->ai_next)
         connection->fd = connect_to(each);
     if (connection->fd < 0)
         perf_fail(connection->perf, PERF_EXIT_CONNECTION, "%s port %s: %s", uri->host, uri->port,

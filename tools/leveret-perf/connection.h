@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client connection in two lives.  While the topology is set up it is synchronous: connection_call()
- * sends a method and waits for its answer.  Then connection_go_asynchronous() makes it part of the
- * loop: receive.h takes what comes in, and output is of two kinds,
+ * A client connection in two lives.  While the topology is set up it is synchronous:
+ * connection_call() sends a method and waits for its answer.  Then connection_go_asynchronous()
+ * makes it part of the loop: receive.h takes what comes in, and output is of two kinds,
  *
  *   control   small frames (acks, commits), copied into a buffer of the connection
  *   a batch   a run of published messages that stays where the producer rendered it
@@ -71,9 +71,9 @@ bool connection_open(struct connection *connection, struct perf *perf, const str
 void connection_close(struct connection *connection);
 
 /*
- * Sends a method and waits for the one that answers it.  False after perf_fail(): the broker closed,
- * answered something else or nothing within ten seconds.  Slices in the reply live until the next
- * call.
+ * Sends a method and waits for the one that answers it.  False after perf_fail(): the broker
+ * closed, answered something else or nothing within ten seconds.  Slices in the reply live until
+ * the next call.
  */
 bool connection_call(struct connection *connection, uint16_t channel,
                      const struct amqp_method *request, enum amqp_method_id expected,
@@ -94,7 +94,8 @@ static inline bool connection_is_ready(const struct connection *connection) {
     return connection->batch_left == 0 && !connection->blocked && connection->fd >= 0;
 }
 
-/* Begins to send a batch; the connection is ready.  The octets must stay until it is ready again. */
+/* Begins to send a batch; the connection is ready.  The octets must stay until it is ready again.
+ */
 void connection_send_batch(struct connection *connection, const uint8_t *batch, size_t len);
 
 /* Writes what the socket takes. */

@@ -74,7 +74,8 @@ static bool identify(const struct consumer *consumer, const struct body_stamp *s
 
     if (size < BODY_IDENTITY_SIZE) {
         uint64_t expected = consumer->queue->sequences[0].next;
-        *ret_origin = (struct origin){perf->run, 0, complete_number(expected, stamp->identity, size)};
+        *ret_origin =
+            (struct origin){perf->run, 0, complete_number(expected, stamp->identity, size)};
         return perf->producer_count == 1 && size > 0;
     }
     ret_origin->run = body_identity_run(stamp->identity);
@@ -88,7 +89,8 @@ static bool is_changed(const struct consumer *consumer, const struct body_stamp 
     const struct perf *perf = consumer->perf;
     uint64_t size = consumer->channel->body.size;
 
-    return !stamp->intact || (perf->producer_count > 0 && size != (uint64_t)perf->options.size_bytes);
+    return !stamp->intact ||
+           (perf->producer_count > 0 && size != (uint64_t)perf->options.size_bytes);
 }
 
 static bool is_out_of_order(struct consumer *consumer, const struct origin *origin) {
@@ -133,7 +135,8 @@ static void acknowledge(struct consumer *consumer, bool multiple) {
     uint64_t tag = __builtin_bswap64(channel->delivery_tag);
     static const uint8_t method[] = {0, 60, 0, 80};
 
-    frame_write_head(frame, AMQP_FRAME_METHOD, channel->number, ACK_FRAME_SIZE - AMQP_FRAME_OVERHEAD);
+    frame_write_head(frame, AMQP_FRAME_METHOD, channel->number,
+                     ACK_FRAME_SIZE - AMQP_FRAME_OVERHEAD);
     memcpy(frame + AMQP_FRAME_HEAD_SIZE, method, sizeof method);
     memcpy(frame + 11, &tag, sizeof tag);
     frame[19] = multiple;

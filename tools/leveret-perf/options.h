@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of leveret-perf: letters and long names are those of RabbitMQ's PerfTest where it
- * has the option.  options.c has one table row per option, from which parsing and --help are made.
+ * The command line of leveret-perf: letters and long names are those of RabbitMQ's PerfTest where
+ * it has the option.  options.c has one table row per option, from which parsing and --help are
+ * made.
  */
 #ifndef LEVERET_PERF_OPTIONS_H
 #define LEVERET_PERF_OPTIONS_H

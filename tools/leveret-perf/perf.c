@@ -312,19 +312,20 @@ static bool loss_can_be_told(const struct perf *perf) {
 
 /* -- Draining ---------------------------------------------------------------------------------- */
 
+static int64_t last_progress_ns(const struct perf *perf) {
+    return perf->last_delivery_ns > perf->drain_ns ? perf->last_delivery_ns : perf->drain_ns;
+}
+
 static bool everything_arrived(const struct perf *perf) {
     if (perf->consumer_count == 0 || perf->producer_count == 0 || consumers_are_done(perf))
         return true;
     if (!loss_can_be_told(perf))
-        return perf->now_ns - perf->last_delivery_ns > SECOND_NS &&
-               perf->now_ns - perf->drain_ns > SECOND_NS;
+        return perf->now_ns - last_progress_ns(perf) > SECOND_NS;
     return count_missing(perf) == 0;
 }
 
 static bool is_stuck(const struct perf *perf) {
-    int64_t since_ns =
-        perf->last_delivery_ns > perf->drain_ns ? perf->last_delivery_ns : perf->drain_ns;
-    return perf->now_ns - since_ns > IDLE_LIMIT_NS;
+    return perf->now_ns - last_progress_ns(perf) > IDLE_LIMIT_NS;
 }
 
 static bool lasts_too_long(const struct perf *perf) {
@@ -338,7 +339,7 @@ static void advance_draining(struct perf *perf) {
     if (!complete && !too_long && !is_stuck(perf))
         return;
     perf->cut_short = too_long && !complete;
-    end_measurement(perf, perf->now_ns);
+    end_measurement(perf, last_progress_ns(perf));
     perf->phase = PERF_OVER;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One run of leveret-perf: everything that producers, consumers, the loop and the report share.  One
- * thread drives it all; nothing on the way of a message allocates, reads the clock or makes a system
- * call of its own: those are per tick and per connection.
+ * One run of leveret-perf: everything that producers, consumers, the loop and the report share. One
+ * thread drives it all; nothing on the way of a message allocates, reads the clock or makes a
+ * system call of its own: those are per tick and per connection.
  */
 #ifndef LEVERET_PERF_PERF_H
 #define LEVERET_PERF_PERF_H
@@ -82,18 +82,18 @@ struct perf {
     uint32_t consumer_count;
 
     int epoll;
-    int signals;      /* signalfd of SIGINT and SIGTERM */
-    uint8_t *buffer;  /* what the connection at hand is read into */
-    int64_t now_ns;   /* monotonic; set after every wait and read */
+    int signals;     /* signalfd of SIGINT and SIGTERM */
+    uint8_t *buffer; /* what the connection at hand is read into */
+    int64_t now_ns;  /* monotonic; set after every wait and read */
     enum phase phase;
-    int exit_code;    /* the first failure; 0 while all is well */
+    int exit_code; /* the first failure; 0 while all is well */
 
-    bool interrupted;         /* by a signal */
-    bool cut_short;           /* the run ended while messages still came */
-    uint32_t first_producer;  /* whose turn it is */
-    uint32_t subscribed;      /* consumers whose basic.consume is answered */
-    uint32_t consumers_done;  /* got as many as -D says */
-    uint64_t backlog;         /* messages that the queues held when we came */
+    bool interrupted;        /* by a signal */
+    bool cut_short;          /* the run ended while messages still came */
+    uint32_t first_producer; /* whose turn it is */
+    uint32_t subscribed;     /* consumers whose basic.consume is answered */
+    uint32_t consumers_done; /* got as many as -D says */
+    uint64_t backlog;        /* messages that the queues held when we came */
     int64_t last_delivery_ns;
 
     struct counters counters;
@@ -101,9 +101,9 @@ struct perf {
     struct latency delivery_latency; /* end to end */
     struct latency confirm_latency;
 
-    int64_t start_ns; /* of publishing */
-    int64_t drain_ns; /* when the producers stopped */
-    int64_t stop_ns;  /* of the measurement; 0 while it goes on */
+    int64_t start_ns;  /* of publishing */
+    int64_t drain_ns;  /* when the producers stopped */
+    int64_t stop_ns;   /* of the measurement; 0 while it goes on */
     int64_t window_ns; /* begin of the measurement: after warm-up; 0 before */
     struct counters window_begin;
     struct counters window_end;

@@ -29,8 +29,9 @@ static bool parse_cpu(const char *stat, double *ret_seconds) {
     const char *after_name = strrchr(stat, ')');
     unsigned long user, system;
 
-    if (after_name == NULL || sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
-                                                 " %lu %lu",
+    if (after_name == NULL || sscanf(after_name,
+                                     ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
+                                     " %lu %lu",
                                      &user, &system) != 2)
         return false;
     *ret_seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);

@@ -10,9 +10,10 @@
 #include "tools/leveret-perf/perf.h"
 #include "tools/leveret-perf/queue.h"
 
-#define BATCH_BYTES_MAX   (256U << 10)
-#define BATCH_BYTES_MIN   (16U << 10)
-#define BATCH_BYTES_TOTAL (2U << 20) /* of all producers: what is patched should stay in the cache */
+#define BATCH_BYTES_MAX (256U << 10)
+#define BATCH_BYTES_MIN (16U << 10)
+#define BATCH_BYTES_TOTAL \
+    (2U << 20) /* of all producers: what is patched should stay in the cache */
 
 #define RANDOM_KEY_SIZE 16
 
@@ -50,7 +51,8 @@ static void write_header(const struct producer *producer, struct writer *writer)
     frame_encode_content_header(writer, producer->channel->number, &header);
 }
 
-static void write_body(const struct producer *producer, struct writer *writer, const uint8_t *body) {
+static void write_body(const struct producer *producer, struct writer *writer,
+                       const uint8_t *body) {
     size_t left = (size_t)producer->perf->options.size_bytes;
     size_t most = producer->channel->connection->frame_max - AMQP_FRAME_OVERHEAD;
 
@@ -66,7 +68,8 @@ static void write_body(const struct producer *producer, struct writer *writer, c
     }
 }
 
-/* Notes where the parts that differ stand.  Frames after the first cost 8 octets each in between. */
+/* Notes where the parts that differ stand.  Frames after the first cost 8 octets each in between.
+ */
 static void note_offsets(struct producer *producer, size_t body_offset) {
     size_t size = (size_t)producer->perf->options.size_bytes;
     size_t most = producer->channel->connection->frame_max - AMQP_FRAME_OVERHEAD;

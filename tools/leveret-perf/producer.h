@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A producer.  All its messages have the same length on the wire, so it renders a run of them once,
- * as many as make a large write, and from then on patches into that run only what differs: identity,
- * due time and, with -K, the routing key.  The run is its batch buffer; it may be written again only
- * after the connection took the last batch.
+ * as many as make a large write, and from then on patches into that run only what differs:
+ * identity, due time and, with -K, the routing key.  The run is its batch buffer; it may be written
+ * again only after the connection took the last batch.
  */
 #ifndef LEVERET_PERF_PRODUCER_H
 #define LEVERET_PERF_PRODUCER_H
@@ -31,7 +31,7 @@ struct producer {
     size_t tail_split; /* octets of the identity copy before a frame ends amidst it; else 8 */
     uint64_t random;
 
-    uint64_t sent; /* also the next sequence number, and publish sequence number less one */
+    uint64_t sent;    /* also the next sequence number, and publish sequence number less one */
     uint64_t settled; /* confirmed or nacked */
     uint64_t oldest;  /* the oldest outstanding sequence number, or `sent` */
     int64_t *due_ns;  /* per sequence number % window: when it was due; 0: settled */

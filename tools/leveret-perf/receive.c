@@ -15,10 +15,10 @@
 #include "tools/leveret-perf/producer.h"
 
 #define METHOD_NUMBER(class_id, method_id) ((uint32_t)(class_id) << 16 | (uint32_t)(method_id))
-#define BASIC_RETURN  METHOD_NUMBER(60, 50)
-#define BASIC_DELIVER METHOD_NUMBER(60, 60)
-#define BASIC_ACK     METHOD_NUMBER(60, 80)
-#define BASIC_NACK    METHOD_NUMBER(60, 120)
+#define BASIC_RETURN                       METHOD_NUMBER(60, 50)
+#define BASIC_DELIVER                      METHOD_NUMBER(60, 60)
+#define BASIC_ACK                          METHOD_NUMBER(60, 80)
+#define BASIC_NACK                         METHOD_NUMBER(60, 120)
 
 static void fail_malformed(struct connection *connection) {
     perf_fail(connection->perf, PERF_EXIT_CONNECTION, "the broker sent octets that are no AMQP");
@@ -34,7 +34,8 @@ static struct channel *find_channel(struct connection *connection, uint16_t numb
 /* -- Rare methods ------------------------------------------------------------------------------ */
 
 static void on_cancel(struct channel *channel, const struct amqp_method *method) {
-    perf_fail(channel->connection->perf, PERF_EXIT_CHANNEL, "the broker cancelled consumer " SLICE_FMT,
+    perf_fail(channel->connection->perf, PERF_EXIT_CHANNEL,
+              "the broker cancelled consumer " SLICE_FMT,
               SLICE_ARG(method->basic_cancel.consumer_tag));
 }
 
@@ -67,8 +68,8 @@ static void on_channel_method(struct channel *channel, const struct amqp_method 
     else if (method->id == AMQP_CHANNEL_FLOW)
         answer_flow(channel->connection, channel->number, method);
     else
-        perf_fail(channel->connection->perf, PERF_EXIT_CONNECTION, "the broker sent a surprising %s",
-                  amqp_method_name(method->id));
+        perf_fail(channel->connection->perf, PERF_EXIT_CONNECTION,
+                  "the broker sent a surprising %s", amqp_method_name(method->id));
 }
 
 static void on_rare_method(struct connection *connection, uint16_t number, struct slice payload) {

@@ -90,8 +90,9 @@ struct summary {
     uint64_t sent;
     uint64_t received;
     uint64_t confirmed;
-    uint64_t messages; /* what CPU time is divided by: deliveries, or publishes when nobody consumes */
-    double cpu_us;     /* of the process under test, per message; below 0: not known */
+    uint64_t
+        messages;  /* what CPU time is divided by: deliveries, or publishes when nobody consumes */
+    double cpu_us; /* of the process under test, per message; below 0: not known */
     double own_cpu_us;
 };
 
@@ -123,7 +124,9 @@ static void print_summary(const struct perf *perf, const struct summary *s) {
     print_latency(out, "confirm", &perf->confirm_latency.total);
     fprintf(out, "\nsummary: CPU %.3f us/msg in leveret-perf", s->own_cpu_us);
     if (s->cpu_us >= 0)
-        fprintf(out, ", %.3f us/msg in process %" PRId64 ", which has %" PRIu64 " KiB (peak %" PRIu64 ")",
+        fprintf(out,
+                ", %.3f us/msg in process %" PRId64 ", which has %" PRIu64 " KiB (peak %" PRIu64
+                ")",
                 s->cpu_us, perf->options.pid, perf->usage.rss_kib, perf->usage.rss_peak_kib);
     fputc('\n', out);
 }

@@ -21,8 +21,7 @@ void topology_init(struct perf *perf) {
 
     perf->queue_count = 1;
     if (options->queue_pattern != NULL)
-        perf->queue_count =
-            (uint32_t)(options->queue_pattern_to - options->queue_pattern_from + 1);
+        perf->queue_count = (uint32_t)(options->queue_pattern_to - options->queue_pattern_from + 1);
     perf->copies = is_broadcast(options) ? perf->queue_count : 1;
     if (perf->consumer_count > 0 && perf->copies > perf->consumer_count)
         perf->copies = perf->consumer_count; /* that many of them arrive here */
@@ -67,7 +66,8 @@ static struct slice parse_arguments(struct amqp_table_builder *builder, const ch
         if (name < entry)
             value = slice_of(text + name + 1, entry - name - 1);
         if (is_integer(value))
-            amqp_table_put_int(builder, slice_of(text, name), AMQP_TAG_INT64, atoll(text + name + 1));
+            amqp_table_put_int(builder, slice_of(text, name), AMQP_TAG_INT64,
+                               atoll(text + name + 1));
         else
             amqp_table_put_text(builder, slice_of(text, name), value);
         text += entry + (text[entry] == ',');
@@ -123,9 +123,16 @@ static bool bind_queue(struct perf *perf, struct connection *connection,
     return connection_call(connection, 1, &bind, AMQP_QUEUE_BIND_OK, &reply);
 }
 
+/* Publishing to an exchange that somebody else bound: the queues' names are of no interest. */
+static bool has_no_queues(const struct options *options) {
+    return options->predeclared && options->exchange != NULL && options->consumers == 0;
+}
+
 bool topology_declare(struct perf *perf, struct connection *connection) {
     if (!declare_exchange(perf, connection))
         return false;
+    if (has_no_queues(&perf->options))
+        return true;
     for (uint32_t i = 0; i < perf->queue_count; i++) {
         if (!declare_queue(perf, connection, &perf->queues[i]) ||
             !bind_queue(perf, connection, &perf->queues[i]))

@@ -2,8 +2,8 @@
 /*
  * amqp://user:password@host:port/vhost, every part optional, parts percent-encoded, an IPv6 address
  * in brackets.  What is missing is guest, guest, localhost, 5672 and "/"; a path of just "/" means
- * the virtual host with the empty name, as RabbitMQ's URI specification has it - except that clients
- * do not agree on it, and nobody has such a virtual host: it is taken as "/" here.
+ * the virtual host with the empty name, as RabbitMQ's URI specification has it - except that
+ * clients do not agree on it, and nobody has such a virtual host: it is taken as "/" here.
  */
 #ifndef LEVERET_PERF_URI_H
 #define LEVERET_PERF_URI_H
