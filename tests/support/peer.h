@@ -155,7 +155,9 @@ void peer_uncork(struct peer *peer);
 
 /* The same for a test that has no use for the fields. */
 #define peer_skip(peer, name) \
-    ((void)peer_receive_method(PEER_AT(peer), peer_default_channel(peer_id_##name), peer_id_##name))
+    peer_skip_on(peer, peer_default_channel(peer_id_##name), name)
+#define peer_skip_on(peer, channel, name) \
+    ((void)peer_receive_method(PEER_AT(peer), channel, peer_id_##name))
 
 /* The content that follows deliver, get-ok or return; returns its properties. */
 #define peer_expect_content(peer, text)             peer_take_content(PEER_AT(peer), 1, text)
