@@ -333,9 +333,11 @@ static size_t take_control(struct connection *connection, size_t written) {
 static size_t take_batch(struct connection *connection, size_t written) {
     size_t taken = written < connection->batch_left ? written : connection->batch_left;
 
+    if (taken == 0)
+        return written;
     connection->batch += taken;
     connection->batch_left -= taken;
-    connection->batch_begun = connection->batch_left > 0 && (connection->batch_begun || taken > 0);
+    connection->batch_begun = connection->batch_left > 0;
     return written - taken;
 }
 
