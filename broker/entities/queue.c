@@ -49,6 +49,12 @@ void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer) {
     list_insert_before(behind->next, &consumer->queue_link);
 }
 
+void queue_resume_consumers(struct queue *queue) {
+    struct list *link;
+    while ((link = list_first(&queue->waiting_consumers)) != NULL)
+        consumer_resume(LIST_ITEM(link, struct consumer, queue_link));
+}
+
 static bool exclusivity_conflicts(const struct queue *queue, const struct consumer *consumer) {
     if (queue->exclusive_consumer != NULL)
         return true;

@@ -115,6 +115,12 @@ void queue_remove_consumer(struct queue *queue, struct consumer *consumer);
 void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer);
 
 /*
+ * All waiting consumers get another look, in the order in which they began to wait: whose turn it is
+ * does not depend on which of them was waited for.
+ */
+void queue_resume_consumers(struct queue *queue);
+
+/*
  * False with 405 RESOURCE_LOCKED when the queue is exclusive to another connection than `connection`.
  */
 bool queue_check_exclusive(const struct queue *queue, const void *connection,

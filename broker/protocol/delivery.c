@@ -266,7 +266,8 @@ void channel_remove_consumer(struct channel_consumer *consumer) {
 void channel_resume_consumers(struct channel *channel) {
     struct channel_consumer *consumer, *next;
     HASH_ITER(by_tag, channel->consumers, consumer, next) {
-        consumer_resume(&consumer->consumer);
+        if (consumer->consumer.waiting)
+            queue_resume_consumers(consumer->consumer.queue);
     }
 }
 

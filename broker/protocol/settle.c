@@ -15,17 +15,17 @@
 
 /* The windows the delivery counted against have room again. */
 static void give_credit(struct channel *channel, const struct unacked *record) {
-    if (record->consumer != NULL) {
-        record->consumer->unacked_count--;
-        consumer_resume(&record->consumer->consumer);
-    }
     if (!record->from_consumer)
         return;
     bool window_was_full = channel->global_prefetch != 0 &&
                            channel->global_unacked >= channel->global_prefetch;
     channel->global_unacked--;
+    if (record->consumer != NULL)
+        record->consumer->unacked_count--;
     if (window_was_full)
         channel_resume_consumers(channel);
+    else if (record->consumer != NULL)
+        consumer_resume(&record->consumer->consumer);
 }
 
 void settle_record(struct channel *channel, const struct unacked *record,
