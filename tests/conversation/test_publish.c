@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* basic.publish: returns, limits, checked properties, order. */
+#include "tests/support/peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* rows: 229 */
+static void immediate_is_540(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_cork(p);
+    peer_send(p, basic_publish, .routing_key = SLICE("q"), .immediate = true);
+    peer_send_content(p, "body", .flags = 0);
+    peer_uncork(p);
+    peer_expect_connection_exception(p, 540, "immediate=true", basic_publish);
+}
+
+/* rows: 230 */
+static void mandatory_without_a_route_comes_back_with_its_content(void **state) {
+    struct peer *p = peer_connect(*state);
+    const struct amqp_properties *back;
+
+    peer_send(p, basic_publish, .exchange = SLICE("amq.direct"), .routing_key = SLICE("nowhere"),
+              .mandatory = true);
+    peer_send_content(p, "body", .content_type = SLICE("text/plain"), .headers = SLICE("\x01nV"),
+                      .priority = 3);
+    peer_expect(p, basic_return, .reply_code = 312, .reply_text = SLICE("NO_ROUTE"),
+                .exchange = SLICE("amq.direct"), .routing_key = SLICE("nowhere"));
+    back = peer_expect_content(p, "body");
+    assert_int_equal(back->flags, AMQP_CONTENT_TYPE | AMQP_HEADERS | AMQP_PRIORITY);
+    assert_true(slice_equal(back->content_type, SLICE("text/plain")));
+    assert_true(slice_equal(back->headers, SLICE("\x01nV")));
+    assert_int_equal(back->priority, 3);
+}
+
+static void mandatory_with_a_route_does_not_come_back(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_send(p, basic_publish, .routing_key = SLICE("q"), .mandatory = true);
+    peer_send_content(p, "body", .flags = 0);
+    peer_expect_nothing(p);
+    peer_expect_get(p, "q", "body");
+}
+
+/* rows: 231 */
+static void unroutable_without_mandatory_is_dropped_in_silence(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_publish(p, "amq.direct", "nowhere", "body");
+    peer_publish(p, "", "nowhere", "body");
+    peer_expect_nothing(p);
+    peer_declare_queue(p, "nowhere");
+    peer_expect_get_empty(p, "nowhere");
+}
+
+/* rows: 232 */
+static void return_precedes_the_confirm(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_send(p, confirm_select);
+    peer_expect(p, confirm_select_ok);
+    peer_send(p, basic_publish, .routing_key = SLICE("nowhere"), .mandatory = true);
+    peer_send_content(p, "body", .flags = 0);
+    peer_expect(p, basic_return, .reply_code = 312, .reply_text = SLICE("NO_ROUTE"),
+                .routing_key = SLICE("nowhere"));
+    peer_expect_content(p, "body");
+    peer_expect(p, basic_ack, .delivery_tag = 1);
+}
+
+static void expect_bad_expiration(void **state, const char *expiration, const char *reason) {
+    struct peer *p = peer_connect(*state);
+    char text[200];
+
+    peer_declare_queue(p, "q");
+    peer_publish_with(p, "", "q", "body", .expiration = slice_from_text(expiration),
+                      .flags = AMQP_EXPIRATION);
+    snprintf(text, sizeof text, "invalid expiration '%s': %s", expiration, reason);
+    peer_expect_channel_exception(p, 406, text, basic_publish);
+}
+
+/* rows: 233 */
+static void expiration_that_is_no_number_is_406(void **state) {
+    expect_bad_expiration(state, "abc", "no_integer");
+    expect_bad_expiration(state, "", "no_integer");
+    expect_bad_expiration(state, " 1", "no_integer");
+}
+
+/* rows: 234 */
+static void expiration_with_a_tail_is_406(void **state) {
+    expect_bad_expiration(state, "10x", "{leftover_string,\"x\"}");
+    expect_bad_expiration(state, "1.5", "{leftover_string,\".5\"}");
+}
+
+/* rows: 235 */
+static void expiration_out_of_range_is_406(void **state) {
+    expect_bad_expiration(state, "-1", "{value_negative,-1}");
+    expect_bad_expiration(state, "315360000001", "{value_too_large,315360000001}");
+}
+
+/* rows: 235 */
+static void expiration_with_a_sign_or_at_the_limit_is_fine(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_publish_with(p, "", "q", "plus", .expiration = SLICE("+5000"));
+    peer_publish_with(p, "", "q", "limit", .expiration = SLICE("315360000000"));
+    peer_expect_get(p, "q", "plus");
+    peer_expect_get(p, "q", "limit");
+}
+
+/* rows: 236 */
+static void user_id_of_another_is_406(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_publish_with(p, "", "q", "mine", .user_id = SLICE("guest"));
+    peer_expect_get(p, "q", "mine");
+    peer_publish_with(p, "", "q", "forged", .user_id = SLICE("bob"));
+    peer_expect_channel_exception(
+        p, 406, "user_id property set to 'bob' but authenticated user was 'guest'",
+        basic_publish);
+}
+
+static int setup_with_small_messages(void **state) {
+    struct broker_settings settings;
+
+    broker_settings_init(&settings);
+    assert_int_equal(settings.max_message_size, 16777216);
+    settings.max_message_size = 10;
+    *state = fixture_create_with(&settings);
+    return 0;
+}
+
+/* rows: 238 */
+static void body_above_max_message_size_is_406(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_publish(p, "", "q", "ten octets");
+    peer_expect_get(p, "q", "ten octets");
+    peer_publish(p, "", "q", "eleven octe");
+    peer_expect_channel_exception(p, 406, "message size 11 is larger than configured max size 10",
+                                  basic_publish);
+    peer_reopen(p);
+    peer_expect_get_empty(p, "q");
+}
+
+/* rows: 242 */
+static void one_channel_to_one_queue_keeps_its_order(void **state) {
+    struct peer *p = peer_connect(*state);
+    char body[16];
+
+    peer_declare_queue(p, "q");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(body, sizeof body, "%d", i);
+        peer_publish(p, "", "q", body);
+    }
+    peer_consume_no_ack(p, "q", "c");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(body, sizeof body, "%d", i);
+        peer_expect_delivery(p, "c", (uint64_t)i + 1, body);
+    }
+}
+
+/* The same key again and again takes a short cut that must notice what changed in between. */
+static void routes_follow_every_change_of_bindings(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q1");
+    peer_declare_queue(p, "q2");
+    peer_publish(p, "amq.direct", "k", "nowhere");
+    peer_bind_queue(p, "q1", "amq.direct", "k");
+    peer_publish(p, "amq.direct", "k", "q1");
+    peer_bind_queue(p, "q2", "amq.direct", "k");
+    peer_publish(p, "amq.direct", "k", "both");
+    peer_send(p, queue_delete, .queue = SLICE("q1"));
+    peer_expect(p, queue_delete_ok, .message_count = 2);
+    peer_publish(p, "amq.direct", "k", "q2");
+    peer_expect_get(p, "q2", "both");
+    peer_expect_get(p, "q2", "q2");
+    peer_declare_queue(p, "q1");
+    peer_publish(p, "", "q1", "anew");
+    peer_expect_get(p, "q1", "anew");
+}
+
+static void publish_without_content_is_nothing_yet(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_declare_queue(p, "q");
+    peer_open_channel(p, 2);
+    peer_send_on(p, 2, basic_publish, .routing_key = SLICE("q"));
+    peer_expect_get_empty(p, "q");
+    peer_drop(p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CONVERSATION(immediate_is_540),
+        CONVERSATION(mandatory_without_a_route_comes_back_with_its_content),
+        CONVERSATION(mandatory_with_a_route_does_not_come_back),
+        CONVERSATION(unroutable_without_mandatory_is_dropped_in_silence),
+        CONVERSATION(return_precedes_the_confirm),
+        CONVERSATION(expiration_that_is_no_number_is_406),
+        CONVERSATION(expiration_with_a_tail_is_406),
+        CONVERSATION(expiration_out_of_range_is_406),
+        CONVERSATION(expiration_with_a_sign_or_at_the_limit_is_fine),
+        CONVERSATION(user_id_of_another_is_406),
+        cmocka_unit_test_setup_teardown(body_above_max_message_size_is_406,
+                                        setup_with_small_messages, fixture_teardown),
+        CONVERSATION(one_channel_to_one_queue_keeps_its_order),
+        CONVERSATION(routes_follow_every_change_of_bindings),
+        CONVERSATION(publish_without_content_is_nothing_yet),
+    };
+
+    return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
+}
