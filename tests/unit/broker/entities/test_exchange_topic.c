@@ -245,6 +245,79 @@ static void random_patterns_match_as_defined(void **state) {
     }
 }
 
+/* `count` words out of "" and "a", or in a pattern a `*` or one of two `#` among them. */
+static void random_long_key(struct random *random, bool is_pattern, size_t count, char *ret_key) {
+    size_t first = random_below(random, count);
+    size_t second = random_below(random, count);
+
+    ret_key[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        bool is_many = is_pattern && (i == first || i == second);
+        const char *word = is_pattern && random_below(random, 3) == 0 ? "*"
+                           : random_below(random, 8) == 0             ? ""
+                                                                      : "a";
+        strcat(ret_key, i == 0 ? "" : ".");
+        strcat(ret_key, is_many ? "#" : word);
+    }
+}
+
+/* Sets of positions of one machine word and more. */
+static void long_random_patterns_match_as_defined(void **state) {
+    struct fixture *f = *state;
+    struct random random = {1138};
+    char pattern[256];
+    char key[256];
+    int match_count = 0;
+
+    declare_queue(f, "q");
+    for (int round = 0; round < 20000; round++) {
+        size_t key_words = 1 + random_below(&random, 128);
+        size_t pattern_words = 1 + random_below(&random, 16);
+        random_long_key(&random, true, pattern_words, pattern);
+        random_long_key(&random, false, key_words, key);
+        struct words split_pattern = split(pattern);
+        struct words split_key = split(key);
+        bool expected = naive_match(&split_pattern, 0, &split_key, 0);
+        match_count += expected;
+        if (matches(f, pattern, key) != expected)
+            fail_msg("binding key '%s', routing key '%s'", pattern, key);
+    }
+    assert_in_range(match_count, 1000, 19000);
+}
+
+/* Patterns with long common beginnings: labels are split and joined again. */
+static void labels_are_split_and_joined(void **state) {
+    static const char *const patterns[] = {"a.b.c.d.e", "a.b.c.d.f",   "a.b.c",   "a.b.#.d.e",
+                                           "a.b",       "a.b.c.*.e",   "a.b.*.d", "a.b.c.d.e.f.g",
+                                           "a.b.c.#",   "a.b.c.d.e.#", "*.b.c.d", "*.b.c.d.e"};
+    enum { COUNT = sizeof patterns / sizeof patterns[0] };
+    struct fixture *f = *state;
+    struct random random = {3};
+    bool is_bound[RANDOM_PATTERNS] = {false};
+    static char copies[RANDOM_PATTERNS][64];
+    char name[8];
+
+    for (int i = 0; i < COUNT; i++) {
+        strcpy(copies[i], patterns[i]);
+        snprintf(name, sizeof name, "q%02d", i);
+        declare_queue(f, name);
+    }
+    for (int round = 0; round < 3000; round++) {
+        size_t i = random_below(&random, COUNT);
+        snprintf(name, sizeof name, "q%02d", (int)i);
+        if (is_bound[i])
+            unbind_queue(f, "amq.topic", name, patterns[i]);
+        else
+            bind_queue(f, "amq.topic", name, patterns[i]);
+        is_bound[i] = !is_bound[i];
+        assert_agrees_with_naive(f, copies, is_bound, "a.b.c.d.e");
+        assert_agrees_with_naive(f, copies, is_bound, "a.b.c.d");
+        assert_agrees_with_naive(f, copies, is_bound, "a.b.c");
+        assert_agrees_with_naive(f, copies, is_bound, "a.b.c.d.e.f.g");
+        assert_agrees_with_naive(f, copies, is_bound, "a.b.x.d.e");
+    }
+}
+
 /* 255 dots are 256 empty words: the most a routing key can have. */
 static void longest_keys_are_routed(void **state) {
     struct fixture *f = *state;
@@ -279,6 +352,8 @@ int main(void) {
         FIXTURE_TEST(three_hashes_are_refused),
         FIXTURE_TEST(many_patterns_share_one_trie),
         FIXTURE_TEST(random_patterns_match_as_defined),
+        FIXTURE_TEST(long_random_patterns_match_as_defined),
+        FIXTURE_TEST(labels_are_split_and_joined),
         FIXTURE_TEST(longest_keys_are_routed),
     };
 
