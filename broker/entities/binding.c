@@ -2,9 +2,9 @@
 /*
  * Bindings and what makes two of them the same.
  *
- * The identity is a run of octets: source name, kind and name of the destination, binding key, and the
- * arguments in a canonical form: sorted by name (stable, as RabbitMQ's keysort), `L` written as `l`
- * and true as 1, so that octets are equal exactly where AMQP_EQUAL_STRICT says values are.
+ * The identity is a run of octets: source name, kind and name of the destination, binding key, and
+ * the arguments in a canonical form: sorted by name (stable, as RabbitMQ's keysort), `L` written as
+ * `l` and true as 1, so that octets are equal exactly where AMQP_EQUAL_STRICT says values are.
  */
 #include "broker/entities/binding.h"
 
@@ -91,11 +91,11 @@ static size_t identity_size_max(struct slice arguments) {
     return 3 * (1 + AMQP_SHORTSTR_MAX) + 1 + arguments.len;
 }
 
-/* Writes source, destination, key and arguments; `ret_key` is where the binding key came to stand. */
+/* Writes source, destination, key and arguments; `ret_key` is where the binding key came to stand.
+ */
 static struct slice write_identity(void *buffer, size_t size, const struct exchange *source,
-                                   struct binding_destination destination,
-                                   struct slice binding_key, struct slice arguments,
-                                   struct slice *ret_key) {
+                                   struct binding_destination destination, struct slice binding_key,
+                                   struct slice arguments, struct slice *ret_key) {
     struct writer w = writer_over(buffer, size);
 
     writer_shortstr(&w, source->name);
@@ -164,8 +164,7 @@ bool binding_add(struct exchange *source, struct binding_destination destination
     binding->source = source;
     binding->destination = destination;
     binding->identity = copy(identity);
-    binding->binding_key =
-        slice_of(binding->identity.data + (key.data - identity.data), key.len);
+    binding->binding_key = slice_of(binding->identity.data + (key.data - identity.data), key.len);
     binding->arguments = copy(arguments);
     free(octets);
     link_binding(binding);
@@ -177,9 +176,9 @@ struct binding *binding_find(struct exchange *source, struct binding_destination
     size_t size = identity_size_max(arguments);
     uint8_t *octets = xmalloc(size);
     struct slice key;
-    struct binding *found = find_identity(
-        source->vhost,
-        write_identity(octets, size, source, destination, binding_key, arguments, &key));
+    struct binding *found =
+        find_identity(source->vhost, write_identity(octets, size, source, destination, binding_key,
+                                                    arguments, &key));
 
     free(octets);
     return found;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Declare, delete, bind and unbind: RabbitMQ's checks in RabbitMQ's order (compat 2.3 to 2.7), then the
- * change itself, which vhost.c and binding.c make. Every check that fails fills in the refusal with
- * RabbitMQ's words.
+ * Declare, delete, bind and unbind: RabbitMQ's checks in RabbitMQ's order (compat 2.3 to 2.7), then
+ * the change itself, which vhost.c and binding.c make. Every check that fails fills in the refusal
+ * with RabbitMQ's words.
  */
 #include <string.h>
 
@@ -40,8 +40,8 @@ static bool check_exchange_equivalent(const struct exchange *exchange,
     return equivalent_word(&entity, "type", slice_from_text(type->name),
                            slice_from_text(exchange->type->name), refusal) &&
            equivalent_flag(&entity, "durable", declaration->durable, exchange->durable, refusal) &&
-           equivalent_flag(&entity, "auto_delete", declaration->auto_delete,
-                           exchange->auto_delete, refusal) &&
+           equivalent_flag(&entity, "auto_delete", declaration->auto_delete, exchange->auto_delete,
+                           refusal) &&
            equivalent_flag(&entity, "internal", declaration->internal, exchange->internal,
                            refusal) &&
            equivalent_argument(&entity, "alternate-exchange", declaration->arguments,

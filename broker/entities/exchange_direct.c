@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Type direct: the binding key is the routing key, octet by octet. Bindings hang in a map from key to
- * list, so that routing is one look-up however many keys there are.
+ * Type direct: the binding key is the routing key, octet by octet. Bindings hang in a map from key
+ * to list, so that routing is one look-up however many keys there are.
  *
- * The default exchange looks like a direct exchange to which every queue is bound with its name. There
- * are no such bindings here: the queue is found in the vhost's map.
+ * The default exchange looks like a direct exchange to which every queue is bound with its name.
+ * There are no such bindings here: the queue is found in the vhost's map.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +88,8 @@ static void direct_route(struct exchange *exchange, struct slice routing_key,
     (void)request;
     if (key == NULL)
         return;
-    LIST_FOR_EACH (&key->bindings, at)
-        route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
+    LIST_FOR_EACH(&key->bindings, at)
+    route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
 }
 
 const struct exchange_type exchange_type_direct = {

@@ -8,8 +8,8 @@ static void fanout_route(struct exchange *exchange, struct slice routing_key,
                          const struct route_request *request, struct route *route) {
     (void)routing_key;
     (void)request;
-    LIST_FOR_EACH (&exchange->bindings, at)
-        route_to_binding(route, LIST_ITEM(at, struct binding, source_link));
+    LIST_FOR_EACH(&exchange->bindings, at)
+    route_to_binding(route, LIST_ITEM(at, struct binding, source_link));
 }
 
 const struct exchange_type exchange_type_fanout = {

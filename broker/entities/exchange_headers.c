@@ -3,9 +3,9 @@
  * Type headers: a binding's arguments are a pattern for the message's headers (compat 2.9).
  *
  * Patterns are decoded once, when the binding is added. Every name that occurs in a pattern has one
- * `struct header_slot`. To route, each header of the message is put into the slot of its name (if any
- * pattern asks for it), marked with the number of this routing; after that a pattern entry looks at its
- * slot and nothing is searched: the cost is headers + pattern entries.
+ * `struct header_slot`. To route, each header of the message is put into the slot of its name (if
+ * any pattern asks for it), marked with the number of this routing; after that a pattern entry
+ * looks at its slot and nothing is searched: the cost is headers + pattern entries.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +26,15 @@
 struct header_slot {
     UT_hash_handle by_name;
     struct slice name;
-    size_t uses;      /* pattern entries */
-    uint64_t mark;    /* the last routing in which the message had this header */
+    size_t uses;   /* pattern entries */
+    uint64_t mark; /* the last routing in which the message had this header */
     struct amqp_value value;
     uint8_t octets[]; /* of the name */
 };
 
 struct headers_state {
     uint64_t hash_seed;
-    uint64_t mark; /* numbers the routings */
+    uint64_t mark;             /* numbers the routings */
     struct header_slot *slots; /* map by name */
 };
 
@@ -49,7 +49,8 @@ struct headers_pattern {
     struct pattern_entry entries[];
 };
 
-/* The values of x-match. Without "-with-x" entries whose name begins "x-" are no part of the pattern. */
+/* The values of x-match. Without "-with-x" entries whose name begins "x-" are no part of the
+ * pattern. */
 struct match_mode {
     const char *name;
     bool match_any;
@@ -222,7 +223,7 @@ static void headers_route(struct exchange *exchange, struct slice routing_key,
 
     (void)routing_key;
     fill_slots(state, request->headers);
-    LIST_FOR_EACH (&exchange->bindings, at) {
+    LIST_FOR_EACH(&exchange->bindings, at) {
         struct binding *binding = LIST_ITEM(at, struct binding, source_link);
         if (pattern_matches(binding->type_node, state->mark))
             route_to_binding(route, binding);

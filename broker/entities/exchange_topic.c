@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Type topic: binding keys are patterns of words separated by dots; `*` stands for one word and `#` for
- * zero or more (compat 2.9).
+ * Type topic: binding keys are patterns of words separated by dots; `*` stands for one word and `#`
+ * for zero or more (compat 2.9).
  *
  * The patterns form a trie. An edge is either one `#`, or a label: as many words and `*` as lead on
  * without a choice, so that there are never more than a few nodes per pattern however long it is.
  *
- * To route, each node is visited at most once, with the set of all positions in the routing key that the
- * pattern down to it can have reached: bit p stands for "the first p words are used up". A set is a few
- * machine words, and
+ * To route, each node is visited at most once, with the set of all positions in the routing key
+ * that the pattern down to it can have reached: bit p stands for "the first p words are used up". A
+ * set is a few machine words, and
  *
- *   a word        leads from p to p + 1 for every p where the key has that word: one AND with the places
- *                 of the word in the key, one shift
+ *   a word        leads from p to p + 1 for every p where the key has that word: one AND with the
+ * places of the word in the key, one shift
  *   `*`           the same, and every place has a word
  *   `#`           leads from the lowest p of the set to every position from there on
  *   a binding     matches when the set at its node contains the position behind the last word
  *
- * So however many ways there are to spread the words over the `#`s, the work for one message is at most
- * what it takes to read all patterns once, and with usual patterns it is a look-up per word. A subtree
- * is left out as soon as its set is empty. Memory is not allocated while routing, but for a stack that
- * grows to the size it needs and stays.
+ * So however many ways there are to spread the words over the `#`s, the work for one message is at
+ * most what it takes to read all patterns once, and with usual patterns it is a look-up per word. A
+ * subtree is left out as soon as its set is empty. Memory is not allocated while routing, but for a
+ * stack that grows to the size it needs and stays.
  *
- * Words that occur in patterns are stored once (`struct topic_word`), so that each word of a routing key
- * is hashed once and labels hold pointers. Its places in the key stand in the word itself while that key
- * is routed, and are none otherwise: following a label is one AND and one shift per word.
+ * Words that occur in patterns are stored once (`struct topic_word`), so that each word of a
+ * routing key is hashed once and labels hold pointers. Its places in the key stand in the word
+ * itself while that key is routed, and are none otherwise: following a label is one AND and one
+ * shift per word.
  *
- * Invariants: every node but the root has a binding, or a `#` edge, or two labelled edges, or is behind a
- * `#`; labelled edges of one node begin with different words; a word exists while some label uses it.
+ * Invariants: every node but the root has a binding, or a `#` edge, or two labelled edges, or is
+ * behind a
+ * `#`; labelled edges of one node begin with different words; a word exists while some label uses
+ * it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -43,7 +46,7 @@
 #include "broker/entities/vhost.h"
 
 #define MULTI_WORD_WILDCARDS_MAX 2 /* RabbitMQ 4.3.5 */
-#define WORDS_MAX (AMQP_SHORTSTR_MAX + 1)
+#define WORDS_MAX                (AMQP_SHORTSTR_MAX + 1)
 
 /* A node with no more children than this is searched child by child. */
 #define FEW_CHILDREN 4
@@ -95,9 +98,10 @@ struct topic_visit {
 
 struct topic_state {
     uint64_t hash_seed;
-    struct topic_word *words;    /* map by text */
-    struct topic_word *any_word; /* `*`; not in the map, for a routing key's `*` is an ordinary word */
-    struct topic_node *edges;    /* labelled ones, map by parent and first word */
+    struct topic_word *words; /* map by text */
+    struct topic_word
+        *any_word;            /* `*`; not in the map, for a routing key's `*` is an ordinary word */
+    struct topic_node *edges; /* labelled ones, map by parent and first word */
     struct topic_node *root;
     struct topic_visit *stack;
     size_t stack_count;
@@ -289,8 +293,8 @@ static struct topic_node *add_child(struct topic_state *state, struct topic_node
 }
 
 /*
- * One edge down, along words[0..count): the node behind as many of them as a label there has in common
- * with them. `ret_used` is how many that were.
+ * One edge down, along words[0..count): the node behind as many of them as a label there has in
+ * common with them. `ret_used` is how many that were.
  */
 static struct topic_node *get_child(struct topic_state *state, struct topic_node *node,
                                     struct topic_word **words, size_t count, size_t *ret_used) {
@@ -435,8 +439,7 @@ static uint64_t last_limb_mask(const struct topic_key *key) {
 
 /* Passes all the words of a label; false when that leads nowhere. */
 static inline __attribute__((always_inline)) bool
-pass_label(struct positions *positions, struct topic_word *const *label, size_t len,
-           size_t limbs) {
+pass_label(struct positions *positions, struct topic_word *const *label, size_t len, size_t limbs) {
     struct positions now = *positions;
     uint64_t all = 1;
 
@@ -459,10 +462,14 @@ pass_label(struct positions *positions, struct topic_word *const *label, size_t 
 static bool positions_pass(struct positions *positions, const struct topic_key *key,
                            struct topic_word *const *label, size_t len) {
     switch (key->limbs) {
-    case 1: return pass_label(positions, label, len, 1);
-    case 2: return pass_label(positions, label, len, 2);
-    case 3: return pass_label(positions, label, len, 3);
-    default: return pass_label(positions, label, len, LIMBS_MAX);
+    case 1:
+        return pass_label(positions, label, len, 1);
+    case 2:
+        return pass_label(positions, label, len, 2);
+    case 3:
+        return pass_label(positions, label, len, 3);
+    default:
+        return pass_label(positions, label, len, LIMBS_MAX);
     }
 }
 
@@ -532,11 +539,12 @@ static void push_visit(struct topic_state *state, struct topic_node *node,
 }
 
 static void route_to_bindings(const struct topic_node *node, struct route *route) {
-    LIST_FOR_EACH (&node->bindings, at)
-        route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
+    LIST_FOR_EACH(&node->bindings, at)
+    route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
 }
 
-/* Words that are compared before looking whether one was different: without branches it is faster. */
+/* Words that are compared before looking whether one was different: without branches it is faster.
+ */
 #define COMPARED_AT_ONCE 8
 
 /* True when the label says the same as the last words of the key. */
@@ -547,15 +555,16 @@ static bool label_ends_key(const struct topic_state *state, const struct topic_k
     bool differs = false;
 
     for (size_t i = 0; i < node->label_len && !differs;) {
-        size_t stop = i + COMPARED_AT_ONCE < node->label_len ? i + COMPARED_AT_ONCE
-                                                             : node->label_len;
+        size_t stop =
+            i + COMPARED_AT_ONCE < node->label_len ? i + COMPARED_AT_ONCE : node->label_len;
         for (; i < stop; i++)
             differs |= (node->label[i] != words[i]) & (node->label[i] != any_word);
     }
     return !differs;
 }
 
-/* A node that nothing follows: its label must begin in the right place and be the end of the key. */
+/* A node that nothing follows: its label must begin in the right place and be the end of the key.
+ */
 static void follow_last_label(struct topic_state *state, const struct topic_key *key,
                               const struct topic_node *child, const struct positions *positions,
                               struct route *route) {
@@ -585,9 +594,8 @@ static void follow_labels(struct topic_state *state, const struct topic_key *key
                           struct topic_node *node, const struct positions *positions,
                           struct route *route) {
     if (node->child_count <= FEW_CHILDREN || node->child_count <= key->known_count) {
-        LIST_FOR_EACH (&node->children, at)
-            follow_label(state, key, LIST_ITEM(at, struct topic_node, sibling_link), positions,
-                         route);
+        LIST_FOR_EACH(&node->children, at)
+        follow_label(state, key, LIST_ITEM(at, struct topic_node, sibling_link), positions, route);
         return;
     }
     for (size_t i = 0; i < key->known_count; i++) {

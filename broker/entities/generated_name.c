@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define RANDOM_OCTETS 16
+#define RANDOM_OCTETS  16
 #define ENCODED_LENGTH 22
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -18,9 +18,8 @@ static bool refuse_inequivalent(const struct declared_entity *entity, const char
 
 bool equivalent_flag(const struct declared_entity *entity, const char *key, bool received,
                      bool current, struct refusal *refusal) {
-    return received == current ||
-           refuse_inequivalent(entity, key, received ? "'true'" : "'false'",
-                               current ? "'true'" : "'false'", refusal);
+    return received == current || refuse_inequivalent(entity, key, received ? "'true'" : "'false'",
+                                                      current ? "'true'" : "'false'", refusal);
 }
 
 bool equivalent_word(const struct declared_entity *entity, const char *key, struct slice received,
@@ -39,7 +38,8 @@ bool equivalent_word(const struct declared_entity *entity, const char *key, stru
     return false;
 }
 
-/* `'1000'`; or, when the other side has no such argument, `the value '1000' of type 'signedint'`. */
+/* `'1000'`; or, when the other side has no such argument, `the value '1000' of type 'signedint'`.
+ */
 static void append_argument(struct text *text, const struct amqp_value *value, bool with_type) {
     if (value == NULL) {
         text_append(text, SLICE("none"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Redeclaring an entity that exists: what must agree, and the 406 that says what does not (compat 2.3):
- * `inequivalent arg 'K' for queue 'q' in vhost '/': received X but current is Y`.
+ * Redeclaring an entity that exists: what must agree, and the 406 that says what does not
+ * (compat 2.3): `inequivalent arg 'K' for queue 'q' in vhost '/': received X but current is Y`.
  */
 #ifndef LEVERET_BROKER_ENTITIES_INEQUIVALENCE_H
 #define LEVERET_BROKER_ENTITIES_INEQUIVALENCE_H

@@ -3,8 +3,8 @@
  * One table of the arguments RabbitMQ knows. It is in the order in which a redeclare compares them
  * (compat 3.1), so that the first difference reported is RabbitMQ's.
  *
- * An argument whose effect this broker does not have is refused when the queue is created: a queue that
- * ignores its length limit would be worse than none.
+ * An argument whose effect this broker does not have is refused when the queue is created: a queue
+ * that ignores its length limit would be worse than none.
  */
 #include "broker/entities/queue_args.h"
 
@@ -76,7 +76,7 @@ static void check_version(const struct amqp_value *value, struct text *reason) {
 }
 
 static void check_leader_locator(const struct amqp_value *value, struct text *reason) {
-    static const char *const locators[] = {"client-local", "balanced",    "random",
+    static const char *const locators[] = {"client-local",  "balanced",    "random",
                                            "least-leaders", "min-masters", NULL};
 
     if (check_is_text(value, reason) && !is_one_of(value->bytes, locators))

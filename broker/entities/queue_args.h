@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The x-arguments of queue.declare: which are known, what they may be, and when two sets of them mean
- * the same queue (compat 3.1). Arguments nobody knows are accepted and stored, as in RabbitMQ.
+ * The x-arguments of queue.declare: which are known, what they may be, and when two sets of them
+ * mean the same queue (compat 3.1). Arguments nobody knows are accepted and stored, as in RabbitMQ.
  */
 #ifndef LEVERET_BROKER_ENTITIES_QUEUE_ARGS_H
 #define LEVERET_BROKER_ENTITIES_QUEUE_ARGS_H

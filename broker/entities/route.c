@@ -53,7 +53,8 @@ void route_to_binding(struct route *route, const struct binding *binding) {
         route_to_exchange(route, binding->destination.exchange);
 }
 
-/* Routes every string in a CC or BCC array; other items and what is too long for a key are no keys. */
+/* Routes every string in a CC or BCC array; other items and what is too long for a key are no keys.
+ */
 static void route_copies(struct route *route, struct exchange *exchange, struct slice keys,
                          const struct route_request *request) {
     struct amqp_array_iterator i = amqp_array_begin(keys);
@@ -65,7 +66,8 @@ static void route_copies(struct route *route, struct exchange *exchange, struct 
     }
 }
 
-/* An exchange without any destination for the message hands it to its alternate exchange, if there. */
+/* An exchange without any destination for the message hands it to its alternate exchange, if there.
+ */
 static void route_to_alternate(struct route *route, const struct exchange *exchange) {
     struct exchange *alternate;
 

@@ -132,7 +132,8 @@ void vhost_remove_queue(struct queue *queue) {
     queue_delete(queue);
 }
 
-/* Marks the exchange as going and puts it on the list, unless that was done before. NULL: nothing. */
+/* Marks the exchange as going and puts it on the list, unless that was done before. NULL: nothing.
+ */
 static void doom(struct exchange *exchange) {
     if (exchange == NULL || exchange->deleted)
         return;

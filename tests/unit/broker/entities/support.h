@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A broker with one vhost on an environment that never changes, and short words for declaring, binding
- * and routing. Every helper asserts that what it does is not refused, unless its name says otherwise.
+ * A broker with one vhost on an environment that never changes, and short words for declaring,
+ * binding and routing. Every helper asserts that what it does is not refused, unless its name says
+ * otherwise.
  */
 #ifndef LEVERET_TESTS_UNIT_ENTITIES_SUPPORT_H
 #define LEVERET_TESTS_UNIT_ENTITIES_SUPPORT_H
@@ -95,17 +96,17 @@ static inline int fixture_teardown(void **state) {
 #define NO_TABLE ((struct slice){NULL, 0})
 
 /* Fails unless the last refusal is this one. */
-#define assert_refused(f, code, explanation)                                                       \
-    do {                                                                                           \
-        assert_string_equal((f)->refusal.text, explanation);                                       \
-        assert_int_equal((f)->refusal.reply_code, code);                                           \
+#define assert_refused(f, code, explanation)                 \
+    do {                                                     \
+        assert_string_equal((f)->refusal.text, explanation); \
+        assert_int_equal((f)->refusal.reply_code, code);     \
     } while (0)
 
-#define assert_slice(got, literal)                                                                 \
-    do {                                                                                           \
-        struct slice assert_slice_got = (got);                                                     \
-        assert_int_equal(assert_slice_got.len, sizeof(literal) - 1);                               \
-        assert_memory_equal(assert_slice_got.data, literal, sizeof(literal) - 1);                  \
+#define assert_slice(got, literal)                                                \
+    do {                                                                          \
+        struct slice assert_slice_got = (got);                                    \
+        assert_int_equal(assert_slice_got.len, sizeof(literal) - 1);              \
+        assert_memory_equal(assert_slice_got.data, literal, sizeof(literal) - 1); \
     } while (0)
 
 /* -- Declaring --------------------------------------------------------------------------------- */
@@ -118,9 +119,9 @@ static inline struct exchange *try_declare_exchange(struct fixture *f,
 
 static inline struct exchange *declare_exchange(struct fixture *f, const char *name,
                                                 const char *type) {
-    struct exchange *exchange = try_declare_exchange(
-        f, (struct exchange_declaration){.name = slice_from_text(name),
-                                         .type = slice_from_text(type)});
+    struct exchange *exchange =
+        try_declare_exchange(f, (struct exchange_declaration){.name = slice_from_text(name),
+                                                              .type = slice_from_text(type)});
 
     assert_non_null(exchange);
     return exchange;
@@ -221,8 +222,7 @@ static inline const char *routed_request(struct fixture *f, const char *exchange
 }
 
 static inline const char *routed_to(struct fixture *f, const char *exchange, const char *key) {
-    return routed_request(f, exchange,
-                          (struct route_request){.routing_key = slice_from_text(key)});
+    return routed_request(f, exchange, (struct route_request){.routing_key = slice_from_text(key)});
 }
 
 static inline const char *routed_by_headers(struct fixture *f, const char *exchange,

@@ -40,8 +40,8 @@ static void unbind_with_other_arguments_keeps_the_binding(void **state) {
     declare_queue(f, "q");
     amqp_table_put_int(&b, SLICE("a"), AMQP_TAG_INT32, 1);
     bind_queue(f, "amq.direct", "q", "key");
-    assert_true(try_unbind(
-        f, binding_request(f, "amq.direct", "q", "key", amqp_table_builder_finish(&b))));
+    assert_true(
+        try_unbind(f, binding_request(f, "amq.direct", "q", "key", amqp_table_builder_finish(&b))));
     assert_string_equal(routed_to(f, "amq.direct", "key"), "q");
     amqp_table_builder_clear(&b);
 }
@@ -70,8 +70,14 @@ static void argument_order_does_not_matter_but_types_do(void **state) {
 /* `L` and `l` are the same type, and any octet but 0 is true, inside containers as well. */
 static void identity_is_that_of_values_not_of_octets(void **state) {
     struct fixture *f = *state;
-    struct slice one = SLICE("\x01k" "A\0\0\0\x0b" "l\0\0\0\0\0\0\0\x05" "t\x01");
-    struct slice other = SLICE("\x01k" "A\0\0\0\x0b" "L\0\0\0\0\0\0\0\x05" "t\x02");
+    struct slice one = SLICE("\x01k"
+                             "A\0\0\0\x0b"
+                             "l\0\0\0\0\0\0\0\x05"
+                             "t\x01");
+    struct slice other = SLICE("\x01k"
+                               "A\0\0\0\x0b"
+                               "L\0\0\0\0\0\0\0\x05"
+                               "t\x02");
 
     declare_queue(f, "q");
     assert_true(amqp_table_is_valid(one));

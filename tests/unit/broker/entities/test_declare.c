@@ -2,9 +2,9 @@
 /* Declare, delete, bind and unbind: what is refused, in which order and with which words. */
 #include "tests/unit/broker/entities/support.h"
 
-#define LOCKED_TEXT                                                                               \
-    "cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally "    \
-    "declared on another connection or the exclusive property value does not match that of the "  \
+#define LOCKED_TEXT                                                                              \
+    "cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally "   \
+    "declared on another connection or the exclusive property value does not match that of the " \
     "original declaration."
 
 /* A table of one entry, valid until the builder is cleared. */
@@ -47,9 +47,9 @@ static void exchange_type_must_agree(void **state) {
     struct fixture *f = *state;
 
     declare_exchange(f, "x", "headers");
-    assert_null(try_declare_exchange(
-        f, (struct exchange_declaration){
-               .name = SLICE("x"), .type = SLICE("fanout"), .durable = true}));
+    assert_null(try_declare_exchange(f, (struct exchange_declaration){.name = SLICE("x"),
+                                                                      .type = SLICE("fanout"),
+                                                                      .durable = true}));
     assert_refused(f, 406,
                    "inequivalent arg 'type' for exchange 'x' in vhost '/': "
                    "received 'fanout' but current is 'headers'");
@@ -59,10 +59,9 @@ static void exchange_durability_must_agree(void **state) {
     /* rows: 92 */
     struct fixture *f = *state;
 
-    assert_null(try_declare_exchange(
-        f, (struct exchange_declaration){.name = SLICE("amq.direct"),
-                                         .type = SLICE("direct"),
-                                         .auto_delete = true}));
+    assert_null(try_declare_exchange(f, (struct exchange_declaration){.name = SLICE("amq.direct"),
+                                                                      .type = SLICE("direct"),
+                                                                      .auto_delete = true}));
     assert_refused(f, 406,
                    "inequivalent arg 'durable' for exchange 'amq.direct' in vhost '/': "
                    "received 'false' but current is 'true'");
@@ -105,11 +104,12 @@ static void unknown_exchange_arguments_need_not_agree(void **state) {
     struct amqp_table_builder b = {0};
     struct exchange *exchange = declare_exchange(f, "x", "direct");
 
-    assert_ptr_equal(try_declare_exchange(f, (struct exchange_declaration){
-                                                 .name = SLICE("x"),
-                                                 .type = SLICE("direct"),
-                                                 .arguments = one_text(&b, "x-foo", "bar")}),
-                     exchange);
+    assert_ptr_equal(
+        try_declare_exchange(
+            f, (struct exchange_declaration){.name = SLICE("x"),
+                                             .type = SLICE("direct"),
+                                             .arguments = one_text(&b, "x-foo", "bar")}),
+        exchange);
     amqp_table_builder_clear(&b);
 }
 
@@ -346,9 +346,8 @@ static void queue_durability_must_agree(void **state) {
     struct fixture *f = *state;
 
     declare_queue(f, "dq");
-    assert_null(try_declare_queue(f, (struct queue_declaration){
-                                         .name = SLICE("dq"), .durable = true,
-                                         .auto_delete = true}));
+    assert_null(try_declare_queue(
+        f, (struct queue_declaration){.name = SLICE("dq"), .durable = true, .auto_delete = true}));
     assert_refused(f, 406,
                    "inequivalent arg 'durable' for queue 'dq' in vhost '/': "
                    "received 'true' but current is 'false'");
@@ -359,8 +358,8 @@ static void queue_auto_delete_must_agree(void **state) {
     struct fixture *f = *state;
 
     declare_queue(f, "dq");
-    assert_null(try_declare_queue(
-        f, (struct queue_declaration){.name = SLICE("dq"), .auto_delete = true}));
+    assert_null(
+        try_declare_queue(f, (struct queue_declaration){.name = SLICE("dq"), .auto_delete = true}));
     assert_refused(f, 406,
                    "inequivalent arg 'auto_delete' for queue 'dq' in vhost '/': "
                    "received 'true' but current is 'false'");
@@ -401,8 +400,7 @@ static void shared_queue_does_not_become_exclusive(void **state) {
 static void exclusive_queue_is_never_durable(void **state) {
     /* rows: 194 */
     struct fixture *f = *state;
-    struct queue_declaration declaration = {
-        .name = SLICE("q"), .exclusive = true, .durable = true};
+    struct queue_declaration declaration = {.name = SLICE("q"), .exclusive = true, .durable = true};
     struct queue *queue = try_declare_queue(f, declaration);
 
     assert_non_null(queue);
@@ -533,10 +531,9 @@ static void exclusive_queue_is_deleted_by_its_owner_only(void **state) {
     struct fixture *f = *state;
     size_t count;
 
-    assert_non_null(try_declare_queue(f, (struct queue_declaration){
-                                             .name = SLICE("q"),
-                                             .exclusive = true,
-                                             .connection = &f->connections[1]}));
+    assert_non_null(try_declare_queue(
+        f, (struct queue_declaration){
+               .name = SLICE("q"), .exclusive = true, .connection = &f->connections[1]}));
     assert_false(delete_queue(f, "q", true, true, &count));
     assert_refused(f, 405, LOCKED_TEXT);
 }
@@ -599,9 +596,9 @@ static void internal_exchange_is_bound_at_both_ends(void **state) {
     struct fixture *f = *state;
 
     declare_queue(f, "q");
-    assert_non_null(try_declare_exchange(
-        f, (struct exchange_declaration){
-               .name = SLICE("x"), .type = SLICE("fanout"), .internal = true}));
+    assert_non_null(try_declare_exchange(f, (struct exchange_declaration){.name = SLICE("x"),
+                                                                          .type = SLICE("fanout"),
+                                                                          .internal = true}));
     bind_exchange(f, "amq.fanout", "x", "");
     bind_queue(f, "x", "q", "");
     assert_string_equal(routed_to(f, "amq.fanout", ""), "q");

@@ -32,8 +32,8 @@ static void alternate_exchange_of_another_type_is_none(void **state) {
     struct amqp_table_builder b = {0};
 
     amqp_table_put_int(&b, SLICE("alternate-exchange"), AMQP_TAG_INT32, 5);
-    struct exchange *exchange = exchange_create(f->vhost, SLICE("x"), &exchange_type_direct,
-                                                amqp_table_builder_finish(&b));
+    struct exchange *exchange =
+        exchange_create(f->vhost, SLICE("x"), &exchange_type_direct, amqp_table_builder_finish(&b));
     assert_null(exchange->alternate_exchange.data);
     exchange_destroy(exchange);
     amqp_table_builder_clear(&b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of compat 2.9, and random tables against a matcher that searches the tables themselves. */
+/* The rules of compat 2.9, and random tables against a matcher that searches the tables themselves.
+ */
 #include "tests/unit/broker/entities/support.h"
 
 struct headers_fixture {
@@ -178,15 +179,15 @@ static void invalid_x_match_is_refused(void **state) {
 
     declare_queue(f, "q");
     begin(&h, "foo");
-    assert_false(try_bind(f, binding_request(f, "amq.headers", "q", "",
-                                             amqp_table_builder_finish(&h.pattern))));
+    assert_false(try_bind(
+        f, binding_request(f, "amq.headers", "q", "", amqp_table_builder_finish(&h.pattern))));
     assert_refused(f, 406,
                    "Invalid x-match field value <<\"foo\">>; "
                    "expected all, any, all-with-x, or any-with-x");
     begin(&h, NULL);
     put(&h.pattern, "x-match", 5);
-    assert_false(try_bind(f, binding_request(f, "amq.match", "q", "",
-                                             amqp_table_builder_finish(&h.pattern))));
+    assert_false(try_bind(
+        f, binding_request(f, "amq.match", "q", "", amqp_table_builder_finish(&h.pattern))));
     assert_refused(f, 406, "Invalid x-match field type signedint (value 5); expected longstr");
     end(&h);
 }
@@ -293,11 +294,21 @@ static void random_table(struct random *random, struct amqp_table_builder *ret_t
     for (size_t i = 0; i < count; i++) {
         struct slice name = slice_from_text(names[(start + i) % 4]);
         switch (random_below(random, 5)) {
-        case 0: amqp_table_put_void(ret_table, name); break;
-        case 1: amqp_table_put_int(ret_table, name, AMQP_TAG_INT64, 1); break;
-        case 2: amqp_table_put_int(ret_table, name, AMQP_TAG_INT8, 1); break;
-        case 3: amqp_table_put_text(ret_table, name, SLICE("1")); break;
-        default: amqp_table_put_bool(ret_table, name, true); break;
+        case 0:
+            amqp_table_put_void(ret_table, name);
+            break;
+        case 1:
+            amqp_table_put_int(ret_table, name, AMQP_TAG_INT64, 1);
+            break;
+        case 2:
+            amqp_table_put_int(ret_table, name, AMQP_TAG_INT8, 1);
+            break;
+        case 3:
+            amqp_table_put_text(ret_table, name, SLICE("1"));
+            break;
+        default:
+            amqp_table_put_bool(ret_table, name, true);
+            break;
         }
     }
 }
@@ -311,12 +322,11 @@ static bool naive_match(const char *mode, struct slice pattern, struct slice hea
     struct slice name;
 
     while (amqp_table_next(&i, &name, &wanted)) {
-        if (slice_equal(name, SLICE("x-match")) ||
-            (!with_x && slice_has_prefix(name, SLICE("x-"))))
+        if (slice_equal(name, SLICE("x-match")) || (!with_x && slice_has_prefix(name, SLICE("x-"))))
             continue;
-        bool is_equal = amqp_table_find(headers, name, &got) &&
-                        (wanted.tag == AMQP_TAG_VOID ||
-                         amqp_value_equal(&wanted, &got, AMQP_EQUAL_HEADERS));
+        bool is_equal =
+            amqp_table_find(headers, name, &got) &&
+            (wanted.tag == AMQP_TAG_VOID || amqp_value_equal(&wanted, &got, AMQP_EQUAL_HEADERS));
         if (is_equal == is_any)
             return is_any;
     }

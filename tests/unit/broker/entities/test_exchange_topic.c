@@ -16,7 +16,8 @@ static bool matches(struct fixture *f, const char *pattern, const char *key) {
     return is_routed;
 }
 
-#define assert_matches(pattern, ...) check_keys(f, pattern, true, (const char *[]){__VA_ARGS__, NULL})
+#define assert_matches(pattern, ...) \
+    check_keys(f, pattern, true, (const char *[]){__VA_ARGS__, NULL})
 #define assert_no_match(pattern, ...) \
     check_keys(f, pattern, false, (const char *[]){__VA_ARGS__, NULL})
 
@@ -179,8 +180,7 @@ static bool naive_match(const struct words *pattern, int p, const struct words *
     }
     if (k == key->count)
         return false;
-    return (strcmp(pattern->words[p], "*") == 0 ||
-            strcmp(pattern->words[p], key->words[k]) == 0) &&
+    return (strcmp(pattern->words[p], "*") == 0 || strcmp(pattern->words[p], key->words[k]) == 0) &&
            naive_match(pattern, p + 1, key, k + 1);
 }
 
@@ -202,8 +202,8 @@ static void random_key(struct random *random, bool is_pattern, char *ret_key) {
 
 #define RANDOM_PATTERNS 60
 
-static void assert_agrees_with_naive(struct fixture *f, char patterns[][64],
-                                     const bool is_bound[], const char *key) {
+static void assert_agrees_with_naive(struct fixture *f, char patterns[][64], const bool is_bound[],
+                                     const char *key) {
     struct words key_words = split(key);
     struct text expected = {0};
 

@@ -55,10 +55,16 @@ static void small_message_is_kept_as_frames(void **state) {
     assert_true(message_is_complete(message));
     assert_slice(message_exchange(message), "exchange");
     assert_slice(message_routing_key(message), "key");
-    assert_slice(message_address(message), "\x08" "exchange" "\x03" "key");
-    assert_slice(message_inline_frame(message), "\x03\0\0\0\0\0\x05" "hello" "\xce");
-    assert_slice(message_header_frame(message),
-                 "\x02\0\0\0\0\0\x0e" "\0\x3c\0\0\0\0\0\0\0\0\0\x05\0\0" "\xce");
+    assert_slice(message_address(message), "\x08"
+                                           "exchange"
+                                           "\x03"
+                                           "key");
+    assert_slice(message_inline_frame(message), "\x03\0\0\0\0\0\x05"
+                                                "hello"
+                                                "\xce");
+    assert_slice(message_header_frame(message), "\x02\0\0\0\0\0\x0e"
+                                                "\0\x3c\0\0\0\0\0\0\0\0\0\x05\0\0"
+                                                "\xce");
     assert_slice(message_header_payload(message), "\0\x3c\0\0\0\0\0\0\0\0\0\x05\0\0");
     message_unref(message);
 }
@@ -159,9 +165,8 @@ static void delivery_mode_two_is_persistent(void **state) {
 
 static void copy_has_the_new_address_and_properties_and_the_body(void **state) {
     struct memory_fixture *f = *state;
-    struct amqp_properties properties = {.flags = AMQP_APP_ID | AMQP_DELIVERY_MODE,
-                                         .delivery_mode = 2,
-                                         .app_id = SLICE("app")};
+    struct amqp_properties properties = {
+        .flags = AMQP_APP_ID | AMQP_DELIVERY_MODE, .delivery_mode = 2, .app_id = SLICE("app")};
     struct amqp_properties read;
     struct message *message = create(f, 5, SLICE("hello"));
     struct message *copy = message_copy_with(message, SLICE("x"), SLICE("k"), &properties);

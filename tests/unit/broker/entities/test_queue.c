@@ -240,8 +240,8 @@ static void auto_delete_queue_goes_with_its_last_consumer(void **state) {
     /* rows: 195 197 */
     struct fixture *f = *state;
     struct taker a = {0}, b = {0};
-    struct queue *queue = try_declare_queue(
-        f, (struct queue_declaration){.name = SLICE("q"), .auto_delete = true});
+    struct queue *queue =
+        try_declare_queue(f, (struct queue_declaration){.name = SLICE("q"), .auto_delete = true});
 
     publish(f, queue, "12");
     queue_ack(queue, get(queue));

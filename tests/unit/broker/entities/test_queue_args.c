@@ -21,8 +21,8 @@ static struct slice int_argument(struct table *table, const char *name, char tag
 }
 
 static struct queue *declare_with(struct fixture *f, const char *name, struct slice arguments) {
-    return try_declare_queue(f, (struct queue_declaration){.name = slice_from_text(name),
-                                                           .arguments = arguments});
+    return try_declare_queue(
+        f, (struct queue_declaration){.name = slice_from_text(name), .arguments = arguments});
 }
 
 /* The queue stays in the vhost with arguments that declare refuses for now. */
@@ -202,8 +202,7 @@ static void text_values_are_shown_as_they_are(void **state) {
     struct declared_entity entity = {"queue", SLICE("q"), SLICE("/")};
 
     assert_false(equivalent_argument(&entity, "k", text_argument(&received, "k", "a\"b"),
-                                     int_argument(&current, "k", AMQP_TAG_INT64, -5),
-                                     &f->refusal));
+                                     int_argument(&current, "k", AMQP_TAG_INT64, -5), &f->refusal));
     assert_refused(f, 406,
                    "inequivalent arg 'k' for queue 'q' in vhost '/': "
                    "received 'a\"b' but current is '-5'");

@@ -136,8 +136,7 @@ static void destination_picked_before_keeps_the_alternate_away(void **state) {
     assert_string_equal(routed_to(f, "amq.fanout", ""), "q");
 }
 
-static struct slice key_array(struct amqp_table_builder *b, const char *first,
-                              const char *second) {
+static struct slice key_array(struct amqp_table_builder *b, const char *first, const char *second) {
     struct amqp_value array;
 
     amqp_table_builder_clear(b);
@@ -154,8 +153,7 @@ static void cc_and_bcc_are_more_keys(void **state) {
     /* rows: 171 172 */
     struct fixture *f = *state;
     struct amqp_table_builder b = {0};
-    struct route_request request = {.routing_key = SLICE("a"),
-                                    .cc = key_array(&b, "b", "a")};
+    struct route_request request = {.routing_key = SLICE("a"), .cc = key_array(&b, "b", "a")};
 
     declare_queue(f, "a");
     declare_queue(f, "b");
@@ -178,8 +176,7 @@ static void keys_longer_than_any_binding_are_skipped(void **state) {
 
     memset(too_long, '.', sizeof too_long);
     too_long[sizeof too_long - 1] = '\0';
-    struct route_request request = {.routing_key = SLICE("a"),
-                                    .cc = key_array(&b, too_long, "b")};
+    struct route_request request = {.routing_key = SLICE("a"), .cc = key_array(&b, too_long, "b")};
     declare_queue(f, "q");
     bind_queue(f, "amq.topic", "q", "#.");
     assert_string_equal(routed_request(f, "amq.topic", request), "");
@@ -191,8 +188,7 @@ static void keys_longer_than_any_binding_are_skipped(void **state) {
 static void only_what_depends_on_exchange_and_key_is_memoisable(void **state) {
     struct fixture *f = *state;
     struct amqp_table_builder b = {0};
-    struct route_request request = {.routing_key = SLICE("a"),
-                                    .cc = key_array(&b, "b", "c")};
+    struct route_request request = {.routing_key = SLICE("a"), .cc = key_array(&b, "b", "c")};
 
     routed_to(f, "amq.topic", "a");
     assert_true(f->route.memoisable);

@@ -53,8 +53,8 @@ static void hash_is_rabbitmqs(void **state) {
     struct fixture *f = *state;
 
     f->env.fill_random = fill_with_zeros;
-    assert_memory_equal(user_add(f->broker, SLICE("guest"), SLICE("guest"))->password_hash, expected,
-                        sizeof expected);
+    assert_memory_equal(user_add(f->broker, SLICE("guest"), SLICE("guest"))->password_hash,
+                        expected, sizeof expected);
 }
 
 static void salt_differs_from_user_to_user(void **state) {

@@ -7,9 +7,12 @@ static void predeclared_exchanges_are_there(void **state) {
         const char *name;
         const char *type;
     } expected[] = {
-        {"", "direct"},           {"amq.direct", "direct"},
-        {"amq.fanout", "fanout"}, {"amq.topic", "topic"},
-        {"amq.headers", "headers"}, {"amq.match", "headers"},
+        {"", "direct"},
+        {"amq.direct", "direct"},
+        {"amq.fanout", "fanout"},
+        {"amq.topic", "topic"},
+        {"amq.headers", "headers"},
+        {"amq.match", "headers"},
         {"amq.rabbitmq.trace", "topic"},
     };
     struct fixture *f = *state;
