@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory alarm (compat section 6): publishers are blocked while the resident memory of the
+ * process is above the watermark. Looked at when the broker has taken in MEMORY_WATCH_STEP more
+ * octets of messages, and once a second while the alarm is set; never while nothing happens.
+ */
+#ifndef LEVERET_BROKER_MEMORY_WATCH_H
+#define LEVERET_BROKER_MEMORY_WATCH_H
+
+#include <stdint.h>
+
+#include "broker/base/timer.h"
+
+#define MEMORY_WATCH_STEP     (4u * 1024u * 1024u)
+#define MEMORY_WATCH_ALARM_MS 1000
+
+struct broker;
+
+struct memory_watch {
+    struct broker *broker;
+    uint64_t watermark;        /* octets of resident memory */
+    uint64_t created_at_check; /* broker->messages.created then */
+    int statm_fd;              /* /proc/self/statm, -1 when there is none: no alarm then */
+    struct timer recheck;      /* runs while the alarm is set */
+};
+
+/* The memory that this process may use: the machine's or its control group's, in octets. */
+uint64_t memory_available(void);
+
+/* Looks once. */
+void memory_watch_init(struct memory_watch *watch, struct broker *broker, uint64_t watermark);
+void memory_watch_clear(struct memory_watch *watch);
+
+/* A step of the tick; almost always one comparison. */
+void memory_watch_tick(struct memory_watch *watch);
+
+#endif

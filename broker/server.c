@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything put together. The only order that matters is the tick's, and it is written here. */
+#include "broker/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "broker/base/alloc.h"
+#include "broker/console_log.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/user.h"
+#include "broker/entities/vhost.h"
+#include "broker/memory_watch.h"
+#include "broker/net/listener.h"
+#include "broker/net/loop.h"
+#include "broker/net/transport.h"
+#include "broker/protocol/blocking.h"
+#include "broker/protocol/confirms.h"
+#include "broker/protocol/connection.h"
+
+/* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
+ * few enough that the next read is never far. */
+#define DELIVERIES_PER_TICK 4096
+
+#define SHUTDOWN_MS     1000
+#define SHUTDOWN_REASON "broker forced connection closure with reason 'shutdown'"
+
+struct server {
+    const struct config *config;
+    struct console_log console;
+    struct env env;
+    struct broker *broker;
+    struct loop *loop;
+    struct listener *listeners[CONFIG_LISTENERS_MAX];
+    size_t listener_count;
+    struct memory_watch memory;
+    struct timer shutdown_timer;
+    bool stopping;
+    char *cluster_name; /* made from the host name, unless configured */
+};
+
+/* --- the tick --- */
+
+/* Flushing fed connections that were held up, or woke consumers: there is more to do. */
+static bool has_work_left(const struct broker *broker) {
+    return !list_is_empty(&broker->runnable_queues) ||
+           !list_is_empty(&broker->unconfirmed_channels);
+}
+
+/* What follows from the input of one iteration, in this order and no other. */
+static void server_before_wait(void *context) {
+    struct server *server = context;
+    struct broker *broker = server->broker;
+
+    timers_expire(&broker->timers, server->env.now_ms);
+    broker_run_queues(broker, DELIVERIES_PER_TICK);
+    confirms_settle(broker);
+    memory_watch_tick(&server->memory);
+    transports_flush(server->loop, &broker->endpoints);
+    transports_reap(server->loop);
+    console_log_flush(&server->console);
+    if (has_work_left(broker))
+        loop_poll_again(server->loop);
+    if (server->stopping && loop_transport_count(server->loop) == 0)
+        loop_stop(server->loop);
+}
+
+/* --- the end --- */
+
+static void close_listeners(struct server *server) {
+    while (server->listener_count > 0)
+        listener_close(server->listeners[--server->listener_count]);
+}
+
+static void on_shutdown_timer(struct timer *timer) {
+    loop_stop(LIST_ITEM(timer, struct server, shutdown_timer)->loop);
+}
+
+/* Nobody new; everybody is told why and given time to say so. */
+static void begin_shutdown(struct server *server) {
+    server->stopping = true;
+    close_listeners(server);
+    connections_force_close_all(server->broker, SHUTDOWN_REASON);
+    timer_start(&server->broker->timers, &server->shutdown_timer, server->env.now_ms + SHUTDOWN_MS,
+                on_shutdown_timer);
+}
+
+/* RabbitMQ ignores SIGHUP, so a terminal that goes away takes no broker along. */
+static void on_signal(void *context, int number) {
+    struct server *server = context;
+
+    if (number == SIGHUP) {
+        log_info(&server->env.log, "SIGHUP received, ignored");
+        return;
+    }
+    log_info(&server->env.log, "SIG%s received - shutting down", sigabbrev_np(number));
+    if (server->stopping)
+        loop_stop(server->loop); /* asked twice: now */
+    else
+        begin_shutdown(server);
+}
+
+/* --- building --- */
+
+static void fill_random(void *context, void *buffer, size_t len) {
+    uint8_t *at = buffer;
+
+    (void)context;
+    while (len > 0) {
+        ssize_t got = getrandom(at, len, 0);
+        if (got > 0) {
+            at += got;
+            len -= (size_t)got;
+        }
+    }
+}
+
+static void env_init(struct server *server) {
+    struct env *env = &server->env;
+
+    env->fill_random = fill_random;
+    env->log = (struct log){
+        .level = server->config->log_level, .sink = console_log_write, .context = &server->console};
+    fill_random(NULL, &env->hash_seed, sizeof env->hash_seed);
+    loop_read_clock(env);
+}
+
+/* rabbit@ and the host name up to its first dot, RabbitMQ's default. */
+static char *default_cluster_name(void) {
+    char host[256] = "localhost";
+    struct text name = {0};
+
+    gethostname(host, sizeof host - 1);
+    host[strcspn(host, ".")] = '\0';
+    text_append_format(&name, "rabbit@%s", host);
+    return name.chars;
+}
+
+static struct broker_settings settings_of(struct server *server) {
+    struct broker_settings settings = server->config->broker;
+
+    if (settings.cluster_name[0] == '\0') {
+        server->cluster_name = default_cluster_name();
+        settings.cluster_name = server->cluster_name;
+    }
+    return settings;
+}
+
+static void add_default_entities(struct server *server) {
+    const struct config *config = server->config;
+
+    broker_add_vhost(server->broker, slice_from_text(config->broker.default_vhost));
+    user_add(server->broker, slice_from_text(config->default_user),
+             slice_from_text(config->default_pass));
+    for (size_t i = 0; i < config->loopback_user_count; i++) {
+        struct user *user = user_find(server->broker, slice_from_text(config->loopback_users[i]));
+        if (user != NULL)
+            user->loopback_only = true;
+    }
+}
+
+static uint64_t memory_watermark(const struct config *config) {
+    if (config->memory_watermark_absolute > 0)
+        return config->memory_watermark_absolute;
+    return (uint64_t)((double)memory_available() * config->memory_watermark);
+}
+
+struct server *server_create(const struct config *config, int log_fd) {
+    struct server *server = xcalloc(1, sizeof *server);
+
+    server->config = config;
+    console_log_init(&server->console, log_fd);
+    env_init(server);
+    log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
+             config->broker.product_version);
+    struct broker_settings settings = settings_of(server);
+    server->broker = broker_create(&server->env, &settings);
+    server->loop = loop_create(&server->env, &server->broker->timers);
+    if (server->loop == NULL) {
+        broker_destroy(server->broker);
+        free(server->cluster_name);
+        free(server);
+        return NULL;
+    }
+    add_default_entities(server);
+    memory_watch_init(&server->memory, server->broker, memory_watermark(config));
+    log_info(&server->env.log, "Memory high watermark set to %llu MiB",
+             (unsigned long long)(server->memory.watermark >> 20));
+    loop_set_before_wait(server->loop, server_before_wait, server);
+    loop_set_on_signal(server->loop, on_signal, server);
+    return server;
+}
+
+static struct endpoint *create_connection(void *context, const struct transport_peer *peer) {
+    struct server *server = context;
+    const struct connection_peer who = {.name = peer->name, .is_loopback = peer->is_loopback};
+
+    return &connection_create(server->broker, &who)->endpoint;
+}
+
+static int open_listener(struct server *server, const struct config_listener *wanted,
+                         struct text *error) {
+    const struct listener_options options = {
+        .address = wanted->address,
+        .port = wanted->port,
+        .backlog = server->config->backlog,
+    };
+    struct listener *listener;
+    int result = listener_open(server->loop, &options, create_connection, server, &listener);
+
+    if (result < 0) {
+        text_append_format(error, "cannot listen on %s, port %u: %s",
+                           wanted->address == NULL ? "any address" : wanted->address, wanted->port,
+                           strerror(-result));
+        return result;
+    }
+    server->listeners[server->listener_count++] = listener;
+    log_info(&server->env.log, "started TCP listener on %s", listener_name(listener));
+    return 0;
+}
+
+int server_listen(struct server *server, struct text *error) {
+    const struct config *config = server->config;
+
+    log_info(&server->env.log, "Ready to start client connection listeners");
+    for (size_t i = 0; i < config->listener_count; i++) {
+        int result = open_listener(server, &config->listeners[i], error);
+        if (result < 0)
+            return result;
+    }
+    /* Plugins of RabbitMQ that are built in would each follow as ` * name`; so far there are none.
+     */
+    log_info(&server->env.log, "Server startup complete; 0 plugins started.");
+    console_log_flush(&server->console);
+    return 0;
+}
+
+uint16_t server_port(const struct server *server) {
+    return listener_port(server->listeners[0]);
+}
+
+void server_run(struct server *server) {
+    loop_run(server->loop);
+    log_info(&server->env.log, "Leveret is stopped");
+}
+
+void server_destroy(struct server *server) {
+    if (server == NULL)
+        return;
+    close_listeners(server);
+    transports_close_all(server->loop);
+    timer_stop(&server->broker->timers, &server->shutdown_timer);
+    memory_watch_clear(&server->memory);
+    loop_destroy(server->loop);
+    broker_destroy(server->broker);
+    console_log_flush(&server->console);
+    free(server->cluster_name);
+    free(server);
+}
