@@ -61,7 +61,7 @@ static void give_up_before(struct sequence *s, uint64_t number) {
         s->next++;
         skip_seen(s);
         if (s->ahead_count == 0)
-            s->next = number;
+            s->next = number - SEQUENCE_WINDOW_MAX + 1;
     }
 }
 
