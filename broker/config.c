@@ -47,9 +47,15 @@ static void *field_of(struct config *config, const struct config_key *key) {
     return (char *)config + key->offset;
 }
 
-static bool refuse(struct text *error, const struct config_key *key, struct slice value,
-                   const char *wanted) {
-    text_append_format(error, "%s = " SLICE_FMT ": %s", key->name, SLICE_ARG(value), wanted);
+/* The length of a key's name without a final *. */
+static size_t prefix_length(const struct config_key *key) {
+    return strcspn(key->name, "*");
+}
+
+static bool refuse(struct text *error, const struct config_key *key, struct slice instance,
+                   struct slice value, const char *wanted) {
+    text_append_format(error, "%.*s" SLICE_FMT " = " SLICE_FMT ": %s", (int)prefix_length(key),
+                       key->name, SLICE_ARG(instance), SLICE_ARG(value), wanted);
     return false;
 }
 
@@ -76,7 +82,7 @@ static bool read_bounded(const struct config_key *key, struct slice value, uint6
         return true;
     snprintf(wanted, sizeof wanted, "expected a whole number from %llu to %llu",
              (unsigned long long)key->minimum, (unsigned long long)key->maximum);
-    return refuse(error, key, value, wanted);
+    return refuse(error, key, SLICE(""), value, wanted);
 }
 
 static bool read_uint16(struct config *config, const struct config_key *key, struct slice instance,
@@ -134,7 +140,6 @@ static bool read_size(struct config *config, const struct config_key *key, struc
                       struct slice value, struct text *error) {
     uint64_t number;
     size_t len;
-    (void)instance;
     if (parse_digits(value, &number, &len)) {
         uint64_t unit = unit_size(slice_of(value.data + len, value.len - len));
         if (unit > 0 && !__builtin_mul_overflow(number, unit, &number) && number >= key->minimum &&
@@ -146,18 +151,17 @@ static bool read_size(struct config *config, const struct config_key *key, struc
     char wanted[128];
     snprintf(wanted, sizeof wanted, "expected a size like 16MiB or 500MB, from %llu to %llu octets",
              (unsigned long long)key->minimum, (unsigned long long)key->maximum);
-    return refuse(error, key, value, wanted);
+    return refuse(error, key, instance, value, wanted);
 }
 
 static bool read_fraction(struct config *config, const struct config_key *key,
                           struct slice instance, struct slice value, struct text *error) {
     char text[32];
     char *end = text;
-    (void)instance;
     snprintf(text, sizeof text, SLICE_FMT, SLICE_ARG(value));
     double number = strtod(text, &end);
     if (end == text || *end != '\0' || !(number >= 0 && number <= 1))
-        return refuse(error, key, value, "expected a number from 0.0 to 1.0");
+        return refuse(error, key, instance, value, "expected a number from 0.0 to 1.0");
     *(double *)field_of(config, key) = number;
     return true;
 }
@@ -174,9 +178,8 @@ static bool parse_boolean(struct slice value, bool *ret_boolean) {
 
 static bool read_boolean(struct config *config, const struct config_key *key, struct slice instance,
                          struct slice value, struct text *error) {
-    (void)instance;
     return parse_boolean(value, field_of(config, key)) ||
-           refuse(error, key, value, "expected true or false");
+           refuse(error, key, instance, value, "expected true or false");
 }
 
 static bool read_text(struct config *config, const struct config_key *key, struct slice instance,
@@ -196,9 +199,8 @@ static bool read_text_or_none(struct config *config, const struct config_key *ke
 
 static bool read_log_level(struct config *config, const struct config_key *key,
                            struct slice instance, struct slice value, struct text *error) {
-    (void)instance;
     return log_level_from_name(value, field_of(config, key)) ||
-           refuse(error, key, value,
+           refuse(error, key, instance, value,
                   "expected debug, info, notice, warning, error, critical or none");
 }
 
@@ -238,10 +240,10 @@ static bool read_listener(struct config *config, const struct config_key *key,
         address = slice_of(address.data + 1, address.len - 2);
     if (!parse_port(slice_of(value.data + colon, value.len - colon), &port) ||
         (colon > 0 && address.len == 0))
-        return refuse(error, key, value, "expected a port or address:port");
+        return refuse(error, key, instance, value, "expected a port or address:port");
     struct config_listener *listener = find_listener(config, instance);
     if (listener == NULL)
-        return refuse(error, key, value, "too many listeners");
+        return refuse(error, key, instance, value, "too many listeners");
     listener->address = colon == 0 ? NULL : keep_text(config, address);
     listener->port = port;
     config->tcp_disabled = false;
@@ -250,9 +252,9 @@ static bool read_listener(struct config *config, const struct config_key *key,
 
 static bool read_no_listeners(struct config *config, const struct config_key *key,
                               struct slice instance, struct slice value, struct text *error) {
-    (void)instance;
     if (!slice_equal(value, SLICE("none")))
-        return refuse(error, key, value, "expected none, or a port for listeners.tcp.default");
+        return refuse(error, key, instance, value,
+                      "expected none, or a port for listeners.tcp.default");
     config->listener_count = 0;
     config->tcp_disabled = true;
     return true;
@@ -271,21 +273,21 @@ static bool read_loopback_user(struct config *config, const struct config_key *k
                                struct slice instance, struct slice value, struct text *error) {
     bool only_loopback;
     if (!parse_boolean(value, &only_loopback))
-        return refuse(error, key, value, "expected true or false");
+        return refuse(error, key, instance, value, "expected true or false");
     remove_loopback_user(config, instance);
     if (!only_loopback)
         return true;
     if (config->loopback_user_count == CONFIG_LISTENERS_MAX)
-        return refuse(error, key, value, "too many users");
+        return refuse(error, key, instance, value, "too many users");
     config->loopback_users[config->loopback_user_count++] = keep_text(config, instance);
     return true;
 }
 
 static bool read_no_loopback_users(struct config *config, const struct config_key *key,
                                    struct slice instance, struct slice value, struct text *error) {
-    (void)instance;
     if (!slice_equal(value, SLICE("none")))
-        return refuse(error, key, value, "expected none, or true for loopback_users.NAME");
+        return refuse(error, key, instance, value,
+                      "expected none, or true for loopback_users.NAME");
     config->loopback_user_count = 0;
     return true;
 }
@@ -363,11 +365,10 @@ static const struct config_key keys[] = {
 /* Whether `name` is this key; for keys that end in `*` the rest of `name` is the instance. */
 static bool key_matches(const struct config_key *key, struct slice name,
                         struct slice *ret_instance) {
-    struct slice pattern = slice_from_text(key->name);
+    struct slice pattern = slice_of(key->name, prefix_length(key));
     *ret_instance = SLICE("");
-    if (pattern.data[pattern.len - 1] != '*')
+    if (key->name[pattern.len] != '*')
         return slice_equal(pattern, name);
-    pattern.len--;
     if (!slice_has_prefix(name, pattern) || name.len == pattern.len)
         return false;
     *ret_instance = slice_of(name.data + pattern.len, name.len - pattern.len);
@@ -392,17 +393,34 @@ static size_t edit_distance(struct slice a, struct slice b) {
     return row[b.len];
 }
 
+/* The last word of a dotted name. */
+static struct slice last_word(struct slice name) {
+    size_t from = name.len;
+    while (from > 0 && name.data[from - 1] != '.')
+        from--;
+    return slice_of(name.data + from, name.len - from);
+}
+
+/* The key's name; a * becomes the last word of `name`. */
+static void write_name_like(char *text, size_t size, const struct config_key *key,
+                            struct slice name) {
+    size_t prefix = prefix_length(key);
+    struct slice word = key->name[prefix] == '*' ? last_word(name) : SLICE("");
+    snprintf(text, size, "%.*s" SLICE_FMT, (int)prefix, key->name, SLICE_ARG(word));
+}
+
 static bool refuse_unknown(struct slice name, struct text *error) {
-    const char *nearest = keys[0].name;
+    char candidate[KEY_LENGTH_MAX + 1], nearest[KEY_LENGTH_MAX + 1] = "";
     size_t nearest_distance = SIZE_MAX;
     text_append_format(error, "unknown key '" SLICE_FMT "'", SLICE_ARG(name));
     if (name.len > KEY_LENGTH_MAX)
         return false;
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        size_t distance = edit_distance(name, slice_from_text(keys[i].name));
+        write_name_like(candidate, sizeof candidate, &keys[i], name);
+        size_t distance = edit_distance(name, slice_from_text(candidate));
         if (distance < nearest_distance) {
             nearest_distance = distance;
-            nearest = keys[i].name;
+            memcpy(nearest, candidate, sizeof nearest);
         }
     }
     text_append_format(error, "; the nearest is '%s' (--help lists all)", nearest);
