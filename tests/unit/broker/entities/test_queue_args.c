@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/broker/entities/support.h"
 
-#include "broker/entities/inequivalence.h"
 #include "broker/entities/queue_args.h"
 
 struct table {
@@ -195,21 +194,6 @@ static void the_first_difference_is_reported(void **state) {
     amqp_table_builder_clear(&table.builder);
 }
 
-static void text_values_are_shown_as_they_are(void **state) {
-    struct fixture *f = *state;
-    struct table received = {0};
-    struct table current = {0};
-    struct declared_entity entity = {"queue", SLICE("q"), SLICE("/")};
-
-    assert_false(equivalent_argument(&entity, "k", text_argument(&received, "k", "a\"b"),
-                                     int_argument(&current, "k", AMQP_TAG_INT64, -5), &f->refusal));
-    assert_refused(f, 406,
-                   "inequivalent arg 'k' for queue 'q' in vhost '/': "
-                   "received 'a\"b' but current is '-5'");
-    amqp_table_builder_clear(&received.builder);
-    amqp_table_builder_clear(&current.builder);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(unknown_arguments_are_accepted_and_stored),
@@ -224,7 +208,6 @@ int main(void) {
         FIXTURE_TEST(integer_tags_agree),
         FIXTURE_TEST(absent_queue_type_is_classic),
         FIXTURE_TEST(the_first_difference_is_reported),
-        FIXTURE_TEST(text_values_are_shown_as_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
