@@ -10,9 +10,9 @@
  *
  * Whatever the table does not allow is answered by RabbitMQ's rules (compat 1.7, 1.9 - 1.11):
  *
- *   before connection.open       silence, then the end
+ *   before tune-ok               silence, then the end
  *   connection closing           ignored
- *   channel 0                    504 unexpected method in connection state running
+ *   channel 0                    504 unexpected method in connection state running, or opening
  *   channel that is not open     530 when there are too many, else 504 expected 'channel.open'
  *   channel closing              ignored
  *   open channel                 503 unimplemented method; a second channel.open is 504
@@ -142,15 +142,21 @@ static void refuse_in_handshake(struct connection *connection) {
     connection_doom(connection, reason);
 }
 
+static void refuse_on_connection(struct connection *connection) {
+    if (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_AWAIT_OPEN)
+        connection_fail(connection, AMQP_CHANNEL_ERROR,
+                        "unexpected method in connection state %s",
+                        connection->state == CONNECTION_OPEN ? "running" : "opening");
+    else if (connection->state < CONNECTION_OPEN)
+        refuse_in_handshake(connection);
+}
+
 static void dispatch_on_connection(struct connection *connection, const struct row *row,
                                    const struct amqp_method *method) {
     if (row->place == CONNECTION && (row->states & 1u << connection->state) != 0)
         row->on_connection(connection, method);
-    else if (connection->state < CONNECTION_OPEN)
-        refuse_in_handshake(connection);
-    else if (connection->state == CONNECTION_OPEN)
-        connection_fail(connection, AMQP_CHANNEL_ERROR,
-                        "unexpected method in connection state running");
+    else
+        refuse_on_connection(connection);
 }
 
 /*

@@ -74,13 +74,12 @@ static struct slice reply_text_slice(const struct reply_text *text) {
 
 /* --- connection --- */
 
-/* Compat 1.7: before the connection is open only a refused login or a refused open is told. */
+/* Compat 1.7: until open is awaited, which is when the client is known, only a refused login is told. */
 static bool may_tell(const struct connection *connection, uint16_t reply_code) {
     switch (connection->state) {
     case CONNECTION_OPEN:
-        return true;
     case CONNECTION_AWAIT_OPEN:
-        return connection->current_method == AMQP_CONNECTION_OPEN;
+        return true;
     case CONNECTION_AWAIT_START_OK:
         return reply_code == AMQP_ACCESS_REFUSED;
     default:

@@ -26,8 +26,8 @@ void channel_fail(struct channel *channel, uint16_t reply_code, const char *form
 void channel_refuse(struct channel *channel, const struct refusal *refusal);
 
 /*
- * connection.close with any code; all channels end, exclusive queues are deleted. Before the
- * connection is open the peer gets no frame (connection_doom), but for errors of connection.open.
+ * connection.close with any code; all channels end, exclusive queues are deleted. Until the client is
+ * known and connection.open awaited it gets no frame (connection_doom), but for a refused login.
  * An empty format sends the symbolic name alone ("INTERNAL_ERROR").
  */
 void connection_fail(struct connection *connection, uint16_t reply_code, const char *format, ...)

@@ -37,11 +37,16 @@ static void append_snippet(struct text *text, uint8_t type, struct slice payload
     text_append_erlang_binary(text, whole ? payload : slice_of(payload.data, 16));
 }
 
-/* Input is not understood any further: what follows is discarded and TCP closed after 3 s. */
-static void fail_framing(struct connection *connection, uint16_t reply_code, struct text *text) {
+/* A frame that is none of ours; the next one may be. */
+static void fail_frame(struct connection *connection, uint16_t reply_code, struct text *text) {
     connection->current_method = AMQP_METHOD_UNKNOWN;
     connection_fail(connection, reply_code, "%s", text_chars(text));
     text_clear(text);
+}
+
+/* Input is not understood any further: what follows is discarded and TCP closed after 3 s. */
+static void fail_framing(struct connection *connection, struct text *text) {
+    fail_frame(connection, AMQP_FRAME_ERROR, text);
     connection->discard_input = true;
     if (connection->state == CONNECTION_CLOSING)
         connection_set_deadline(connection, CONNECTION_SILENT_CLOSE_MS);
@@ -53,7 +58,7 @@ static void fail_frame_too_large(struct connection *connection, struct frame_hea
     append_snippet(&text, header.type, (struct slice){0});
     text_append_format(&text, ": {frame_too_large,%u,%u}", header.size,
                        limit - AMQP_FRAME_OVERHEAD);
-    fail_framing(connection, AMQP_FRAME_ERROR, &text);
+    fail_framing(connection, &text);
 }
 
 static void fail_frame_end(struct connection *connection, uint8_t type, struct slice payload,
@@ -61,7 +66,7 @@ static void fail_frame_end(struct connection *connection, uint8_t type, struct s
     struct text text = {0};
     append_snippet(&text, type, payload);
     text_append_format(&text, ": {invalid_frame_end_marker,%u}", end);
-    fail_framing(connection, AMQP_FRAME_ERROR, &text);
+    fail_framing(connection, &text);
 }
 
 static void fail_unknown_frame(struct connection *connection, uint8_t type,
@@ -69,14 +74,14 @@ static void fail_unknown_frame(struct connection *connection, uint8_t type,
     struct text text = {0};
     append_snippet(&text, type, payload);
     text_append(&text, SLICE(": unknown_frame"));
-    fail_framing(connection, AMQP_FRAME_ERROR, &text);
+    fail_frame(connection, AMQP_FRAME_ERROR, &text);
 }
 
 static void fail_unexpected_frame(struct connection *connection, uint8_t type,
                                   struct slice payload) {
     struct text text = {0};
     append_snippet(&text, type, payload);
-    fail_framing(connection, AMQP_UNEXPECTED_FRAME, &text);
+    fail_frame(connection, AMQP_UNEXPECTED_FRAME, &text);
 }
 
 /* --- methods --- */
@@ -121,6 +126,10 @@ static bool channel_expects_method(struct connection *connection, const struct c
 
 static void on_method_frame(struct connection *connection, uint16_t channel_number,
                             struct slice payload) {
+    if (channel_number != 0 && connection->state < CONNECTION_OPEN) {
+        fail_unexpected_frame(connection, AMQP_FRAME_METHOD, payload);
+        return;
+    }
     struct channel *channel = connection_find_channel(connection, channel_number);
     if (!channel_expects_method(connection, channel))
         return;
@@ -164,15 +173,12 @@ static struct channel *content_channel(struct connection *connection, uint16_t c
 
 static void on_content_frame(struct connection *connection, struct frame_header header,
                              struct slice payload) {
-    if (header.channel == 0) {
+    if (header.channel == 0 || connection->state < CONNECTION_OPEN) {
         fail_unexpected_frame(connection, header.type, payload);
         return;
     }
-    if (connection->state != CONNECTION_OPEN) {
-        if (connection->state < CONNECTION_OPEN)
-            connection_doom(connection, "content frame before connection.open");
+    if (connection->state > CONNECTION_OPEN)
         return;
-    }
     struct channel *channel = content_channel(connection, header.channel, header.type);
     if (channel == NULL)
         return;

@@ -117,7 +117,30 @@ static void unknown_frame_type_is_501(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_send_frame(p, 7, 1, SLICE("abc"));
-    expect_framing_error(p, 501, "FRAME_ERROR - type 7, all octets = <<\"abc\">>: unknown_frame");
+    peer_expect_connection_exception(p, 501, "type 7, all octets = <<\"abc\">>: unknown_frame",
+                                     nothing);
+}
+
+/* A client that is known but has not opened a vhost is told, unlike one before tune-ok. */
+static void method_before_open_is_504(void **state) {
+    struct peer *p = peer_accept(*state);
+
+    peer_expect_start(p);
+    peer_authenticate(p, "guest", "guest");
+    peer_tune(p, 0);
+    peer_send(p, connection_update_secret, .reason = SLICE("early"));
+    peer_expect_connection_exception(p, 504, "unexpected method in connection state opening",
+                                     connection_update_secret);
+}
+
+static void channel_before_open_is_505(void **state) {
+    struct peer *p = peer_accept(*state);
+
+    peer_expect_start(p);
+    peer_authenticate(p, "guest", "guest");
+    peer_tune(p, 0);
+    peer_send(p, channel_open);
+    peer_expect_connection_exception(p, 505, "type 1, all octets = <<0,20,0,10,0>>", nothing);
 }
 
 /* rows: 40 */
@@ -532,6 +555,8 @@ int main(void) {
         CONVERSATION(wrong_end_octet_is_501),
         CONVERSATION(wrong_end_octet_shows_the_first_sixteen_octets),
         CONVERSATION(unknown_frame_type_is_501),
+        CONVERSATION(method_before_open_is_504),
+        CONVERSATION(channel_before_open_is_505),
         CONVERSATION(heartbeat_on_channel_1_is_505),
         CONVERSATION(heartbeat_with_a_payload_is_501),
         CONVERSATION(content_on_channel_0_is_505),

@@ -133,10 +133,12 @@ static size_t allowance_of_queues(const struct world *world) {
     struct queue *queue, *next;
     size_t allowance = 0;
 
-    MAP_FOR_EACH(vhost->queues, by_name, queue, next)
-    allowance += 10240 + 128 * (queue_ready_count(queue) + queue->unacked_count);
-    MAP_FOR_EACH(vhost->reply_queues, by_name, queue, next)
-    allowance += 10240 + 128 * queue_ready_count(queue);
+    MAP_FOR_EACH(vhost->queues, by_name, queue, next) {
+        allowance += 9216 + 128 * (queue_ready_count(queue) + queue->unacked_count);
+    }
+    MAP_FOR_EACH(vhost->reply_queues, by_name, queue, next) {
+        allowance += 9216 + 128 * queue_ready_count(queue);
+    }
     return allowance;
 }
 
@@ -147,13 +149,13 @@ static size_t allowance_of_queues(const struct world *world) {
  * pattern make.
  */
 static size_t heap_allowance(const struct world *world) {
-    size_t allowance = 65536 + HEAP_LIMIT(world->fed) + 512 * world->fed_frames +
+    size_t allowance = 2048 + HEAP_LIMIT(world->fed) + 512 * world->fed_frames +
                        320 * world->fed_dots + allowance_of_queues(world);
 
     for (size_t i = 0; i < CLIENT_COUNT; i++) {
         const struct connection *connection = world->clients[i].connection;
         if (connection != NULL)
-            allowance += 40960 + 4096 * connection->channel_count +
+            allowance += OUTBUF_CHUNK_SIZE + 2048 + 2048 * connection->channel_count +
                          2 * outbuf_size(&connection->endpoint.output);
     }
     return allowance;
