@@ -97,7 +97,7 @@ static void on_recheck(struct timer *timer) {
 
 static void check(struct memory_watch *watch) {
     struct broker *broker = watch->broker;
-    watch->created_at_check = broker->messages.created;
+    watch->bytes_before = broker->messages.bytes;
     bool above = resident_memory(watch) > watch->watermark;
     if (above) {
         malloc_trim(0); /* what is free must not count */
@@ -123,6 +123,10 @@ void memory_watch_clear(struct memory_watch *watch) {
 }
 
 void memory_watch_tick(struct memory_watch *watch) {
-    if (watch->broker->messages.created - watch->created_at_check >= MEMORY_WATCH_STEP)
+    uint64_t bytes = watch->broker->messages.bytes;
+
+    if (bytes < watch->bytes_before)
+        watch->bytes_before = bytes;
+    else if (bytes - watch->bytes_before >= MEMORY_WATCH_STEP)
         check(watch);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The memory alarm (compat section 6): publishers are blocked while the resident memory of the
- * process is above the watermark. Looked at when the broker has taken in MEMORY_WATCH_STEP more
- * octets of messages, and once a second while the alarm is set; never while nothing happens.
+ * process is above the watermark. Looked at when the broker holds MEMORY_WATCH_STEP more octets of
+ * messages than it did, and once a second while the alarm is set; never while nothing happens.
  */
 #ifndef LEVERET_BROKER_MEMORY_WATCH_H
 #define LEVERET_BROKER_MEMORY_WATCH_H
@@ -18,10 +18,10 @@ struct broker;
 
 struct memory_watch {
     struct broker *broker;
-    uint64_t watermark;        /* octets of resident memory */
-    uint64_t created_at_check; /* broker->messages.created then */
-    int statm_fd;              /* /proc/self/statm, -1 when there is none: no alarm then */
-    struct timer recheck;      /* runs while the alarm is set */
+    uint64_t watermark;    /* octets of resident memory */
+    uint64_t bytes_before; /* the least of broker->messages.bytes since the last look */
+    int statm_fd;          /* /proc/self/statm, -1 when there is none: no alarm then */
+    struct timer recheck;  /* runs while the alarm is set */
 };
 
 /* The memory that this process may use: the machine's or its control group's, in octets. */
