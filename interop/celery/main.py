@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 
+import kombu
+
 import tap
 from tap import WAIT_SECONDS, check, check_equal, raises
 
@@ -20,6 +22,22 @@ LOG = pathlib.Path(FOLDER.name) / "log"
 os.mkfifo(NOTES)
 os.environ["INTEROP_RUN"] = tap.unique("celery")
 os.environ["INTEROP_NOTES"] = str(NOTES)
+
+
+
+def queues_can_expire():
+    """Whether the broker supports the arguments that Celery gives to queues by default."""
+    with kombu.Connection(tap.URL) as connection:
+        arguments = {"x-expires": 60000, "x-message-ttl": 60000}
+        try:
+            connection.channel().queue_declare("", exclusive=True, arguments=arguments)
+        except connection.channel_errors as error:
+            check("not supported by this version" in str(error), str(error))
+            return False
+    return True
+
+
+os.environ["INTEROP_QUEUE_ARGUMENTS"] = "yes" if queues_can_expire() else "no"
 
 import tasks  # noqa: E402  pylint: disable=wrong-import-position
 from celery import chain, group  # noqa: E402  pylint: disable=wrong-import-position
@@ -168,6 +186,14 @@ def events():
             tap.wait_until(complete, step, f"events {wanted}")
 
 
+def default_queue_arguments():
+    """Celery's own queues have x-expires and x-message-ttl"""
+    if os.environ["INTEROP_QUEUE_ARGUMENTS"] == "no":
+        raise tap.Skip("not supported by this version; the tests above did without")
+    queue = tasks.app.backend.binding
+    check(queue.expires is not None, "the result queue does not expire")
+
+
 def purged():
     """purge empties a queue; a worker told to shut down does so"""
     name = f"{tasks.RUN}.orphan"
@@ -205,6 +231,7 @@ TESTS = [
     retried,
     countdown,
     events,
+    default_queue_arguments,
     purged,
 ]
 

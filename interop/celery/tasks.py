@@ -2,7 +2,9 @@
 """The application: workers import this module, and so does the test, with the same names.
 
 INTEROP_RUN makes the names unique; INTEROP_NOTES is a named pipe to which workers write what a test
-wants to wait for and cannot see through the broker.
+wants to wait for and cannot see through the broker.  INTEROP_QUEUE_ARGUMENTS is "no" for a broker
+that does not support x-expires and x-message-ttl, which Celery gives to its reply, control and event
+queues unless it is told not to.
 """
 
 import os
@@ -42,6 +44,16 @@ app = celery.Celery(
     worker_send_task_events=True,
     task_send_sent_event=True,
 )
+
+
+if os.environ["INTEROP_QUEUE_ARGUMENTS"] == "no":
+    app.conf.update(
+        result_expires=None,
+        control_queue_expires=None,
+        control_queue_ttl=None,
+        event_queue_expires=None,
+        event_queue_ttl=None,
+    )
 
 
 def note(text):

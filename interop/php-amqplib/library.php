@@ -223,7 +223,7 @@ function heartbeats(): void
         while (($left = $end - microtime(true)) > 0) {
             $connection->checkHeartBeat();
             try {
-                $channel->wait(null, false, min($left, 0.5));
+                $channel->wait(null, false, min($left, 0.3));
             } catch (AMQPTimeoutException) {
                 // Nothing but heartbeats came, which is what should be.
             }

@@ -25,6 +25,10 @@ def unique(purpose):
     return f"interop.{purpose}.{os.getpid()}.{time.time_ns()}.{next(_numbers)}"
 
 
+class Skip(Exception):
+    """Raised by a test that cannot be done; its text says why."""
+
+
 def check(condition, otherwise):
     if not condition:
         raise AssertionError(otherwise)
@@ -78,6 +82,8 @@ def run(tests):
         try:
             test()
             print(f"ok {number} - {name}", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {name} # SKIP {reason}", flush=True)
         except Exception as error:  # whatever a client raises is a failure to report
             failures += 1
             print(f"not ok {number} - {name} # {_reason(error)}", flush=True)
