@@ -41,6 +41,13 @@ struct io {
     const struct io_ops *ops;
 };
 
+/* Writes all of it, however often it takes; uses up `iov`. 0 or a negative errno. */
+int io_write_all(struct io *io, int handle, struct iovec *iov, int count, uint64_t offset);
+int io_write_octets(struct io *io, int handle, const void *octets, size_t len, uint64_t offset);
+
+/* Reads until `len` octets or the end of the file: how many, or a negative errno. */
+ssize_t io_read_all(struct io *io, int handle, void *buffer, size_t len, uint64_t offset);
+
 /*
  * Opens, or creates with mode 0700, the directory and locks it against a second process. Refuses a
  * symbolic link, a foreign owner and group or world write (-EPERM), a locked one (-EWOULDBLOCK).
