@@ -219,27 +219,39 @@ void peer_drop(struct peer *peer) {
 }
 
 /* One read: what was not taken last time and at most read_size octets more. */
-static bool peer_feed(struct peer *peer) {
+static bool peer_feed_once(struct peer *peer) {
     struct endpoint *endpoint = &peer->connection->endpoint;
-    size_t more = peer->fixture->read_size;
-    size_t offered, used;
+    size_t there = peer->sent.len - peer->taken;
+    size_t more = there - peer->offered;
+    size_t used;
     uint8_t *copy;
 
-    if (endpoint->closing || endpoint->input_paused || peer->is_corked || peer->sent.len == 0)
+    if (endpoint->closing || endpoint->input_paused || peer->is_corked || there == 0)
         return false;
-    offered = peer->offered + (more < peer->sent.len - peer->offered
-                                   ? more
-                                   : peer->sent.len - peer->offered);
-    endpoint->received_bytes += offered - peer->offered;
-    copy = malloc(offered);
+    if (more > peer->fixture->read_size)
+        more = peer->fixture->read_size;
+    endpoint->received_bytes += more;
+    copy = malloc(peer->offered + more);
     assert(copy != NULL);
-    memcpy(copy, peer->sent.data, offered);
-    used = endpoint->ops->feed(endpoint, slice_of(copy, offered));
+    memcpy(copy, peer->sent.data + peer->taken, peer->offered + more);
+    used = endpoint->ops->feed(endpoint, slice_of(copy, peer->offered + more));
     free(copy);
-    assert(used <= offered);
-    octets_remove(&peer->sent, 0, used);
-    peer->offered = offered - used;
-    return used > 0 || peer->offered < peer->sent.len;
+    assert(used <= peer->offered + more);
+    peer->taken += used;
+    peer->offered += more - used;
+    return used > 0 || more > 0;
+}
+
+static bool peer_feed(struct peer *peer) {
+    bool has_moved = false;
+
+    while (peer_feed_once(peer))
+        has_moved = true;
+    if (peer->taken == peer->sent.len) {
+        peer->taken = 0;
+        peer->sent.len = 0;
+    }
+    return has_moved;
 }
 
 static bool peer_flush(struct peer *peer) {

@@ -43,8 +43,9 @@ struct peer {
     struct fixture *fixture;
     struct list link;               /* in fixture->peers */
     struct connection *connection;  /* NULL once the server closed the transport */
-    struct octets sent;             /* what the connection has not taken yet */
-    size_t offered;                 /* so much of it was in reads before and left for later */
+    struct octets sent;
+    size_t taken;                   /* octets of it that the connection has used */
+    size_t offered;                 /* octets after those that it has seen and left for later */
     struct octets received;         /* what the test has not expected yet */
     uint32_t frame_max;             /* for the contents it sends; as the server offered it */
     uint16_t channel_max;

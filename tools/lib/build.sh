@@ -51,10 +51,11 @@ show_build_progress() {
 
 # Without a terminal: one line, and only when there is something to wait for.
 announce_long_build() {
-    sleep 0.5
-    if kill -0 "$builder" 2>/dev/null; then
-        echo "building $preset ..." >&2
-    fi
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        sleep 0.05
+        kill -0 "$builder" 2>/dev/null || return 0
+    done
+    echo "building $preset ..." >&2
 }
 
 build_failed() {
