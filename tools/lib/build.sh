@@ -25,37 +25,29 @@ build_preset() {
             return 70
         }
     fi
-    run_ninja "$@" >"$folder/build.log" 2>&1 &
-    builder=$!
-    show_build_progress
-    if ! wait "$builder"; then
+    announce_build &
+    announcer=$!
+    ninja -C "$folder" "$@" >"$folder/build.log" 2>&1
+    result=$?
+    kill "$announcer" 2>/dev/null
+    wait "$announcer" 2>/dev/null
+    [ ! -t 2 ] || printf '\r\033[K' >&2
+    if [ "$result" != 0 ]; then
         build_failed building
         return 70
     fi
 }
 
-run_ninja() {
-    # Ninja prints "[12/90] Building ..." lines; the progress line reads the last of them.
-    ninja -C "$folder" "$@"
-}
-
-show_build_progress() {
-    [ -t 2 ] || { announce_long_build; return 0; }
-    while kill -0 "$builder" 2>/dev/null; do
+# On a terminal the step ninja is at, as its log has it ("[12/90] Building ..."); otherwise one line.
+# Says nothing about a build that is done in half a second.
+announce_build() {
+    sleep 0.5 >/dev/null 2>&1
+    [ -t 2 ] || echo "building $preset ..." >&2
+    while [ -t 2 ]; do
         step=$(tail -n 1 "$folder/build.log" 2>/dev/null | grep -o '^\[[0-9]*/[0-9]*\]')
         printf '\rbuilding %s %s ' "$preset" "$step" >&2
         sleep 0.3
     done
-    printf '\r\033[K' >&2
-}
-
-# Without a terminal: one line, and only when there is something to wait for.
-announce_long_build() {
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        sleep 0.05
-        kill -0 "$builder" 2>/dev/null || return 0
-    done
-    echo "building $preset ..." >&2
 }
 
 build_failed() {
