@@ -141,6 +141,23 @@ void text_append_erlang_binary(struct text *text, struct slice bytes) {
     text_append(text, SLICE(">>"));
 }
 
+/* What io:format's ~p takes for text: Latin-1 without its control characters but for the escapes. */
+static bool is_printable_latin1(struct slice bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint8_t octet = bytes.data[i];
+        bool is_control = octet < ' ' || (octet >= 0x7F && octet < 0xA0);
+        if (is_control && erlang_escape(octet) == NULL)
+            return false;
+    }
+    return true;
+}
+
 void text_append_erlang_string(struct text *text, struct slice bytes) {
-    append_quoted(text, bytes);
+    if (is_printable_latin1(bytes)) {
+        append_quoted(text, bytes);
+        return;
+    }
+    text_append(text, SLICE("["));
+    append_numbers(text, bytes);
+    text_append(text, SLICE("]"));
 }

@@ -27,7 +27,7 @@ struct slice text_slice(const struct text *text);
  */
 void text_append_erlang_binary(struct text *text, struct slice bytes);
 
-/* Erlang's rendering of a character list: "abc" with \" and \\ escaped. */
+/* Erlang's rendering of a character list: "abc" with \" and \\ escaped, [7,255] if not printable. */
 void text_append_erlang_string(struct text *text, struct slice bytes);
 
 #endif

@@ -23,19 +23,6 @@ struct reply_text {
     size_t len;
 };
 
-/*
- * Properties may hold short strings that are no UTF-8, and some explanations quote them. A reply text
- * is one that clients decode, so then every octet beyond ASCII becomes a question mark.
- */
-static void replace_invalid_utf8(char *chars, size_t len) {
-    if (slice_is_utf8(slice_of(chars, len)))
-        return;
-    for (size_t i = 0; i < len; i++) {
-        if (((uint8_t)chars[i] & 0x80) != 0)
-            chars[i] = '?';
-    }
-}
-
 /* A cut must not leave half a character: the text is a UTF-8 short string. */
 static size_t character_boundary(const char *chars, size_t at) {
     while (at > 0 && ((uint8_t)chars[at] & 0xC0) == 0x80)
@@ -64,7 +51,6 @@ static void format_reply_text(struct reply_text *text, uint16_t reply_code, cons
     int len = vsnprintf(whole + head, sizeof whole - (size_t)head, format, arguments);
     if (len == 0) /* no explanation: the name stands alone */
         whole[head - 3] = '\0';
-    replace_invalid_utf8(whole, strlen(whole));
     cut_reply_text(text, whole, strlen(whole));
 }
 

@@ -25,6 +25,9 @@
 /* A body frame is streamed when it is unfinished and at least this much of it is here. */
 #define STREAM_PAYLOAD_MIN 4096u
 
+#define METHOD_IDS_SIZE    4 /* class id and method id */
+#define CONTENT_FLAGS_SIZE 2 /* the end of a content header without properties */
+
 /* Class, weight and body size: with less RabbitMQ does not take a frame for a content header. */
 #define CONTENT_HEADER_FIXED_SIZE 12u
 
@@ -126,10 +129,6 @@ static bool channel_expects_method(struct connection *connection, const struct c
 
 static void on_method_frame(struct connection *connection, uint16_t channel_number,
                             struct slice payload) {
-    if (channel_number != 0 && connection->state < CONNECTION_OPEN) {
-        fail_unexpected_frame(connection, AMQP_FRAME_METHOD, payload);
-        return;
-    }
     struct channel *channel = connection_find_channel(connection, channel_number);
     if (!channel_expects_method(connection, channel))
         return;
@@ -173,7 +172,7 @@ static struct channel *content_channel(struct connection *connection, uint16_t c
 
 static void on_content_frame(struct connection *connection, struct frame_header header,
                              struct slice payload) {
-    if (header.channel == 0 || connection->state < CONNECTION_OPEN) {
+    if (header.channel == 0) {
         fail_unexpected_frame(connection, header.type, payload);
         return;
     }
@@ -191,30 +190,40 @@ static void on_content_frame(struct connection *connection, struct frame_header 
     blocking_on_publish(connection);
 }
 
-static void on_heartbeat_frame(struct connection *connection, struct frame_header header,
-                               struct slice payload) {
-    if (payload.len > 0)
-        fail_unknown_frame(connection, header.type, payload);
+/* Has it the parts that every frame of its type has (rabbit_command_assembler:analyze_frame)? */
+static bool frame_is_known(struct frame_header header, struct slice payload) {
+    switch (header.type) {
+    case AMQP_FRAME_METHOD:
+        return payload.len >= METHOD_IDS_SIZE;
+    case AMQP_FRAME_HEADER:
+        return payload.len >= AMQP_CONTENT_HEADER_SIZE - CONTENT_FLAGS_SIZE;
+    case AMQP_FRAME_BODY:
+        return true;
+    case AMQP_FRAME_HEARTBEAT:
+        return payload.len == 0;
+    default:
+        return false;
+    }
+}
+
+static void on_known_frame(struct connection *connection, struct frame_header header,
+                           struct slice payload) {
+    if (header.type == AMQP_FRAME_METHOD)
+        on_method_frame(connection, header.channel, payload);
+    else if (header.type != AMQP_FRAME_HEARTBEAT)
+        on_content_frame(connection, header, payload);
     else if (header.channel != 0)
         fail_unexpected_frame(connection, header.type, payload);
 }
 
 static void on_frame(struct connection *connection, struct frame_header header,
                      struct slice payload) {
-    switch (header.type) {
-    case AMQP_FRAME_METHOD:
-        on_method_frame(connection, header.channel, payload);
-        break;
-    case AMQP_FRAME_HEADER:
-    case AMQP_FRAME_BODY:
-        on_content_frame(connection, header, payload);
-        break;
-    case AMQP_FRAME_HEARTBEAT:
-        on_heartbeat_frame(connection, header, payload);
-        break;
-    default:
+    if (header.channel != 0 && connection->state < CONNECTION_OPEN)
+        fail_unexpected_frame(connection, header.type, payload);
+    else if (frame_is_known(header, payload))
+        on_known_frame(connection, header, payload);
+    else
         fail_unknown_frame(connection, header.type, payload);
-    }
 }
 
 /* --- frames out of octets --- */

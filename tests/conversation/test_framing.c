@@ -121,6 +121,19 @@ static void unknown_frame_type_is_501(void **state) {
                                      nothing);
 }
 
+/* rows: 39 */
+static void frame_too_short_for_its_type_is_501(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    peer_send_frame(p, AMQP_FRAME_HEADER, 1, SLICE("\0\x3c\0\0"));
+    peer_expect_connection_exception(p, 501, "type 2, all octets = <<0,60,0,0>>: unknown_frame",
+                                     nothing);
+    p = peer_connect(*state);
+    peer_send_frame(p, AMQP_FRAME_METHOD, 1, SLICE("\0\x32"));
+    peer_expect_connection_exception(p, 501, "type 1, all octets = <<0,50>>: unknown_frame",
+                                     nothing);
+}
+
 /* A client that is known but has not opened a vhost is told, unlike one before tune-ok. */
 static void method_before_open_is_504(void **state) {
     struct peer *p = peer_accept(*state);
@@ -164,9 +177,9 @@ static void heartbeat_with_a_payload_is_501(void **state) {
 static void content_on_channel_0_is_505(void **state) {
     struct peer *p = peer_connect(*state);
 
-    peer_send_frame(p, AMQP_FRAME_HEADER, 0, SLICE("\0\x3c"));
-    peer_expect(p, connection_close, .reply_code = 505,
-                .reply_text = SLICE("UNEXPECTED_FRAME - type 2, all octets = <<0,60>>"));
+    peer_send_frame(p, AMQP_FRAME_HEADER, 0, SLICE("\0\x3c\0\0\0\0\0\0\0\0\0\1\0\0"));
+    peer_expect_connection_exception(
+        p, 505, "type 2, all octets = <<0,60,0,0,0,0,0,0,0,0,0,1,0,0>>", nothing);
 }
 
 /* rows: 42 */
@@ -555,6 +568,7 @@ int main(void) {
         CONVERSATION(wrong_end_octet_is_501),
         CONVERSATION(wrong_end_octet_shows_the_first_sixteen_octets),
         CONVERSATION(unknown_frame_type_is_501),
+        CONVERSATION(frame_too_short_for_its_type_is_501),
         CONVERSATION(method_before_open_is_504),
         CONVERSATION(channel_before_open_is_505),
         CONVERSATION(heartbeat_on_channel_1_is_505),

@@ -64,12 +64,21 @@ static void strings_are_quoted_and_escaped(void **state) {
     text_clear(&text);
 }
 
+static void unprintable_string_is_a_list_of_numbers(void **state) {
+    (void)state;
+    struct text text = {0};
+    text_append_erlang_string(&text, SLICE("\xff\x01"));
+    assert_string_equal(text_chars(&text), "[255,1]");
+    text_clear(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_text_is_an_empty_string),
         cmocka_unit_test(text_grows_as_it_is_appended_to),
         cmocka_unit_test(binaries_are_rendered_as_erlang_does),
         cmocka_unit_test(strings_are_quoted_and_escaped),
+        cmocka_unit_test(unprintable_string_is_a_list_of_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
