@@ -32,7 +32,7 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
 }
 
 static void free_when_unused(struct queue *queue) {
-    if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
+    if (!queue->deleted || queue->unacked_count > 0)
         return;
     free((void *)(uintptr_t)queue->name.data);
     free((void *)(uintptr_t)queue->arguments.data);
@@ -113,19 +113,6 @@ void queue_delete(struct queue *queue) {
     delete_consumers_of(queue, &queue->ready_consumers);
     delete_consumers_of(queue, &queue->waiting_consumers);
     ready_list_clear(&queue->ready);
-    free_when_unused(queue);
-}
-
-struct queue *queue_ref(struct queue *queue) {
-    queue->references++;
-    return queue;
-}
-
-void queue_unref(struct queue *queue) {
-    if (queue == NULL)
-        return;
-    assert(queue->references > 0);
-    queue->references--;
     free_when_unused(queue);
 }
 

@@ -8,7 +8,7 @@
  *
  * Ready entries are in `ready`; an unacked entry is owned by the channel that delivered it and only
  * counted here. Deleting a queue drops its ready entries and takes it out of the vhost at once; the
- * struct stays until the last unacked entry and reference are gone, and acks or requeues to a deleted
+ * struct stays until the last unacked entry is gone, and acks or requeues to a deleted
  * queue just drop the entry.
  *
  * Delivering happens in queue_run(), called by the tick for every queue marked runnable - never from
@@ -50,7 +50,6 @@ struct queue {
     struct ready_list ready;
     uint64_t next_sequence;
     size_t unacked_count;
-    size_t references; /* held by transactions and routes; see queue_ref() */
     struct list ready_consumers;
     struct list waiting_consumers;
     size_t consumer_count;
@@ -71,9 +70,6 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
  * it out of the vhost's map and removed its bindings. Frees now or when the last user lets go.
  */
 void queue_delete(struct queue *queue);
-
-struct queue *queue_ref(struct queue *queue);
-void queue_unref(struct queue *queue);
 
 /* Takes one more reference to the message. A deleted queue drops it. */
 void queue_publish(struct queue *queue, struct message *message);

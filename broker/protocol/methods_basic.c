@@ -36,10 +36,12 @@ void handle_basic_qos(struct channel *channel, const struct amqp_method *method)
     }
     if (qos->global && channel->connection->broker->settings.permit_global_qos) {
         channel->global_prefetch = qos->prefetch_count;
-        channel_resume_consumers(channel);
     } else {
+        /* RabbitMQ lifts the shared window then: differential scenario qos/global-and-own. */
+        channel->global_prefetch = 0;
         channel->consumer_prefetch = qos->prefetch_count;
     }
+    channel_resume_consumers(channel);
     send_on_channel(channel, &(struct amqp_method){.id = AMQP_BASIC_QOS_OK});
 }
 

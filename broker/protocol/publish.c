@@ -188,8 +188,8 @@ static void count_route(struct broker *broker, const struct route *route, bool m
         broker->counters.messages_unroutable_dropped++;
 }
 
-/* The message without its BCC header, NULL when memory is out. Takes the message. */
-static struct message *without_bcc(struct message *message) {
+/* A copy of the message without its BCC header, NULL when memory is out. */
+static struct message *without_bcc(const struct message *message) {
     struct amqp_properties properties;
     message_properties(message, &properties);
     struct amqp_table_builder builder;
@@ -204,23 +204,37 @@ static struct message *without_bcc(struct message *message) {
     struct message *copy = message_copy_with(message, message_exchange(message),
                                              message_routing_key(message), &properties);
     amqp_table_builder_clear(&builder);
-    message_unref(message);
     return copy;
 }
 
 static void enqueue(struct channel *channel, struct message *message) {
-    struct publisher *publisher = channel->publisher;
+    const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
-    bool must_return = publisher->mandatory && route->count == 0;
-    if (channel->transaction != NULL) {
-        transaction_hold_publish(channel, message_ref(message), route, must_return);
-        return;
-    }
     for (size_t i = 0; i < route->count; i++)
         queue_publish(route->queues[i], message);
-    if (must_return)
+    if (route->count == 0 && publisher->mandatory)
         send_basic_return(channel, message);
     confirms_add_settled(channel);
+}
+
+static void enqueue_or_hold(struct channel *channel, struct message *message,
+                            const struct route_request *request) {
+    if (channel->transaction != NULL)
+        transaction_hold_publish(channel, message, request);
+    else
+        enqueue(channel, message);
+}
+
+/* BCC keys route, but nobody who gets the message is to see them. */
+static void enqueue_without_bcc(struct channel *channel, const struct message *message,
+                                const struct route_request *request) {
+    struct message *copy = without_bcc(message);
+    if (copy == NULL) {
+        connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
+        return;
+    }
+    enqueue_or_hold(channel, copy, request);
+    message_unref(copy);
 }
 
 /*
@@ -263,10 +277,9 @@ void publish_message(struct channel *channel, struct message *message) {
     find_route(publisher, &request);
     publisher->source->published_in_count++;
     count_route(broker, &publisher->route, publisher->mandatory);
-    if (request.bcc.data != NULL && (message = without_bcc(message)) == NULL) {
-        connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
-        return;
-    }
-    enqueue(channel, message);
+    if (request.bcc.data != NULL)
+        enqueue_without_bcc(channel, message, &request);
+    else
+        enqueue_or_hold(channel, message, &request);
     message_unref(message);
 }

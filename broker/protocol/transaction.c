@@ -3,21 +3,26 @@
 
 #include <stdlib.h>
 
+#include "amqp/table.h"
 #include "broker/base/alloc.h"
 #include "broker/base/list.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/vhost.h"
 #include "broker/protocol/channel.h"
+#include "broker/protocol/connection.h"
 #include "broker/protocol/delivery.h"
+#include "broker/protocol/publish.h"
 #include "broker/protocol/settle.h"
 
 struct held_publish {
     struct list link;
     struct message *message;
-    bool must_return;
-    size_t queue_count;
-    struct queue *queues[]; /* one reference each */
+    bool mandatory;
+    struct amqp_table_builder queue_names; /* the values of a table without keys */
 };
 
 struct held_settlement {
@@ -39,15 +44,40 @@ void transaction_select(struct channel *channel) {
     list_init(&channel->transaction->settlements);
 }
 
+static void add_name(struct held_publish *held, struct slice name) {
+    amqp_table_put_text(&held->queue_names, AMQP_NO_NAME, name);
+}
+
+/* CC or BCC; what is no text is no key. */
+static void add_names_of(struct held_publish *held, struct slice keys) {
+    struct amqp_array_iterator at = amqp_array_begin(keys);
+    struct amqp_value key;
+    while (amqp_array_next(&at, &key)) {
+        if (key.tag == AMQP_TAG_TEXT)
+            add_name(held, key.bytes);
+    }
+}
+
+static void add_queue_names(struct held_publish *held, const struct publisher *publisher,
+                            const struct route_request *request) {
+    if (exchange_is_default(publisher->source)) {
+        add_name(held, request->routing_key);
+        add_names_of(held, request->cc);
+        add_names_of(held, request->bcc);
+        return;
+    }
+    for (size_t i = 0; i < publisher->route.count; i++)
+        add_name(held, publisher->route.queues[i]->name);
+}
+
 void transaction_hold_publish(struct channel *channel, struct message *message,
-                              const struct route *route, bool must_return) {
-    struct held_publish *held = xmalloc(sizeof *held + route->count * sizeof held->queues[0]);
+                              const struct route_request *request) {
+    struct held_publish *held = xmalloc(sizeof *held);
     list_init(&held->link);
-    held->message = message;
-    held->must_return = must_return;
-    held->queue_count = route->count;
-    for (size_t i = 0; i < route->count; i++)
-        held->queues[i] = queue_ref(route->queues[i]);
+    held->message = message_ref(message);
+    held->mandatory = channel->publisher->mandatory;
+    amqp_table_builder_init(&held->queue_names);
+    add_queue_names(held, channel->publisher, request);
     list_append(&channel->transaction->publishes, &held->link);
 }
 
@@ -61,17 +91,36 @@ void transaction_hold_settlement(struct channel *channel, const struct unacked *
 }
 
 static void free_publish(struct held_publish *held) {
-    for (size_t i = 0; i < held->queue_count; i++)
-        queue_unref(held->queues[i]);
+    amqp_table_builder_clear(&held->queue_names);
     message_unref(held->message);
     free(held);
 }
 
+/* Each queue once, though two keys may name it. */
+static void find_queues(struct route *route, const struct vhost *vhost,
+                        struct held_publish *held) {
+    struct amqp_table_iterator names =
+        amqp_table_begin(amqp_table_builder_finish(&held->queue_names));
+    struct slice no_key;
+    struct amqp_value name;
+    route->mark = ++vhost->broker->route_count;
+    route->count = 0;
+    while (amqp_table_next(&names, &no_key, &name)) {
+        struct queue *queue = vhost_find_destination(vhost, name.bytes);
+        if (queue != NULL)
+            route_to_queue(route, queue);
+    }
+}
+
 static void commit_publish(struct channel *channel, struct held_publish *held) {
-    for (size_t i = 0; i < held->queue_count; i++)
-        queue_publish(held->queues[i], held->message);
-    if (held->must_return)
+    struct route route;
+    route_init(&route);
+    find_queues(&route, channel->connection->vhost, held);
+    for (size_t i = 0; i < route.count; i++)
+        queue_publish(route.queues[i], held->message);
+    if (route.count == 0 && held->mandatory)
         send_basic_return(channel, held->message);
+    route_clear(&route);
     free_publish(held);
 }
 

@@ -3,6 +3,9 @@
  * Class tx: publishes (checked and routed when received) and acknowledgements are held until commit.
  * Commit enqueues all messages, then applies the acks; rollback drops the one and puts the other back
  * among the outstanding. All of it happens between two frames, so other connections see all or nothing.
+ *
+ * As in RabbitMQ a held publish keeps the names of its queues, and commit delivers to those that exist
+ * then. For the default exchange these are the routing keys, whether there is such a queue yet or not.
  */
 #ifndef LEVERET_BROKER_PROTOCOL_TRANSACTION_H
 #define LEVERET_BROKER_PROTOCOL_TRANSACTION_H
@@ -15,7 +18,7 @@
 
 struct channel;
 struct message;
-struct route;
+struct route_request;
 
 struct channel_consumer;
 struct transaction;
@@ -23,9 +26,9 @@ struct transaction;
 /* Starts holding; does nothing when the channel is transactional already. */
 void transaction_select(struct channel *channel);
 
-/* Takes one reference of the message; queues of the route are kept until commit or rollback. */
+/* Takes one more reference of the message; `request` is what it was routed by. */
 void transaction_hold_publish(struct channel *channel, struct message *message,
-                              const struct route *route, bool must_return);
+                              const struct route_request *request);
 
 /* Takes the record, which was removed from the channel's unacked list. */
 void transaction_hold_settlement(struct channel *channel, const struct unacked *record,
