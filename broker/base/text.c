@@ -141,7 +141,8 @@ void text_append_erlang_binary(struct text *text, struct slice bytes) {
     text_append(text, SLICE(">>"));
 }
 
-/* What io:format's ~p takes for text: Latin-1 without its control characters but for the escapes. */
+/* What io:format's ~p takes for text: Latin-1 without its control characters but for the escapes.
+ */
 static bool is_printable_latin1(struct slice bytes) {
     for (size_t i = 0; i < bytes.len; i++) {
         uint8_t octet = bytes.data[i];

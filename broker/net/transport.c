@@ -15,9 +15,10 @@
 #include "broker/net/loop_private.h"
 #include "broker/net/transport_tcp.h"
 
-#define IOVEC_MAX      128
-#define TAIL_REUSE_MAX 4096u /* a kept tail's memory up to this size serves the next tail as well \
-                              */
+#define IOVEC_MAX 128
+#define TAIL_REUSE_MAX                                                         \
+    4096u /* a kept tail's memory up to this size serves the next tail as well \
+           */
 
 enum transport_state {
     TRANSPORT_OPEN,
