@@ -105,7 +105,7 @@ static void fail_undecodable(struct connection *connection, enum amqp_decode_res
         connection_fail(connection, AMQP_SYNTAX_ERROR, "invalid field table");
         break;
     default:
-        connection_fail(connection, AMQP_COMMAND_INVALID, "unknown method");
+        connection_fail(connection, AMQP_COMMAND_INVALID, "unimplemented method");
         break;
     }
     text_clear(&text);
