@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -480,6 +481,25 @@ class Leveret(unittest.TestCase):
     def test_fixed_rate(self):
         result = self.check("-C 200 -r 1000 -a", 200, 200)
         self.assertGreater(result["seconds"], 0.15)
+
+
+@unittest.skipUnless(LEVERET and os.access(BUILD / "null-broker", os.X_OK), "no leveret given")
+class Bench(unittest.TestCase):
+    """tools/bench, without RabbitMQ and too short to mean anything."""
+
+    def test_table_and_results(self):
+        with tempfile.TemporaryDirectory() as folder:
+            results = pathlib.Path(folder, "results.json")
+            done = subprocess.run(
+                [pathlib.Path(__file__).parents[2] / "tools" / "bench", "--build", BUILD,
+                 "--brokers", "leveret,null", "--only", "T128,A1000", "--rounds", "2",
+                 "--seconds", "0.2", "--json", results],
+                capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            runs = json.loads(results.read_text())["results"]
+        self.assertEqual({w: {b: len(r) for b, r in by.items()} for w, by in runs.items()},
+                         {"T128": {"Leveret": 2, "null": 2}, "A1000": {"Leveret": 2, "null": 2}})
+        self.assertIn("| T128 ", done.stdout)
 
 
 class Result(unittest.TextTestResult):

@@ -73,7 +73,7 @@ static const struct row rows[] = {
     {NULL, "inflight", KIND_COUNT, FIELD(inflight), "N", "at most N messages between producers and consumers; 0: no limit."
         " Without -r the default keeps them in step", 0, MANY},
     {NULL, "drain", KIND_FLAG, FIELD(drain), NULL, "go on until the queues are empty, however long it takes", 0, 0},
-    {NULL, "spin", KIND_FLAG, FIELD(spin), NULL, "never sleep: less noise in latencies, a whole core used", 0, 0},
+    {NULL, "spin", KIND_FLAG, FIELD(spin), NULL, "never sleep: exact latencies where a core is free for it", 0, 0},
     {NULL, "Report", KIND_HEADING, 0, NULL, NULL, 0, 0},
     {"i", "interval", KIND_DECIMAL, FIELD(interval_seconds), "SECONDS", "time between lines, default 1", 0, 0},
     {NULL, "quiet", KIND_FLAG, FIELD(quiet), NULL, "no lines while running", 0, 0},
