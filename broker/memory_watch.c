@@ -122,6 +122,11 @@ void memory_watch_clear(struct memory_watch *watch) {
         close(watch->statm_fd);
 }
 
+static void hand_memory_back(struct memory_watch *watch) {
+    malloc_trim(0);
+    watch->bytes_peak = watch->broker->messages.bytes;
+}
+
 void memory_watch_tick(struct memory_watch *watch) {
     uint64_t bytes = watch->broker->messages.bytes;
 
@@ -129,4 +134,8 @@ void memory_watch_tick(struct memory_watch *watch) {
         watch->bytes_before = bytes;
     else if (bytes - watch->bytes_before >= MEMORY_WATCH_STEP)
         check(watch);
+    if (bytes > watch->bytes_peak)
+        watch->bytes_peak = bytes;
+    else if (watch->bytes_peak - bytes >= MEMORY_WATCH_TRIM_STEP && bytes < watch->bytes_peak / 2)
+        hand_memory_back(watch);
 }

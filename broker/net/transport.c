@@ -16,9 +16,9 @@
 #include "broker/net/transport_tcp.h"
 
 #define IOVEC_MAX 128
-#define TAIL_REUSE_MAX                                                         \
-    4096u /* a kept tail's memory up to this size serves the next tail as well \
-           */
+
+/* A kept tail's memory serves the next tail as well, up to this size. */
+#define TAIL_REUSE_MAX 4096u
 
 enum transport_state {
     TRANSPORT_OPEN,
