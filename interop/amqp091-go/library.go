@@ -139,19 +139,18 @@ func globalQos() {
 	queue := p.exclusiveQueue()
 	must(p.Qos(3, 0, true))
 	first, second := p.consume(queue, false), p.consume(queue, false)
-	publishing := value(p.connection.Channel())
-	must(publishing.Confirm(false))
+	inspecting := value(p.connection.Channel())
+	must(producer.Confirm(false))
 	for _, text := range words("1 2 3 4 5") {
-		confirmed := value(publishing.PublishWithDeferredConfirm("", queue, false, false, message(text)))
-		check(confirmed.Wait(), "a nack came")
+		producer.publishConfirmed("", queue, message(text))
 	}
 	oldest := next(first, "the first message")
 	expectTexts(second, "2")
 	expectTexts(first, "3")
-	checkEqual(value(publishing.QueueInspect(queue)).Messages, 2, "messages held back")
+	checkEqual(value(inspecting.QueueInspect(queue)).Messages, 2, "messages held back")
 	must(oldest.Ack(false))
 	expectTexts(second, "4")
-	checkEqual(value(publishing.QueueInspect(queue)).Messages, 1, "messages held back")
+	checkEqual(value(inspecting.QueueInspect(queue)).Messages, 1, "messages held back")
 }
 
 func nackAndRecover() {

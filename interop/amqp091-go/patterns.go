@@ -160,8 +160,7 @@ func deferredConfirms() {
 	}
 	confirms := []*amqp.DeferredConfirmation{}
 	for number := 0; number < 200; number++ {
-		confirms = append(confirms, value(p.PublishWithDeferredConfirmWithContext(
-			context.Background(), "", queue, false, false, persistent("batch"))))
+		confirms = append(confirms, p.publishDeferred("", queue, persistent("batch")))
 	}
 	for i, confirm := range confirms {
 		check(confirm.Wait(), "a nack came")

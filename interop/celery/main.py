@@ -216,8 +216,8 @@ def clean_up():
         channel = connection.default_channel
         for queue in tasks.app.amqp.queues.values():
             queue(channel).delete()
-        for kind in "direct", "topic":
-            channel.exchange_delete(f"{tasks.RUN}.{kind}")
+        for exchange in "direct", "topic", "default":
+            channel.exchange_delete(f"{tasks.RUN}.{exchange}")
 
 
 TESTS = [

@@ -11,6 +11,12 @@ from support import Collector, connection
 from tap import URL, WAIT_SECONDS, check, check_equal, raises, unique
 
 
+def delete(broker, simple):
+    """Deletes the queue and the exchange that a SimpleQueue has declared."""
+    simple.queue(broker.channel()).delete()
+    simple.queue.exchange(broker.channel()).delete()
+
+
 def simple_queue():
     """SimpleQueue: put, get, requeue, qsize, clear"""
     with connection() as broker:
@@ -29,7 +35,7 @@ def simple_queue():
             raises(queues.Empty, simple.get, block=False)
             simple.clear()
             check_equal(simple.qsize(), 0, "messages left")
-        simple.queue(broker.channel()).delete()
+        delete(broker, simple)
 
 
 def simple_buffer():
@@ -38,7 +44,7 @@ def simple_buffer():
         with broker.SimpleBuffer(unique("buffer")) as buffer:
             buffer.put("text")
             check_equal(buffer.get(timeout=WAIT_SECONDS).payload, "text", "message")
-        buffer.queue(broker.channel()).delete()
+        delete(broker, buffer)
 
 
 def publish_retries():
