@@ -765,13 +765,14 @@ static void global_qos_is_one_window_for_the_channel(void **state) {
 static void global_and_own_window_must_both_have_room(void **state) {
     struct peer *p = connect_with_queue(state);
 
-    set_prefetch(p, 3, true);
     set_prefetch(p, 1, false);
+    set_prefetch(p, 3, true);
     peer_consume(p, "q", "a");
     publish_numbers(p, 1, 2);
     peer_expect_delivery(p, "a", 1, "1");
     peer_expect_nothing(p);
-    set_prefetch(p, 10, false);
+    set_prefetch(p, 10, false); /* which also lifts the shared window */
+    set_prefetch(p, 3, true);
     peer_consume(p, "q", "b");
     peer_expect_delivery(p, "b", 2, "2");
     publish_numbers(p, 3, 5);

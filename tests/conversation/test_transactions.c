@@ -171,9 +171,21 @@ static void queue_deleted_before_commit_gets_nothing(void **state) {
     peer_publish(p, "", "q", "body");
     peer_send(p, queue_delete, .queue = SLICE("q"));
     peer_expect(p, queue_delete_ok);
+    commit(p);
+    peer_declare_queue(p, "q");
+    peer_expect_get_empty(p, "q");
+}
+
+/* A held message knows its queues by name, as in RabbitMQ. */
+static void queue_declared_again_before_commit_gets_the_message(void **state) {
+    struct peer *p = connect_transactional(state);
+
+    peer_publish(p, "", "q", "body");
+    peer_send(p, queue_delete, .queue = SLICE("q"));
+    peer_expect(p, queue_delete_ok);
     peer_declare_queue(p, "q");
     commit(p);
-    peer_expect_get_empty(p, "q");
+    peer_expect_get(p, "q", "body");
 }
 
 /* Publishing is checked when it is received, not at commit. */
@@ -204,6 +216,7 @@ int main(void) {
         CONVERSATION(closed_channel_drops_its_transaction),
         CONVERSATION(commit_reaches_several_queues),
         CONVERSATION(queue_deleted_before_commit_gets_nothing),
+        CONVERSATION(queue_declared_again_before_commit_gets_the_message),
         CONVERSATION(publish_to_a_missing_exchange_fails_at_once),
         CONVERSATION(unknown_delivery_tag_fails_at_once),
     };
