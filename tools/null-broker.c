@@ -193,10 +193,11 @@ static size_t on_content(struct channel *channel, const struct frame_header *hea
 /* -- Other methods ----------------------------------------------------------------------------- */
 
 static void reply(struct peer *peer, uint16_t channel, const struct amqp_method *method) {
-    struct writer writer = writer_over(append(&peer->out, REPLY_SIZE), REPLY_SIZE);
+    uint8_t frame[REPLY_SIZE];
+    struct writer writer = writer_over(frame, sizeof frame);
 
     frame_encode_method(&writer, channel, method);
-    peer->out.len -= REPLY_SIZE - writer_length(&writer);
+    memcpy(append(&peer->out, writer_length(&writer)), frame, writer_length(&writer));
 }
 
 static void subscribe(struct null_broker *broker, struct peer *peer, uint16_t channel,

@@ -5,6 +5,7 @@
  */
 #include "broker/base/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ void text_append(struct text *text, struct slice bytes) {
 void text_append_format(struct text *text, const char *format, ...) {
     va_list arguments;
 
+    assert(format != NULL);
     va_start(arguments, format);
     int len = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);

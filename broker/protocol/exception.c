@@ -119,10 +119,6 @@ void connection_fail(struct connection *connection, uint16_t reply_code, const c
     close_connection(connection, reply_code, &text);
 }
 
-void connection_refuse(struct connection *connection, const struct refusal *refusal) {
-    connection_fail(connection, refusal->reply_code, "%s", refusal->text);
-}
-
 /* --- channel --- */
 
 static void close_channel(struct channel *channel, uint16_t reply_code,

@@ -33,6 +33,4 @@ void channel_refuse(struct channel *channel, const struct refusal *refusal);
 void connection_fail(struct connection *connection, uint16_t reply_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-void connection_refuse(struct connection *connection, const struct refusal *refusal);
-
 #endif

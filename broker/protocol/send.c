@@ -42,10 +42,9 @@ void send_on_channel(struct channel *channel, const struct amqp_method *method) 
 }
 
 void send_heartbeat(struct connection *connection) {
-    struct outbuf *output = &connection->endpoint.output;
-    struct writer w = writer_over(outbuf_reserve(output, AMQP_FRAME_OVERHEAD),
-                                  AMQP_FRAME_OVERHEAD);
+    uint8_t frame[AMQP_FRAME_OVERHEAD];
+    struct writer w = writer_over(frame, sizeof frame);
     frame_encode_heartbeat(&w);
-    outbuf_commit(output, AMQP_FRAME_OVERHEAD);
+    outbuf_append(&connection->endpoint.output, writer_written(&w));
     endpoint_mark_dirty(&connection->endpoint);
 }
