@@ -74,7 +74,7 @@ static void route_to_alternate(struct route *route, const struct exchange *excha
     if (exchange->alternate_exchange.data == NULL)
         return;
     alternate = vhost_find_exchange(exchange->vhost, exchange->alternate_exchange);
-    if (alternate != NULL)
+    if (alternate != NULL && !exchange_is_default(alternate))
         route_to_exchange(route, alternate);
 }
 
