@@ -74,9 +74,19 @@ static void binding_twice_delivers_once(void **state) {
     peer_expect_counts(p, "q", 1, 0);
 }
 
-#define ARGUMENTS_1 SLICE("\x01" "aI\0\0\0\x01" "\x01" "bV")
-#define ARGUMENTS_1_SORTED_OTHERWISE SLICE("\x01" "bV" "\x01" "aI\0\0\0\x01")
-#define ARGUMENTS_2 SLICE("\x01" "aI\0\0\0\x02")
+#define ARGUMENTS_1      \
+    SLICE("\x01"         \
+          "aI\0\0\0\x01" \
+          "\x01"         \
+          "bV")
+#define ARGUMENTS_1_SORTED_OTHERWISE \
+    SLICE("\x01"                     \
+          "bV"                       \
+          "\x01"                     \
+          "aI\0\0\0\x01")
+#define ARGUMENTS_2 \
+    SLICE("\x01"    \
+          "aI\0\0\0\x02")
 
 static void unbind(struct peer *p, struct slice arguments) {
     peer_send(p, queue_unbind, .queue = SLICE("q"), .exchange = SLICE("amq.direct"),
@@ -230,9 +240,13 @@ static void empty_key_with_a_queue_name_stays_empty(void **state) {
     peer_expect_get_empty(p, "q");
 }
 
-#define CC_Q2  "\x02" "CCA\0\0\0\x07S\0\0\0\x02q2"
-#define BCC_Q2 "\x03" "BCCA\0\0\0\x07S\0\0\0\x02q2"
-#define OTHER  "\x05otherV"
+#define CC_Q2 \
+    "\x02"    \
+    "CCA\0\0\0\x07S\0\0\0\x02q2"
+#define BCC_Q2 \
+    "\x03"     \
+    "BCCA\0\0\0\x07S\0\0\0\x02q2"
+#define OTHER "\x05otherV"
 
 /* Gets from q2 without acknowledgement and returns the headers. */
 static struct slice headers_of_get(struct peer *p, const char *queue, const char *key) {
@@ -274,14 +288,17 @@ static void bcc_keys_are_routed_and_the_header_goes(void **state) {
 static void cc_that_is_no_array_is_406(void **state) {
     struct peer *p = connect_with_two_queues(state);
 
-    peer_publish_with(p, "", "q1", "body", .headers = SLICE("\x02" "CCS\0\0\0\x02q2"));
+    peer_publish_with(p, "", "q1", "body",
+                      .headers = SLICE("\x02"
+                                       "CCS\0\0\0\x02q2"));
     peer_expect_channel_exception(
         p, 406, "invalid message: {unacceptable_type_in_header,\"CC\",longstr}", basic_publish);
     peer_reopen(p);
-    peer_publish_with(p, "", "q1", "body", .headers = SLICE("\x03" "BCCI\0\0\0\x02"));
+    peer_publish_with(p, "", "q1", "body",
+                      .headers = SLICE("\x03"
+                                       "BCCI\0\0\0\x02"));
     peer_expect_channel_exception(
-        p, 406, "invalid message: {unacceptable_type_in_header,\"BCC\",signedint}",
-        basic_publish);
+        p, 406, "invalid message: {unacceptable_type_in_header,\"BCC\",signedint}", basic_publish);
 }
 
 static void cc_to_the_queue_of_the_key_is_one_copy(void **state) {

@@ -134,8 +134,7 @@ static void exclusive_consumer_keeps_the_others_out(void **state) {
     struct peer *p = connect_with_queue(state);
     struct peer *other = peer_connect(*state);
 
-    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"),
-              .exclusive = true);
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"), .exclusive = true);
     peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("c"));
     peer_send(other, basic_consume, .queue = SLICE("q"));
     peer_expect_channel_exception(other, 403, "queue 'q' in vhost '/' in exclusive use",
@@ -151,16 +150,14 @@ static void exclusive_where_others_consume_is_403(void **state) {
 
     peer_consume(p, "q", "c");
     peer_send(p, basic_consume, .queue = SLICE("q"), .exclusive = true);
-    peer_expect_channel_exception(p, 403, "queue 'q' in vhost '/' in exclusive use",
-                                  basic_consume);
+    peer_expect_channel_exception(p, 403, "queue 'q' in vhost '/' in exclusive use", basic_consume);
 }
 
 /* rows: 270 */
 static void no_local_has_no_effect(void **state) {
     struct peer *p = connect_with_queue(state);
 
-    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"),
-              .no_local = true);
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"), .no_local = true);
     peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("c"));
     peer_publish(p, "", "q", "my own");
     peer_expect_delivery(p, "c", 1, "my own");
@@ -539,8 +536,7 @@ static void reject_with_requeue_puts_back(void **state) {
     peer_expect_content(p, "1");
     peer_send(p, basic_reject, .delivery_tag = 1, .requeue = true);
     peer_send(p, basic_get, .queue = SLICE("q"));
-    peer_expect(p, basic_get_ok, .delivery_tag = 2, .redelivered = true,
-                .routing_key = SLICE("q"));
+    peer_expect(p, basic_get_ok, .delivery_tag = 2, .redelivered = true, .routing_key = SLICE("q"));
     peer_expect_content(p, "1");
 }
 

@@ -31,11 +31,10 @@ static void predeclared_exchange_of_another_type_is_406(void **state) {
 
     peer_send(p, exchange_declare, .exchange = SLICE("amq.match"), .type = SLICE("direct"),
               .durable = true);
-    peer_expect_channel_exception(
-        p, 406,
-        "inequivalent arg 'type' for exchange 'amq.match' in vhost '/': "
-        "received 'direct' but current is 'headers'",
-        exchange_declare);
+    peer_expect_channel_exception(p, 406,
+                                  "inequivalent arg 'type' for exchange 'amq.match' in vhost '/': "
+                                  "received 'direct' but current is 'headers'",
+                                  exchange_declare);
 }
 
 /* rows: 89 */
@@ -59,7 +58,7 @@ static void declare_again_with_the_same_flags_is_ok(void **state) {
     }
 }
 
-#define INEQUIVALENT(name, received, current) \
+#define INEQUIVALENT(name, received, current)                                   \
     "inequivalent arg '" name "' for " EXCHANGE_IN_VHOST ": received " received \
     " but current is " current
 
@@ -116,8 +115,9 @@ static void unknown_arguments_do_not_count_in_a_redeclare(void **state) {
     peer_expect(p, exchange_declare_ok);
 }
 
-#define ALTERNATE(name_len, name) SLICE("\x12"                                                     \
-                                        "alternate-exchangeS\0\0\0" name_len name)
+#define ALTERNATE(name_len, name) \
+    SLICE("\x12"                  \
+          "alternate-exchangeS\0\0\0" name_len name)
 
 /* rows: 96 */
 static void another_alternate_exchange_is_406(void **state) {
@@ -208,8 +208,8 @@ static void passive_declare_looks_at_neither_type_nor_flags(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_declare_exchange(p, "x", "direct");
-    peer_send(p, exchange_declare, .exchange = SLICE("x"), .type = SLICE("nosuch"),
-              .passive = true, .durable = true, .internal = true);
+    peer_send(p, exchange_declare, .exchange = SLICE("x"), .type = SLICE("nosuch"), .passive = true,
+              .durable = true, .internal = true);
     peer_expect(p, exchange_declare_ok);
 }
 
@@ -257,8 +257,7 @@ static void delete_of_a_system_exchange_is_403(void **state) {
     peer_reopen(p);
     peer_send(p, exchange_delete, .exchange = SLICE("amq.nope"));
     peer_expect_channel_exception(
-        p, 403, "deletion of system exchange 'amq.nope' in vhost '/' not allowed",
-        exchange_delete);
+        p, 403, "deletion of system exchange 'amq.nope' in vhost '/' not allowed", exchange_delete);
 }
 
 /* rows: 108 */
@@ -305,8 +304,8 @@ static void no_wait_is_silent_on_success(void **state) {
     peer_send(p, exchange_declare, .exchange = SLICE("y"), .type = SLICE("direct"),
               .no_wait = true);
     peer_send(p, queue_declare, .queue = SLICE("q"), .no_wait = true);
-    peer_send(p, queue_bind, .queue = SLICE("q"), .exchange = SLICE("x"),
-              .routing_key = SLICE("k"), .no_wait = true);
+    peer_send(p, queue_bind, .queue = SLICE("q"), .exchange = SLICE("x"), .routing_key = SLICE("k"),
+              .no_wait = true);
     peer_send(p, exchange_bind, .destination = SLICE("x"), .source = SLICE("y"),
               .routing_key = SLICE("k"), .no_wait = true);
     peer_publish(p, "y", "k", "body");
@@ -574,9 +573,9 @@ static void check_topics(void **state, const struct topic_case cases[], size_t c
     }
 }
 
-#define CHECK_TOPICS(state, ...) \
-    do { \
-        static const struct topic_case cases[] = {__VA_ARGS__}; \
+#define CHECK_TOPICS(state, ...)                                    \
+    do {                                                            \
+        static const struct topic_case cases[] = {__VA_ARGS__};     \
         check_topics(state, cases, sizeof cases / sizeof cases[0]); \
     } while (0)
 
@@ -587,8 +586,8 @@ static void topic_star_is_one_word_and_hash_any_number(void **state) {
                  {"a.*.c", "a.b.b.c", false}, {"#.a", "a", true}, {"#.a", "b.a", true},
                  {"#.a", "c.b.a", true}, {"#.a", "a.b", false}, {"a.b", "a.b", true},
                  {"a.b", "a.c", false}, {"#.*", "a", true}, {"#.*", "a.b", true},
-                 {"*.#", "a", true}, {"*.#", "a.b", true}, {"#.#", "a", true},
-                 {"#.#", "a.b", true}, {"*.*", "a", false}, {"*.*", "a.b.c", false});
+                 {"*.#", "a", true}, {"*.#", "a.b", true}, {"#.#", "a", true}, {"#.#", "a.b", true},
+                 {"*.*", "a", false}, {"*.*", "a.b.c", false});
 }
 
 /* rows: 127 */
@@ -645,15 +644,36 @@ static bool headers_match(struct peer *p, struct slice arguments, struct slice h
     return is_match;
 }
 
-#define MATCH_ALL    "\x07x-matchS\0\0\0\x03" "all"
-#define MATCH_ANY    "\x07x-matchS\0\0\0\x03" "any"
-#define MATCH_ALL_X  "\x07x-matchS\0\0\0\x0a" "all-with-x"
-#define MATCH_ANY_X  "\x07x-matchS\0\0\0\x0a" "any-with-x"
-#define ENTRY_A1     "\x01" "aS\0\0\0\x01" "1"
-#define ENTRY_A2     "\x01" "aS\0\0\0\x01" "2"
-#define ENTRY_B1     "\x01" "bS\0\0\0\x01" "1"
-#define ENTRY_X1     "\x03x-kS\0\0\0\x01" "1"
-#define ENTRY_X2     "\x03x-kS\0\0\0\x01" "2"
+#define MATCH_ALL            \
+    "\x07x-matchS\0\0\0\x03" \
+    "all"
+#define MATCH_ANY            \
+    "\x07x-matchS\0\0\0\x03" \
+    "any"
+#define MATCH_ALL_X          \
+    "\x07x-matchS\0\0\0\x0a" \
+    "all-with-x"
+#define MATCH_ANY_X          \
+    "\x07x-matchS\0\0\0\x0a" \
+    "any-with-x"
+#define ENTRY_A1   \
+    "\x01"         \
+    "aS\0\0\0\x01" \
+    "1"
+#define ENTRY_A2   \
+    "\x01"         \
+    "aS\0\0\0\x01" \
+    "2"
+#define ENTRY_B1   \
+    "\x01"         \
+    "bS\0\0\0\x01" \
+    "1"
+#define ENTRY_X1         \
+    "\x03x-kS\0\0\0\x01" \
+    "1"
+#define ENTRY_X2         \
+    "\x03x-kS\0\0\0\x01" \
+    "2"
 
 static struct peer *connect_with_queue(void **state) {
     struct peer *p = peer_connect(*state);
@@ -712,15 +732,18 @@ static void headers_all_and_any_skip_x_keys(void **state) {
 static void headers_void_asks_for_presence(void **state) {
     struct peer *p = connect_with_queue(state);
 
-    assert_true(headers_match(p, SLICE("\x01"
-                                       "aV"),
+    assert_true(headers_match(p,
+                              SLICE("\x01"
+                                    "aV"),
                               SLICE(ENTRY_A2)));
-    assert_true(headers_match(p, SLICE("\x01"
-                                       "aV"),
+    assert_true(headers_match(p,
+                              SLICE("\x01"
+                                    "aV"),
                               SLICE("\x01"
                                     "aV")));
-    assert_false(headers_match(p, SLICE("\x01"
-                                        "aV"),
+    assert_false(headers_match(p,
+                               SLICE("\x01"
+                                     "aV"),
                                SLICE(ENTRY_B1)));
 }
 

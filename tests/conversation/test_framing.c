@@ -18,14 +18,14 @@ static char *letters(size_t len) {
 }
 
 /* After an error in the framing nothing more is understood: not even close-ok; TCP ends after 3 s. */
-#define expect_framing_error(p, code, text) \
-    do { \
+#define expect_framing_error(p, code, text)                                              \
+    do {                                                                                 \
         peer_expect(p, connection_close, .reply_code = code, .reply_text = SLICE(text)); \
-        peer_send(p, connection_close_ok); \
-        fixture_advance((p)->fixture, CONNECTION_SILENT_CLOSE_MS - 1); \
-        peer_expect_open(p); \
-        fixture_advance((p)->fixture, 1); \
-        peer_expect_closed(p); \
+        peer_send(p, connection_close_ok);                                               \
+        fixture_advance((p)->fixture, CONNECTION_SILENT_CLOSE_MS - 1);                   \
+        peer_expect_open(p);                                                             \
+        fixture_advance((p)->fixture, 1);                                                \
+        peer_expect_closed(p);                                                           \
     } while (0)
 
 /* rows: 33 */
@@ -66,8 +66,7 @@ static void frame_above_frame_max_is_501(void **state) {
     frame_write_head(head, AMQP_FRAME_BODY, 1, 200000);
     peer_send_octets(p, slice_of(head, sizeof head));
     expect_framing_error(
-        p, 501,
-        "FRAME_ERROR - type 3, all octets = <<>>: {frame_too_large,200000,131064}");
+        p, 501, "FRAME_ERROR - type 3, all octets = <<>>: {frame_too_large,200000,131064}");
 }
 
 /* rows: 37 */
@@ -417,8 +416,7 @@ static void heartbeat_of_zero_is_none(void **state) {
 }
 
 static void drain_heartbeats(struct peer *p) {
-    while (p->received.len >= AMQP_FRAME_OVERHEAD &&
-           p->received.data[0] == AMQP_FRAME_HEARTBEAT)
+    while (p->received.len >= AMQP_FRAME_OVERHEAD && p->received.data[0] == AMQP_FRAME_HEARTBEAT)
         peer_expect_heartbeat(p);
 }
 

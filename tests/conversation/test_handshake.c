@@ -127,9 +127,9 @@ static void server_properties_are_complete(void **state) {
 /* rows: 8 */
 static void nine_capabilities_are_true(void **state) {
     static const char *const names[] = {
-        "publisher_confirms",     "exchange_exchange_bindings", "basic.nack",
-        "consumer_cancel_notify", "connection.blocked",         "consumer_priorities",
-        "authentication_failure_close", "per_consumer_qos",     "direct_reply_to"};
+        "publisher_confirms",           "exchange_exchange_bindings", "basic.nack",
+        "consumer_cancel_notify",       "connection.blocked",         "consumer_priorities",
+        "authentication_failure_close", "per_consumer_qos",           "direct_reply_to"};
     struct peer *p = peer_accept(*state);
     struct amqp_value capabilities, value;
 

@@ -121,8 +121,7 @@ static void user_id_of_another_is_406(void **state) {
     peer_expect_get(p, "q", "mine");
     peer_publish_with(p, "", "q", "forged", .user_id = SLICE("bob"));
     peer_expect_channel_exception(
-        p, 406, "user_id property set to 'bob' but authenticated user was 'guest'",
-        basic_publish);
+        p, 406, "user_id property set to 'bob' but authenticated user was 'guest'", basic_publish);
 }
 
 static int setup_with_small_messages(void **state) {

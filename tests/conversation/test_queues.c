@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define QUEUE_IN_VHOST "queue 'q' in vhost '/'"
-#define LOCKED \
-    "cannot obtain exclusive access to locked " QUEUE_IN_VHOST ". It could be originally declared " \
+#define LOCKED                                                                                   \
+    "cannot obtain exclusive access to locked " QUEUE_IN_VHOST                                   \
+    ". It could be originally declared "                                                         \
     "on another connection or the exclusive property value does not match that of the original " \
     "declaration."
 
@@ -57,8 +58,8 @@ static void declare_of_a_reserved_name_is_403(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_send(p, queue_declare, .queue = SLICE("amq.mine"));
-    peer_expect_channel_exception(
-        p, 403, "queue name 'amq.mine' contains reserved prefix 'amq.*'", queue_declare);
+    peer_expect_channel_exception(p, 403, "queue name 'amq.mine' contains reserved prefix 'amq.*'",
+                                  queue_declare);
 }
 
 /* rows: 177 312 */
@@ -118,7 +119,7 @@ static void last_queue_belongs_to_the_channel(void **state) {
     peer_expect_channel_exception_on(p, 2, 404, "no previously declared queue", basic_get);
 }
 
-#define INEQUIVALENT(name, received, current) \
+#define INEQUIVALENT(name, received, current)                                 \
     "inequivalent arg '" name "' for " QUEUE_IN_VHOST ": received '" received \
     "' but current is '" current "'"
 
@@ -128,8 +129,7 @@ static void another_durable_flag_is_406(void **state) {
 
     peer_declare_queue(p, "q");
     peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true);
-    peer_expect_channel_exception(p, 406, INEQUIVALENT("durable", "true", "false"),
-                                  queue_declare);
+    peer_expect_channel_exception(p, 406, INEQUIVALENT("durable", "true", "false"), queue_declare);
 }
 
 /* rows: 182 */

@@ -88,8 +88,7 @@ static void every_tag_survives_the_trip(void **state) {
 static void upper_case_l_is_a_signed_64_bit_integer(void **state) {
     struct peer *p = connect_with_queue(state);
 
-    assert_true(
-        matches_integer(p, SLICE("\x01nL\xff\xff\xff\xff\xff\xff\xff\xf9"), 'l', -7));
+    assert_true(matches_integer(p, SLICE("\x01nL\xff\xff\xff\xff\xff\xff\xff\xf9"), 'l', -7));
 }
 
 /* rows: 65 */

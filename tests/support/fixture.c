@@ -73,7 +73,7 @@ struct fixture *fixture_create(void) {
 }
 
 void fixture_destroy(struct fixture *fixture) {
-    LIST_FOR_EACH_SAFE (&fixture->peers, at) {
+    LIST_FOR_EACH_SAFE(&fixture->peers, at) {
         struct peer *peer = LIST_ITEM(at, struct peer, link);
         peer_drop(peer);
         peer_destroy(peer);
@@ -87,8 +87,8 @@ static bool fixture_tick(struct fixture *fixture) {
     struct broker *broker = fixture->broker;
     bool is_busy = false;
 
-    LIST_FOR_EACH (&fixture->peers, at)
-        is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
+    LIST_FOR_EACH(&fixture->peers, at)
+    is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
     timers_expire(&broker->timers, fixture->env.now_ms);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
     confirms_settle(broker);
@@ -128,7 +128,7 @@ int fixture_teardown(void **state) {
     struct fixture *fixture = *state;
     int result = 0;
 
-    LIST_FOR_EACH (&fixture->peers, at) {
+    LIST_FOR_EACH(&fixture->peers, at) {
         struct peer *peer = LIST_ITEM(at, struct peer, link);
         if (peer->received.len > 0) {
             print_error("%zu octets came that nobody expected (last line: %s:%d)\n",

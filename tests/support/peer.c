@@ -167,7 +167,8 @@ static void print_method(const char *label, const struct amqp_method *method) {
 static struct peer *peer_create(struct fixture *fixture, bool is_loopback) {
     struct peer *peer = calloc(1, sizeof *peer);
     struct connection_peer end = {
-        .name = is_loopback ? "127.0.0.1:50000 -> 127.0.0.1:5672" : "10.1.2.3:50000 -> 10.0.0.1:5672",
+        .name =
+            is_loopback ? "127.0.0.1:50000 -> 127.0.0.1:5672" : "10.1.2.3:50000 -> 10.0.0.1:5672",
         .is_loopback = is_loopback,
     };
 
@@ -496,8 +497,8 @@ void peer_take_delivery(struct peer *peer, uint16_t channel, const char *tag, ui
     struct amqp_basic_deliver deliver;
 
     deliver = peer_receive_method(peer, channel, AMQP_BASIC_DELIVER)->basic_deliver;
-    if (!slice_equal(deliver.consumer_tag, slice_from_text(tag)) || deliver.delivery_tag != number ||
-        deliver.redelivered != redelivered) {
+    if (!slice_equal(deliver.consumer_tag, slice_from_text(tag)) ||
+        deliver.delivery_tag != number || deliver.redelivered != redelivered) {
         print_method("received", &peer->method);
         peer_fail(peer, "expected a delivery to '%s' with tag %llu, redelivered %d", tag,
                   (unsigned long long)number, redelivered);
@@ -526,8 +527,8 @@ void peer_count(struct peer *peer, const char *queue, uint32_t messages, uint32_
 
 /* "NOT_FOUND - no queue ..." in `buffer` of 256 octets. */
 static struct slice reply_text(uint16_t code, const char *text, char *buffer) {
-    int len = snprintf(buffer, 256, "%s%s%s", amqp_reply_code_name(code),
-                       text == NULL ? "" : " - ", text == NULL ? "" : text);
+    int len = snprintf(buffer, 256, "%s%s%s", amqp_reply_code_name(code), text == NULL ? "" : " - ",
+                       text == NULL ? "" : text);
 
     assert(len < 256);
     return slice_of(buffer, (size_t)len);
@@ -538,11 +539,10 @@ void peer_take_channel_close(struct peer *peer, uint16_t channel, uint16_t code,
     enum amqp_method_id id = (enum amqp_method_id)blamed;
     char buffer[256];
 
-    peer_expect_method(peer, channel,
-                       PEER_METHOD(channel_close, .reply_code = code,
-                                   .reply_text = reply_text(code, text, buffer),
-                                   .class_id = amqp_method_class_id(id),
-                                   .method_id = amqp_method_method_id(id)));
+    peer_expect_method(
+        peer, channel,
+        PEER_METHOD(channel_close, .reply_code = code, .reply_text = reply_text(code, text, buffer),
+                    .class_id = amqp_method_class_id(id), .method_id = amqp_method_method_id(id)));
     peer_send_method(peer, channel, PEER_METHOD(channel_close_ok, ));
 }
 

@@ -41,22 +41,22 @@ struct octets {
 
 struct peer {
     struct fixture *fixture;
-    struct list link;               /* in fixture->peers */
-    struct connection *connection;  /* NULL once the server closed the transport */
+    struct list link;              /* in fixture->peers */
+    struct connection *connection; /* NULL once the server closed the transport */
     struct octets sent;
-    size_t taken;                   /* octets of it that the connection has used */
-    size_t offered;                 /* octets after those that it has seen and left for later */
-    struct octets received;         /* what the test has not expected yet */
-    uint32_t frame_max;             /* for the contents it sends; as the server offered it */
+    size_t taken;           /* octets of it that the connection has used */
+    size_t offered;         /* octets after those that it has seen and left for later */
+    struct octets received; /* what the test has not expected yet */
+    uint32_t frame_max;     /* for the contents it sends; as the server offered it */
     uint16_t channel_max;
-    bool is_corked;                 /* see peer_cork() */
-    bool is_not_reading;            /* the server's output stays with the server */
-    bool was_reset;                 /* the server closed without sending what it had */
-    const char *file;               /* of the statement that is running */
+    bool is_corked;      /* see peer_cork() */
+    bool is_not_reading; /* the server's output stays with the server */
+    bool was_reset;      /* the server closed without sending what it had */
+    const char *file;    /* of the statement that is running */
     int line;
-    struct octets frame;            /* payload of the frame taken last; what is returned points here */
-    struct octets body;             /* of the content taken last */
-    size_t body_frames;             /* it came in so many */
+    struct octets frame; /* payload of the frame taken last; what is returned points here */
+    struct octets body;  /* of the content taken last */
+    size_t body_frames;  /* it came in so many */
     struct octets content_header;
     struct amqp_method method;
     struct amqp_properties properties;
@@ -85,11 +85,11 @@ struct peer *peer_login_as(struct fixture *fixture, const char *user, const char
 struct peer *peer_connect(struct fixture *fixture);
 
 /* Steps of the handshake for those who want to differ in one. */
-void peer_expect_start(struct peer *peer);                 /* sends the header, takes start */
+void peer_expect_start(struct peer *peer); /* sends the header, takes start */
 void peer_authenticate(struct peer *peer, const char *user, const char *password); /* ... tune */
 void peer_send_start_ok(struct peer *peer, const char *mechanism, struct slice response);
-void peer_tune(struct peer *peer, uint16_t heartbeat_s);   /* tune-ok with the server's offer */
-void peer_open(struct peer *peer);                         /* vhost "/" */
+void peer_tune(struct peer *peer, uint16_t heartbeat_s); /* tune-ok with the server's offer */
+void peer_open(struct peer *peer);                       /* vhost "/" */
 
 /* Client properties with a table of capabilities, each true.  Valid until the next call. */
 struct slice peer_client_properties(const char *const capabilities[]);
@@ -103,9 +103,9 @@ void peer_drop(struct peer *peer);
 
 #define PEER_METHOD(name, ...) \
     (&(struct amqp_method){.id = (enum amqp_method_id)peer_id_##name, .name = {__VA_ARGS__}})
-#define PEER_AT(peer)          peer_at(peer, __FILE__, __LINE__)
+#define PEER_AT(peer) peer_at(peer, __FILE__, __LINE__)
 
-#define peer_send(peer, name, ...) \
+#define peer_send(peer, name, ...)                                        \
     peer_send_method(PEER_AT(peer), peer_default_channel(peer_id_##name), \
                      PEER_METHOD(name, __VA_ARGS__))
 #define peer_send_on(peer, channel, name, ...) \
@@ -114,17 +114,17 @@ void peer_drop(struct peer *peer);
 /* Header and body frames; properties by name: .content_type = SLICE("text/plain").  Flags follow
  * from what is not zero; `.flags` adds to them. */
 #define peer_send_content(peer, text, ...) peer_send_content_on(peer, 1, text, __VA_ARGS__)
-#define peer_send_content_on(peer, channel, text, ...) \
+#define peer_send_content_on(peer, channel, text, ...)            \
     peer_send_body(PEER_AT(peer), channel, slice_from_text(text), \
                    &(struct amqp_properties){__VA_ARGS__})
 
 /* basic.publish with its content and without properties; _with: with some. */
 #define peer_publish(peer, exchange_name, key, text) \
     peer_publish_on(peer, 1, exchange_name, key, text)
-#define peer_publish_on(peer, channel, exchange_name, key, text) \
+#define peer_publish_on(peer, channel, exchange_name, key, text)        \
     peer_send_publish(PEER_AT(peer), channel, exchange_name, key, text, \
                       &(struct amqp_properties){.flags = 0})
-#define peer_publish_with(peer, exchange_name, key, text, ...) \
+#define peer_publish_with(peer, exchange_name, key, text, ...)    \
     peer_send_publish(PEER_AT(peer), 1, exchange_name, key, text, \
                       &(struct amqp_properties){__VA_ARGS__})
 
@@ -141,22 +141,21 @@ void peer_uncork(struct peer *peer);
 /* -- Expecting --------------------------------------------------------------------------------- */
 
 /* The next frame is this method with exactly these fields. */
-#define peer_expect(peer, name, ...) \
+#define peer_expect(peer, name, ...)                                        \
     peer_expect_method(PEER_AT(peer), peer_default_channel(peer_id_##name), \
                        PEER_METHOD(name, __VA_ARGS__))
 #define peer_expect_on(peer, channel, name, ...) \
     peer_expect_method(PEER_AT(peer), channel, PEER_METHOD(name, __VA_ARGS__))
 
 /* The next frame is this method, its fields are for the test to look at; valid until the next. */
-#define peer_receive(peer, name_) \
+#define peer_receive(peer, name_)                                                                \
     (&peer_receive_method(PEER_AT(peer), peer_default_channel(peer_id_##name_), peer_id_##name_) \
           ->name_)
 #define peer_receive_on(peer, channel, name_) \
     (&peer_receive_method(PEER_AT(peer), channel, peer_id_##name_)->name_)
 
 /* The same for a test that has no use for the fields. */
-#define peer_skip(peer, name) \
-    peer_skip_on(peer, peer_default_channel(peer_id_##name), name)
+#define peer_skip(peer, name) peer_skip_on(peer, peer_default_channel(peer_id_##name), name)
 #define peer_skip_on(peer, channel, name) \
     ((void)peer_receive_method(PEER_AT(peer), channel, peer_id_##name))
 
@@ -173,8 +172,8 @@ void peer_uncork(struct peer *peer);
     peer_take_delivery(PEER_AT(peer), channel, tag, number, false, text)
 
 /* basic.get without acknowledgement brings this body, or nothing. */
-#define peer_expect_get(peer, queue_name, text)   peer_get(PEER_AT(peer), queue_name, text)
-#define peer_expect_get_empty(peer, queue_name)   peer_get(PEER_AT(peer), queue_name, NULL)
+#define peer_expect_get(peer, queue_name, text) peer_get(PEER_AT(peer), queue_name, text)
+#define peer_expect_get_empty(peer, queue_name) peer_get(PEER_AT(peer), queue_name, NULL)
 
 /* Passive declare counts so many ready messages and consumers. */
 #define peer_expect_counts(peer, queue_name, messages, consumers) \
@@ -207,7 +206,7 @@ enum { peer_id_nothing = AMQP_METHOD_UNKNOWN };
 
 /* -- Common steps, each with its answer -------------------------------------------------------- */
 
-#define peer_declare_queue(peer, name)         peer_make_queue(PEER_AT(peer), name)
+#define peer_declare_queue(peer, name)          peer_make_queue(PEER_AT(peer), name)
 #define peer_declare_exchange(peer, name, kind) peer_make_exchange(PEER_AT(peer), name, kind)
 #define peer_bind_queue(peer, queue, exchange, key) \
     peer_make_binding(PEER_AT(peer), queue, exchange, key, (struct slice){NULL, 0})
@@ -215,8 +214,8 @@ enum { peer_id_nothing = AMQP_METHOD_UNKNOWN };
     peer_make_binding(PEER_AT(peer), queue, exchange, key, arguments)
 #define peer_bind_exchange(peer, destination, source, key) \
     peer_make_exchange_binding(PEER_AT(peer), destination, source, key)
-#define peer_consume(peer, queue, tag)         peer_make_consumer(PEER_AT(peer), 1, queue, tag, false)
-#define peer_consume_no_ack(peer, queue, tag)  peer_make_consumer(PEER_AT(peer), 1, queue, tag, true)
+#define peer_consume(peer, queue, tag)        peer_make_consumer(PEER_AT(peer), 1, queue, tag, false)
+#define peer_consume_no_ack(peer, queue, tag) peer_make_consumer(PEER_AT(peer), 1, queue, tag, true)
 #define peer_consume_on(peer, channel, queue, tag) \
     peer_make_consumer(PEER_AT(peer), channel, queue, tag, false)
 
