@@ -40,8 +40,8 @@ static void no_options_mean_one_producer_and_one_consumer(void **state) {
 
 static void letters_and_names_are_the_same_option(void **state) {
     static const char *const lines[] = {"-x 3 -ad false -a -s 16",
-                                        "--producers 3 --auto-delete false"
-                                        " --autoack --size 16",
+                                        ("--producers 3 --auto-delete false"
+                                         " --autoack --size 16"),
                                         "-x3 --auto-delete=false -a -s16"};
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
