@@ -11,6 +11,7 @@
 #include "broker/base/alloc.h"
 #include "broker/console_log.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/memory_watch.h"
@@ -24,6 +25,9 @@
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
  * few enough that the next read is never far. */
 #define DELIVERIES_PER_TICK 4096
+
+/* Each is a new message: few enough that a tick stays short. */
+#define DEAD_LETTERS_PER_TICK 1024
 
 #define SHUTDOWN_MS     1000
 #define SHUTDOWN_REASON "broker forced connection closure with reason 'shutdown'"
@@ -46,7 +50,7 @@ struct server {
 
 /* Flushing fed connections that were held up, or woke consumers: there is more to do. */
 static bool has_work_left(const struct broker *broker) {
-    return !list_is_empty(&broker->runnable_queues) ||
+    return !list_is_empty(&broker->runnable_queues) || !list_is_empty(&broker->dead_letters) ||
            !list_is_empty(&broker->unconfirmed_channels);
 }
 
@@ -56,6 +60,7 @@ static void server_before_wait(void *context) {
     struct broker *broker = server->broker;
 
     timers_expire(&broker->timers, server->env.now_ms);
+    broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
     confirms_settle(broker);
     memory_watch_tick(&server->memory);

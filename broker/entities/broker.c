@@ -6,6 +6,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/map.h"
+#include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -42,6 +43,7 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     outbuf_pool_init(&broker->outbufs, SPARE_OUTPUT_CHUNKS);
     message_memory_init(&broker->messages);
     list_init(&broker->runnable_queues);
+    list_init(&broker->dead_letters);
     list_init(&broker->connections);
     list_init(&broker->unconfirmed_channels);
     return broker;
@@ -51,6 +53,7 @@ void broker_destroy(struct broker *broker) {
     if (broker == NULL)
         return;
     assert(list_is_empty(&broker->connections));
+    broker_clear_dead_letters(broker);
     struct vhost *vhost, *next_vhost;
     MAP_FOR_EACH (broker->vhosts, by_name, vhost, next_vhost) {
         MAP_REMOVE(broker->vhosts, by_name, vhost);

@@ -2,8 +2,8 @@
 /*
  * The root of all broker state: a handle, so that a test can hold five. Owned by one thread.
  *
- * The tick (server_before_wait in server.c) calls, in this order: timers_expire, broker_run_queues,
- * the protocol's confirms, flush of dirty endpoints, reaping. Keep this header small: it is included
+ * The tick (server_before_wait in server.c) calls, in this order: timers_expire,
+ * broker_drain_dead_letters, broker_run_queues, the protocol's confirms, flush of dirty endpoints, reaping. Keep this header small: it is included
  * nearly everywhere.
  */
 #ifndef LEVERET_BROKER_ENTITIES_BROKER_H
@@ -81,6 +81,7 @@ struct broker {
     struct vhost *vhosts; /* map by name */
     struct user *users;   /* map by name */
     struct list runnable_queues;
+    struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
     struct list connections;         /* every protocol connection; link: broker_link */
     struct list unconfirmed_channels; /* channels with confirms to send this tick */
     uint32_t connection_count;       /* open ones */

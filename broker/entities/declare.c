@@ -184,13 +184,15 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
     struct queue *queue;
 
     if (!queue_args_check(vhost, name, declaration->arguments, refusal) ||
-        !check_transient_queue(vhost, declaration, refusal))
+        !check_transient_queue(vhost, declaration, refusal) ||
+        !queue_args_check_type(vhost, name, declaration, refusal))
         return NULL;
     queue = queue_create(vhost, name, declaration->arguments);
     queue->durable = is_durable(declaration);
     queue->auto_delete = declaration->auto_delete;
     queue->exclusive_owner = declaration->exclusive ? declaration->connection : NULL;
     vhost_add_queue(vhost, queue);
+    queue_restart_expires(queue);
     vhost->broker->counters.queues_declared++;
     vhost->broker->counters.queues_created++;
     return queue;
@@ -200,8 +202,11 @@ static struct queue *create_server_named_queue(struct vhost *vhost,
                                                const struct queue_declaration *declaration,
                                                struct refusal *refusal) {
     char buffer[GENERATED_NAME_MAX];
-    struct slice name = generated_name(vhost->broker->env, "amq.gen", buffer);
+    struct slice name;
 
+    if (!queue_args_check_server_named(declaration->arguments, refusal))
+        return NULL;
+    name = generated_name(vhost->broker->env, "amq.gen", buffer);
     while (vhost_find_queue(vhost, name) != NULL)
         name = generated_name(vhost->broker->env, "amq.gen", buffer);
     return create_queue(vhost, name, declaration, refusal);

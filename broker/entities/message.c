@@ -173,6 +173,14 @@ void message_properties(const struct message *message, struct amqp_properties *r
     amqp_properties_read(header.flags, header.properties, ret_properties);
 }
 
+uint8_t message_priority(const struct message *message) {
+    struct amqp_properties properties;
+    if (!(message->property_flags & AMQP_PRIORITY))
+        return 0;
+    message_properties(message, &properties);
+    return properties.priority;
+}
+
 static struct slice inline_body_at(const struct message *message, uint64_t offset) {
     struct slice frame = message_inline_frame(message);
     size_t body_len = frame.len - AMQP_FRAME_OVERHEAD;

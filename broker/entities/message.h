@@ -52,7 +52,9 @@ struct message {
     uint32_t header_len;   /* content header frame: head, payload and end octet */
     uint32_t inline_len;   /* body frame stored inline: head, payload, end octet; 0 when none */
     uint8_t exchange_len;
-    bool persistent;         /* delivery-mode 2 */
+    bool persistent : 1;     /* delivery-mode 2 */
+    bool dead_lettered : 1;  /* its x-death header is the broker's own, see death_table.h */
+    bool copied_keys_are_spent : 1; /* it was given a dead-letter routing key: CC routes no more */
     uint16_t property_flags; /* enum amqp_property: which properties the message has */
     uint8_t bytes[];
 };
@@ -129,6 +131,9 @@ static inline uint16_t message_flags(const struct message *message) {
 
 /* Decoded properties; slices point into the message. They were validated on arrival. */
 void message_properties(const struct message *message, struct amqp_properties *ret_properties);
+
+/* The priority property, 0 without one. */
+uint8_t message_priority(const struct message *message);
 
 /*
  * The stretch of body octets that begins at `offset`, as long as it is contiguous; empty at the end.

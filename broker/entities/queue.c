@@ -8,6 +8,7 @@
 #include "broker/base/alloc.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
+#include "broker/entities/queue_front.h"
 #include "broker/entities/vhost.h"
 
 static struct slice copy_slice(struct slice bytes) {
@@ -15,6 +16,11 @@ static struct slice copy_slice(struct slice bytes) {
     if (bytes.len > 0)
         memcpy(copy, bytes.data, bytes.len);
     return slice_of(copy, bytes.len);
+}
+
+/* A maximum of 0 has two levels, as in RabbitMQ. */
+static uint8_t highest_level(const struct queue_features *features) {
+    return (uint8_t)(features->max_priority == 0 ? 1 : features->max_priority);
 }
 
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments) {
@@ -26,83 +32,33 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     list_init(&queue->bindings);
     list_init(&queue->ready_consumers);
     list_init(&queue->waiting_consumers);
+    list_init(&queue->inactive_consumers);
     list_init(&queue->runnable_link);
     ready_list_init(&queue->ready);
+    queue->features = queue_args_features(queue->arguments);
+    if (queue->features != NULL && queue->features->max_priority >= 0)
+        queue->levels = ready_levels_create(highest_level(queue->features));
     return queue;
 }
 
 static void free_when_unused(struct queue *queue) {
-    if (!queue->deleted || queue->unacked_count > 0)
+    if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
+    ready_levels_destroy(queue->levels);
+    free(queue->features);
     free((void *)(uintptr_t)queue->name.data);
     free((void *)(uintptr_t)queue->arguments.data);
     free(queue);
 }
 
-/* --- consumers --- */
-
-void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer) {
-    struct list *behind = queue->ready_consumers.previous;
-    while (behind != &queue->ready_consumers &&
-           LIST_ITEM(behind, struct consumer, queue_link)->priority < consumer->priority)
-        behind = behind->previous;
-    list_insert_before(behind->next, &consumer->queue_link);
-}
-
-void queue_resume_consumers(struct queue *queue) {
-    struct list *link;
-    while ((link = list_first(&queue->waiting_consumers)) != NULL)
-        consumer_resume(LIST_ITEM(link, struct consumer, queue_link));
-}
-
-static bool exclusivity_conflicts(const struct queue *queue, const struct consumer *consumer) {
-    if (queue->exclusive_consumer != NULL)
-        return true;
-    return consumer->exclusive && queue->consumer_count > 0;
-}
-
-bool queue_add_consumer(struct queue *queue, struct consumer *consumer, struct refusal *refusal) {
-    if (exclusivity_conflicts(queue, consumer))
-        return refuse(refusal, AMQP_ACCESS_REFUSED,
-                      "queue '" SLICE_FMT "' in vhost '" SLICE_FMT "' in exclusive use",
-                      SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name));
-    consumer->queue = queue;
-    consumer->waiting = false;
-    queue_link_ready_consumer(queue, consumer);
-    queue->consumer_count++;
-    queue->had_consumer = true;
-    if (consumer->exclusive)
-        queue->exclusive_consumer = consumer;
-    broker_queue_runnable(queue->vhost->broker, queue);
-    return true;
-}
-
-static void unlink_consumer(struct queue *queue, struct consumer *consumer) {
-    list_remove(&consumer->queue_link);
-    if (queue->exclusive_consumer == consumer)
-        queue->exclusive_consumer = NULL;
-    consumer->queue = NULL;
-    queue->consumer_count--;
-}
-
-void queue_remove_consumer(struct queue *queue, struct consumer *consumer) {
-    if (consumer->queue != queue)
-        return;
-    unlink_consumer(queue, consumer);
-    if (queue->auto_delete && queue->consumer_count == 0 && !queue->deleted)
-        vhost_remove_queue(queue);
-}
-
-static void delete_consumers_of(struct queue *queue, struct list *consumers) {
-    struct list *link;
-    while ((link = list_first(consumers)) != NULL) {
-        struct consumer *consumer = LIST_ITEM(link, struct consumer, queue_link);
-        unlink_consumer(queue, consumer);
-        consumer->ops->on_queue_deleted(consumer);
-    }
-}
-
 /* --- end of life --- */
+
+static void clear_ready(struct queue *queue) {
+    ready_list_clear(&queue->ready);
+    if (queue->levels != NULL)
+        ready_levels_clear(queue->levels);
+    queue->ready_bytes = 0;
+}
 
 void queue_delete(struct queue *queue) {
     assert(!queue->deleted);
@@ -110,23 +66,92 @@ void queue_delete(struct queue *queue) {
     queue->vhost->broker->counters.queues_deleted++;
     list_remove(&queue->exclusive_link);
     list_remove(&queue->runnable_link);
-    delete_consumers_of(queue, &queue->ready_consumers);
-    delete_consumers_of(queue, &queue->waiting_consumers);
-    ready_list_clear(&queue->ready);
+    queue_stop_timers(queue);
+    queue_delete_consumers(queue);
+    clear_ready(queue);
     free_when_unused(queue);
+}
+
+struct queue *queue_ref(struct queue *queue) {
+    queue->references++;
+    return queue;
+}
+
+void queue_unref(struct queue *queue) {
+    assert(queue->references > 0);
+    queue->references--;
+    free_when_unused(queue);
+}
+
+/* --- the front, whatever the queue's arguments --- */
+
+bool queue_front_peek(const struct queue *queue, struct entry *ret_entry) {
+    return queue->levels == NULL ? ready_list_peek(&queue->ready, ret_entry)
+                                 : ready_levels_peek(queue->levels, ret_entry);
+}
+
+struct entry queue_front_take(struct queue *queue) {
+    struct entry entry;
+    bool is_taken = queue->levels == NULL ? ready_list_take(&queue->ready, &entry)
+                                          : ready_levels_take(queue->levels, &entry);
+    assert(is_taken);
+    if (queue->features != NULL)
+        queue->ready_bytes -= entry.message->body_size;
+    return entry;
+}
+
+void queue_front_drop(struct queue *queue, enum dead_letter_reason reason) {
+    dead_letter_take(queue, queue_front_take(queue).message, reason);
+}
+
+static void trim_front(struct queue *queue) {
+    queue_limit_length(queue);
+    queue_expire_front(queue, queue->vhost->broker->env->now_ms);
+    queue_watch_front(queue);
+}
+
+void queue_settle_front(struct queue *queue) {
+    if (list_is_empty(&queue->ready_consumers))
+        trim_front(queue);
+    else
+        broker_queue_runnable(queue->vhost->broker, queue);
 }
 
 /* --- messages --- */
 
-void queue_publish(struct queue *queue, struct message *message) {
+static bool publish_with_features(struct queue *queue, struct entry entry) {
+    if (queue_would_reject(queue, entry.message)) {
+        if (queue->features->overflow == QUEUE_OVERFLOW_REJECT_PUBLISH_DLX)
+            dead_letter_take(queue, message_ref(entry.message), DEAD_LETTER_MAXLEN);
+        return false;
+    }
+    entry.expires_ms = queue_deadline_of(queue, entry.message);
+    queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
+    message_ref(entry.message);
+    if (queue->levels == NULL)
+        ready_list_push(&queue->ready, entry);
+    else
+        ready_levels_push(queue->levels, entry);
+    if (queue->features != NULL)
+        queue->ready_bytes += entry.message->body_size;
+    queue_settle_front(queue);
+    return true;
+}
+
+bool queue_publish(struct queue *queue, struct message *message) {
     if (queue->deleted)
-        return;
+        return true;
     queue->published_count++;
-    struct entry entry = {.message = message_ref(message),
-                          .sequence = queue->next_sequence++ & ENTRY_SEQUENCE_MAX};
+    struct entry entry = {.message = message,
+                          .sequence = queue->next_sequence++ & ENTRY_SEQUENCE_MAX,
+                          .expires_ms = ENTRY_NEVER_EXPIRES};
+    if (queue->features != NULL || message_flags(message) & AMQP_EXPIRATION)
+        return publish_with_features(queue, entry);
+    message_ref(message);
     ready_list_push(&queue->ready, entry);
     if (!list_is_empty(&queue->ready_consumers))
         broker_queue_runnable(queue->vhost->broker, queue);
+    return true;
 }
 
 /* Counts an entry that leaves for a consumer or getter. */
@@ -138,9 +163,16 @@ static void count_taken(struct queue *queue, const struct entry *entry, bool no_
 }
 
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
-    if (!ready_list_take(&queue->ready, ret_entry))
+    bool is_plain = queue_is_plain(queue);
+    queue_restart_expires(queue);
+    if (!is_plain)
+        trim_front(queue);
+    if (queue_ready_count(queue) == 0)
         return false;
+    *ret_entry = queue_front_take(queue);
     count_taken(queue, ret_entry, no_ack);
+    if (!is_plain)
+        trim_front(queue);
     return true;
 }
 
@@ -157,8 +189,19 @@ void queue_ack(struct queue *queue, struct entry entry) {
 }
 
 void queue_discard(struct queue *queue, struct entry entry) {
-    message_unref(entry.message);
+    dead_letter_take(queue, entry.message, DEAD_LETTER_REJECTED);
     forget_unacked(queue);
+}
+
+static void requeue_with_features(struct queue *queue, struct entry entry) {
+    queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
+    if (queue->features != NULL)
+        queue->ready_bytes += entry.message->body_size;
+    if (queue->levels == NULL)
+        ready_list_return(&queue->ready, entry);
+    else
+        ready_levels_return(queue->levels, entry);
+    trim_front(queue);
 }
 
 void queue_requeue(struct queue *queue, struct entry entry) {
@@ -168,14 +211,18 @@ void queue_requeue(struct queue *queue, struct entry entry) {
     }
     queue->unacked_count--;
     entry.redelivered = true;
-    ready_list_return(&queue->ready, entry);
+    if (queue->features == NULL && entry.expires_ms == ENTRY_NEVER_EXPIRES)
+        ready_list_return(&queue->ready, entry);
+    else
+        requeue_with_features(queue, entry);
     if (!list_is_empty(&queue->ready_consumers))
         broker_queue_runnable(queue->vhost->broker, queue);
 }
 
 size_t queue_purge(struct queue *queue) {
     size_t purged = queue_ready_count(queue);
-    ready_list_clear(&queue->ready);
+    clear_ready(queue);
+    queue_watch_front(queue);
     return purged;
 }
 
@@ -203,11 +250,11 @@ static void rotate(struct queue *queue, struct consumer *consumer) {
     queue_link_ready_consumer(queue, consumer);
 }
 
-size_t queue_run(struct queue *queue, size_t budget) {
+static size_t run_plain(struct queue *queue, size_t budget) {
     size_t delivered = 0;
     struct consumer *consumer;
     struct entry entry;
-    while (delivered < budget && queue_ready_count(queue) > 0 &&
+    while (delivered < budget && ready_list_count(&queue->ready) > 0 &&
            (consumer = next_consumer(queue)) != NULL) {
         ready_list_take(&queue->ready, &entry);
         count_taken(queue, &entry, consumer->no_ack);
@@ -216,6 +263,30 @@ size_t queue_run(struct queue *queue, size_t budget) {
         delivered++;
     }
     return delivered;
+}
+
+/* What is due just now still goes to a consumer that can take it; what is left is trimmed after. */
+static size_t run_with_features(struct queue *queue, size_t budget) {
+    int64_t overdue_ms = queue->vhost->broker->env->now_ms - 1;
+    size_t delivered = 0;
+    struct consumer *consumer = NULL;
+    queue_expire_front(queue, overdue_ms);
+    while (delivered < budget && queue_ready_count(queue) > 0 &&
+           (consumer = next_consumer(queue)) != NULL) {
+        struct entry entry = queue_front_take(queue);
+        count_taken(queue, &entry, consumer->no_ack);
+        rotate(queue, consumer);
+        consumer->ops->deliver(consumer, entry);
+        delivered++;
+        queue_expire_front(queue, overdue_ms);
+    }
+    if (delivered < budget)
+        trim_front(queue);
+    return delivered;
+}
+
+size_t queue_run(struct queue *queue, size_t budget) {
+    return queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
 }
 
 /* --- exclusive ownership --- */

@@ -2,9 +2,10 @@
 /*
  * A queue: its flags, its messages and its consumers.
  *
- *   publish -> READY -> (deliver, get) -> UNACKED -> ack: gone
- *                 ^                          |
- *                 +---- requeue, channel loss (redelivered, at its old place)
+ *   publish -> READY -> (deliver, get) -> UNACKED -> ack: gone, reject: dead letter
+ *               |  ^                         |
+ *               |  +--- requeue, channel loss (redelivered, at its old place)
+ *               +--> expired, over the length limit: dead letter
  *
  * Ready entries are in `ready`; an unacked entry is owned by the channel that delivered it and only
  * counted here. Deleting a queue drops its ready entries and takes it out of the vhost at once; the
@@ -13,6 +14,9 @@
  *
  * Delivering happens in queue_run(), called by the tick for every queue marked runnable - never from
  * inside publish or ack, so that nobody's delivery can recurse into another's publish.
+ *
+ * A queue whose arguments ask for nothing (features == NULL) and whose messages have no deadline
+ * passes by everything in queue_expiry.c and queue_limits.c. Consumers are in queue_consumers.c.
  *
  * If you add a way for messages to leave, keep `ready`, the counters and auto-delete in step.
  */
@@ -26,7 +30,10 @@
 #include "amqp/slice.h"
 #include "broker/base/list.h"
 #include "broker/base/map.h"
+#include "broker/base/timer.h"
 #include "broker/entities/consumer.h"
+#include "broker/entities/queue_args.h"
+#include "broker/entities/ready_levels.h"
 #include "broker/entities/ready_list.h"
 #include "broker/entities/refusal.h"
 
@@ -48,14 +55,23 @@ struct queue {
     struct list exclusive_link; /* in the owning connection's list of exclusive queues */
     struct list bindings;       /* of which this is the destination; link: destination_link */
     struct ready_list ready;
+    struct ready_levels *levels; /* in place of `ready` with x-max-priority, otherwise NULL */
     uint64_t next_sequence;
     size_t unacked_count;
+    size_t references; /* dead letters that still need its name and arguments */
     struct list ready_consumers;
     struct list waiting_consumers;
     size_t consumer_count;
     struct consumer *exclusive_consumer; /* NULL when none */
+    struct consumer *active_consumer;    /* the one served, with x-single-active-consumer */
+    struct list inactive_consumers;      /* the others then: by priority, then age */
     struct list runnable_link;           /* in broker->runnable_queues */
     uint64_t route_mark; /* last route that picked this queue, so that it gets one copy */
+    struct queue_features *features; /* owned; NULL when the arguments ask for nothing */
+    uint64_t ready_bytes;            /* bodies of ready messages; kept only with features */
+    bool may_expire;                 /* a ready message may have a deadline */
+    struct timer message_timer;      /* for the front message; may be early */
+    struct timer expires_timer;      /* x-expires */
     uint64_t published_count;
     uint64_t delivered_count;
     uint64_t acked_count;
@@ -71,8 +87,14 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
  */
 void queue_delete(struct queue *queue);
 
-/* Takes one more reference to the message. A deleted queue drops it. */
-void queue_publish(struct queue *queue, struct message *message);
+struct queue *queue_ref(struct queue *queue);
+void queue_unref(struct queue *queue);
+
+/*
+ * Takes one more reference to the message. A deleted queue drops it. False when the queue is full and
+ * its x-overflow is reject-publish or reject-publish-dlx: the publisher gets a nack.
+ */
+bool queue_publish(struct queue *queue, struct message *message);
 
 /*
  * basic.get: takes the front entry. With `no_ack` the entry is not counted as unacked. False when empty.
@@ -82,7 +104,7 @@ bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
 /* An unacked entry is done with. Drops the message reference. */
 void queue_ack(struct queue *queue, struct entry entry);
 
-/* basic.reject or nack without requeue. Drops the message reference. */
+/* basic.reject or nack without requeue: dead-lettered. Takes the message reference. */
 void queue_discard(struct queue *queue, struct entry entry);
 
 /* An unacked entry goes back to its place, marked redelivered. Takes the message reference. */
@@ -95,8 +117,11 @@ size_t queue_run(struct queue *queue, size_t budget);
 size_t queue_purge(struct queue *queue);
 
 static inline size_t queue_ready_count(const struct queue *queue) {
-    return ready_list_count(&queue->ready);
+    return queue->levels == NULL ? ready_list_count(&queue->ready) : queue->levels->count;
 }
+
+/* Somebody used the queue (declared it, tried to get, was its last consumer): x-expires starts anew. */
+void queue_restart_expires(struct queue *queue);
 
 /*
  * Links the consumer, which has its ops, priority, no_ack and exclusive set. False with 403
@@ -106,6 +131,9 @@ bool queue_add_consumer(struct queue *queue, struct consumer *consumer, struct r
 
 /* Unlinks the consumer; an auto-delete queue goes with its last one. Does nothing when not linked. */
 void queue_remove_consumer(struct queue *queue, struct consumer *consumer);
+
+/* Every consumer is unlinked and told that the queue is going away. For queue.c. */
+void queue_delete_consumers(struct queue *queue);
 
 /* Puts a consumer that may have credit behind its equals in priority. For consumer.c and queue.c. */
 void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer);

@@ -2,7 +2,7 @@
 /*
  * The messages of a queue that wait to be delivered, in order.
  *
- * New entries go to the end of a chunked ring: 16 octets each and no allocation per entry. Entries that
+ * New entries go to the end of a chunked ring: 24 octets each and no allocation per entry. Entries that
  * were delivered and came back (requeue, channel loss) all have lower sequence numbers than anything
  * in the ring, because the ring is taken from the front; they wait in a heap ordered by sequence that
  * is served first. So a requeued message gets its original place again, as in RabbitMQ.
@@ -21,11 +21,13 @@ struct entry {
     struct message *message;
     uint64_t sequence : 63; /* place in the queue; grows with every publish */
     uint64_t redelivered : 1;
+    int64_t expires_ms; /* deadline on the broker's clock; ENTRY_NEVER_EXPIRES without */
 };
 
-#define ENTRY_SEQUENCE_MAX ((UINT64_C(1) << 63) - 1)
+#define ENTRY_SEQUENCE_MAX  ((UINT64_C(1) << 63) - 1)
+#define ENTRY_NEVER_EXPIRES 0
 
-#define READY_CHUNK_ENTRIES 255
+#define READY_CHUNK_ENTRIES 170
 
 struct ready_chunk {
     struct ready_chunk *next;

@@ -52,8 +52,10 @@ void handle_queue_declare(struct channel *channel, const struct amqp_method *met
     if (created && queue->exclusive_owner != NULL)
         list_append(&connection->exclusive_queues, &queue->exclusive_link);
     channel_set_last_queue(channel, queue->name);
-    if (!declare->no_wait)
-        send_declare_ok(channel, queue);
+    if (declare->no_wait)
+        return;
+    queue_restart_expires(queue); /* in RabbitMQ it is the counting that does it */
+    send_declare_ok(channel, queue);
 }
 
 /* Without a queue name an empty key means that queue's name too; with one it stays empty. */

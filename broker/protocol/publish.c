@@ -11,6 +11,7 @@
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
+#include "broker/entities/expiration.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/refusal.h"
@@ -22,7 +23,6 @@
 #include "broker/protocol/content.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
-#include "broker/protocol/expiration.h"
 #include "broker/protocol/reply_to.h"
 #include "broker/protocol/transaction.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "amqp/slice.h"
+#include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/confirms.h"
@@ -90,9 +91,11 @@ static bool fixture_tick(struct fixture *fixture) {
     LIST_FOR_EACH(&fixture->peers, at)
     is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
     timers_expire(&broker->timers, fixture->env.now_ms);
+    is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
     confirms_settle(broker);
-    return is_busy || !list_is_empty(&broker->endpoints.dirty);
+    return is_busy || !list_is_empty(&broker->endpoints.dirty) ||
+           !list_is_empty(&broker->dead_letters);
 }
 
 void fixture_run(struct fixture *fixture) {

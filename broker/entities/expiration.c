@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/protocol/expiration.h"
-
-#include <stdint.h>
+#include "broker/entities/expiration.h"
 
 static bool is_digit(uint8_t octet) { return octet >= '0' && octet <= '9'; }
 
@@ -44,14 +42,12 @@ static bool is_zero(const struct number *number) {
     return number->digits.len == 1 && number->digits.data[0] == '0';
 }
 
-static bool is_too_large(const struct number *number) {
+/* Anything above EXPIRATION_MAX_MS is just some number above it. */
+static int64_t value_of(struct slice digits) {
     int64_t value = 0;
-    for (size_t i = 0; i < number->digits.len; i++) {
-        value = value * 10 + (number->digits.data[i] - '0');
-        if (value > EXPIRATION_MAX_MS)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < digits.len && value <= EXPIRATION_MAX_MS; i++)
+        value = value * 10 + (digits.data[i] - '0');
+    return value;
 }
 
 bool expiration_is_valid(struct slice expiration, struct text *error) {
@@ -70,9 +66,19 @@ bool expiration_is_valid(struct slice expiration, struct text *error) {
         text_append_format(error, "{value_negative,-" SLICE_FMT "}", SLICE_ARG(number.digits));
         return false;
     }
-    if (is_too_large(&number)) {
+    if (value_of(number.digits) > EXPIRATION_MAX_MS) {
         text_append_format(error, "{value_too_large," SLICE_FMT "}", SLICE_ARG(number.digits));
         return false;
     }
     return true;
+}
+
+int64_t expiration_ms(struct slice expiration) {
+    struct number number;
+    if (!read_number(expiration, &number) || number.rest.len > 0)
+        return -1;
+    int64_t value = value_of(number.digits);
+    if (value > EXPIRATION_MAX_MS || (number.negative && value > 0))
+        return -1;
+    return value;
 }

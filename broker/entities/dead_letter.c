@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dead letters on their way. Invariants:
+ *   1. A waiting letter holds a reference to its message and to the queue it died in, which may have
+ *      been deleted since: the name and the arguments of that queue stay readable.
+ *   2. Letters are published in the order of the deaths, so the order of a queue is kept.
+ *   3. A message that went round without anybody rejecting it ends (death_table_is_cycle), so letters
+ *      cannot breed letters for ever; and each call drains only what was there when it began.
+ * Publishing is at-most-once as for RabbitMQ's classic queues: a full target drops the letter, or
+ * sends it on to its own dead-letter exchange.
+ */
+#include "broker/entities/dead_letter.h"
+
+#include <stdlib.h>
+
+#include "amqp/properties.h"
+#include "amqp/table.h"
+#include "broker/base/alloc.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/death_table.h"
+#include "broker/entities/exchange.h"
+#include "broker/entities/message.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/route.h"
+#include "broker/entities/vhost.h"
+
+struct dead_letter {
+    struct list link;
+    struct message *message;
+    struct queue *queue;
+    enum dead_letter_reason reason;
+    uint64_t time_s;
+};
+
+static bool has_dead_letter_exchange(const struct queue *queue) {
+    return queue->features != NULL && queue->features->dead_letter_exchange.data != NULL;
+}
+
+void dead_letter_take(struct queue *queue, struct message *message,
+                      enum dead_letter_reason reason) {
+    struct broker *broker = queue->vhost->broker;
+
+    if (queue->deleted || !has_dead_letter_exchange(queue)) {
+        message_unref(message);
+        return;
+    }
+    struct dead_letter *letter = xmalloc(sizeof *letter);
+    list_init(&letter->link);
+    letter->message = message;
+    letter->queue = queue_ref(queue);
+    letter->reason = reason;
+    letter->time_s = (uint64_t)(broker->env->wall_ms / 1000);
+    list_append(&broker->dead_letters, &letter->link);
+}
+
+static void letter_destroy(struct dead_letter *letter) {
+    message_unref(letter->message);
+    queue_unref(letter->queue);
+    free(letter);
+}
+
+static struct slice reason_word(enum dead_letter_reason reason) {
+    switch (reason) {
+    case DEAD_LETTER_REJECTED:
+        return SLICE("rejected");
+    case DEAD_LETTER_EXPIRED:
+        return SLICE("expired");
+    default:
+        return SLICE("maxlen");
+    }
+}
+
+/* --- publishing --- */
+
+/* Each queue but those the message would come back to in a circle. */
+static void enqueue(const struct route *route, struct message *message, struct slice headers) {
+    for (size_t i = 0; i < route->count; i++) {
+        if (!death_table_is_cycle(headers, route->queues[i]->name))
+            queue_publish(route->queues[i], message);
+    }
+}
+
+/* The message as it goes to the dead-letter exchange, under these headers; NULL when memory is out. */
+static struct message *new_message(const struct dead_letter *letter, struct slice headers) {
+    const struct queue_features *features = letter->queue->features;
+    bool has_key = features->dead_letter_routing_key.data != NULL;
+    struct slice key = has_key ? features->dead_letter_routing_key
+                               : message_routing_key(letter->message);
+    struct amqp_properties properties;
+    struct message *message;
+
+    message_properties(letter->message, &properties);
+    properties.flags |= AMQP_HEADERS;
+    properties.flags &= (uint16_t)~AMQP_EXPIRATION;
+    properties.headers = headers;
+    message = message_copy_with(letter->message, features->dead_letter_exchange, key, &properties);
+    if (message == NULL)
+        return NULL;
+    message->dead_lettered = true;
+    message->copied_keys_are_spent = has_key || letter->message->copied_keys_are_spent;
+    return message;
+}
+
+static void publish_with(const struct dead_letter *letter, struct exchange *exchange,
+                         struct slice headers, struct route *route) {
+    struct message *message = new_message(letter, headers);
+
+    if (message == NULL)
+        return;
+    struct route_request request = {
+        .routing_key = message_routing_key(message),
+        .headers = headers,
+        .cc = message_copied_keys(message, headers),
+    };
+    route_message(route, exchange, &request);
+    exchange->published_in_count++;
+    enqueue(route, message, headers);
+    message_unref(message);
+}
+
+/* An exchange that is not there at this moment: the message is gone. */
+static void publish_letter(const struct dead_letter *letter, struct route *route) {
+    const struct queue *queue = letter->queue;
+    struct exchange *exchange =
+        vhost_find_exchange(queue->vhost, queue->features->dead_letter_exchange);
+    struct death death = {queue->name, reason_word(letter->reason), letter->time_s};
+    struct amqp_table_builder builder;
+
+    if (exchange == NULL)
+        return;
+    amqp_table_builder_init(&builder);
+    death_table_build(&builder, letter->message, &death);
+    publish_with(letter, exchange, amqp_table_builder_finish(&builder), route);
+    amqp_table_builder_clear(&builder);
+}
+
+bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
+    struct list letters;
+    struct list *link;
+    struct route route;
+
+    if (list_is_empty(&broker->dead_letters))
+        return false;
+    list_init(&letters);
+    list_move_all(&letters, &broker->dead_letters);
+    route_init(&route);
+    for (; budget > 0 && (link = list_take_first(&letters)) != NULL; budget--) {
+        struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
+        publish_letter(letter, &route);
+        letter_destroy(letter);
+    }
+    route_clear(&route);
+    list_move_all(&letters, &broker->dead_letters);
+    list_move_all(&broker->dead_letters, &letters);
+    return !list_is_empty(&broker->dead_letters);
+}
+
+void broker_clear_dead_letters(struct broker *broker) {
+    struct list *link;
+    while ((link = list_take_first(&broker->dead_letters)) != NULL)
+        letter_destroy(LIST_ITEM(link, struct dead_letter, link));
+}

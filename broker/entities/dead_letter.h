@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages that a queue could not keep and its dead-letter exchange gets (compat 3.5).
+ *
+ * A dead message waits on the broker's list until the tick drains it: no queue publishes to another
+ * while it is at work itself. Draining makes a new message, with x-death headers and the dead-letter
+ * exchange as its exchange, and routes it like any publish; nobody needs a permission for that.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_DEAD_LETTER_H
+#define LEVERET_BROKER_ENTITIES_DEAD_LETTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct broker;
+struct message;
+struct queue;
+
+enum dead_letter_reason {
+    DEAD_LETTER_REJECTED, /* reject or nack without requeue */
+    DEAD_LETTER_EXPIRED,
+    DEAD_LETTER_MAXLEN,
+};
+
+/* Takes the message's reference. Without a dead-letter exchange the message is just gone. */
+void dead_letter_take(struct queue *queue, struct message *message, enum dead_letter_reason reason);
+
+/*
+ * Publishes at most `budget` of the dead messages there are now; those that die by it wait for the
+ * next call. True when some are left.
+ */
+bool broker_drain_dead_letters(struct broker *broker, size_t budget);
+
+/* Forgets all of them: the broker is going away. */
+void broker_clear_dead_letters(struct broker *broker);
+
+#endif

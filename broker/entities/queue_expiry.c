@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time to live of messages and of queues (compat 3.2).
+ *
+ * A message gets its deadline when it is enqueued and keeps it when it is requeued. It expires only at
+ * the front: one that is overdue behind another which is not stays, and counts. So one timer per queue
+ * is enough; it waits for the deadline of the front message. It is not moved when a later message
+ * comes to the front: firing too early it finds nothing to do and is set anew.
+ *
+ * A message that is due now still goes to a consumer who can take it at once (that is all a TTL of 0
+ * allows), hence `now_ms - 1` where consumers are served and `now_ms` where there are none.
+ *
+ * A queue with x-expires goes when it had no consumer, was not declared again and nobody tried to get
+ * from it for that long. Publishing does not count.
+ */
+#include "amqp/properties.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/expiration.h"
+#include "broker/entities/message.h"
+#include "broker/entities/queue_front.h"
+#include "broker/entities/vhost.h"
+
+static struct broker *broker_of(const struct queue *queue) {
+    return queue->vhost->broker;
+}
+
+/* --- messages --- */
+
+static int64_t time_to_live_ms(const struct queue *queue, const struct message *message) {
+    int64_t queue_ttl_ms = queue->features == NULL ? -1 : queue->features->message_ttl_ms;
+    struct amqp_properties properties;
+
+    if (!(message_flags(message) & AMQP_EXPIRATION))
+        return queue_ttl_ms;
+    message_properties(message, &properties);
+    int64_t own_ttl_ms = expiration_ms(properties.expiration);
+    if (own_ttl_ms < 0 || (queue_ttl_ms >= 0 && queue_ttl_ms < own_ttl_ms))
+        return queue_ttl_ms;
+    return own_ttl_ms;
+}
+
+int64_t queue_deadline_of(const struct queue *queue, const struct message *message) {
+    int64_t ttl_ms = time_to_live_ms(queue, message);
+    return ttl_ms < 0 ? ENTRY_NEVER_EXPIRES : broker_of(queue)->env->now_ms + ttl_ms;
+}
+
+static bool front_has_deadline(const struct queue *queue, int64_t *ret_deadline_ms) {
+    struct entry front;
+    if (!queue->may_expire || !queue_front_peek(queue, &front) ||
+        front.expires_ms == ENTRY_NEVER_EXPIRES)
+        return false;
+    *ret_deadline_ms = front.expires_ms;
+    return true;
+}
+
+void queue_expire_front(struct queue *queue, int64_t now_ms) {
+    int64_t deadline_ms;
+    while (front_has_deadline(queue, &deadline_ms) && deadline_ms <= now_ms)
+        queue_front_drop(queue, DEAD_LETTER_EXPIRED);
+}
+
+static void on_message_timer(struct timer *timer) {
+    queue_settle_front(LIST_ITEM(timer, struct queue, message_timer));
+}
+
+void queue_watch_front(struct queue *queue) {
+    int64_t deadline_ms;
+    if (queue_ready_count(queue) == 0)
+        queue->may_expire = false;
+    if (!front_has_deadline(queue, &deadline_ms))
+        timer_stop(&broker_of(queue)->timers, &queue->message_timer);
+    else if (!timer_is_running(&queue->message_timer) ||
+             queue->message_timer.due_ms > deadline_ms)
+        timer_start(&broker_of(queue)->timers, &queue->message_timer, deadline_ms,
+                    on_message_timer);
+}
+
+/* --- queues --- */
+
+static void on_expires_timer(struct timer *timer) {
+    vhost_remove_queue(LIST_ITEM(timer, struct queue, expires_timer));
+}
+
+void queue_restart_expires(struct queue *queue) {
+    struct timers *timers = &broker_of(queue)->timers;
+    if (queue->features == NULL || queue->features->expires_ms < 0 || queue->deleted)
+        return;
+    if (queue->consumer_count > 0)
+        timer_stop(timers, &queue->expires_timer);
+    else
+        timer_start(timers, &queue->expires_timer,
+                    broker_of(queue)->env->now_ms + queue->features->expires_ms,
+                    on_expires_timer);
+}
+
+void queue_stop_timers(struct queue *queue) {
+    timer_stop(&broker_of(queue)->timers, &queue->message_timer);
+    timer_stop(&broker_of(queue)->timers, &queue->expires_timer);
+}

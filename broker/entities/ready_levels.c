@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/entities/ready_levels.h"
+
+#include <stdlib.h>
+
+#include "broker/base/alloc.h"
+#include "broker/entities/message.h"
+
+struct ready_levels *ready_levels_create(uint8_t highest) {
+    size_t count = (size_t)highest + 1;
+    struct ready_levels *levels = xcalloc(1, sizeof *levels + count * sizeof levels->lists[0]);
+    levels->highest = highest;
+    for (size_t i = 0; i < count; i++)
+        ready_list_init(&levels->lists[i]);
+    return levels;
+}
+
+void ready_levels_destroy(struct ready_levels *levels) {
+    if (levels == NULL)
+        return;
+    ready_levels_clear(levels);
+    free(levels);
+}
+
+/* The list that the entry belongs on, marked as occupied. */
+static struct ready_list *list_for(struct ready_levels *levels, struct entry entry) {
+    uint8_t level = message_priority(entry.message);
+    if (level > levels->highest)
+        level = levels->highest;
+    levels->count++;
+    levels->occupied[level / 64] |= UINT64_C(1) << level % 64;
+    return &levels->lists[level];
+}
+
+void ready_levels_push(struct ready_levels *levels, struct entry entry) {
+    ready_list_push(list_for(levels, entry), entry);
+}
+
+void ready_levels_return(struct ready_levels *levels, struct entry entry) {
+    ready_list_return(list_for(levels, entry), entry);
+}
+
+/* -1 when all are empty. */
+static int front_level(const struct ready_levels *levels) {
+    for (int word = READY_LEVELS_MAX / 64 - 1; word >= 0; word--) {
+        if (levels->occupied[word] != 0)
+            return word * 64 + 63 - __builtin_clzll(levels->occupied[word]);
+    }
+    return -1;
+}
+
+bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry) {
+    int level = front_level(levels);
+    return level >= 0 && ready_list_peek(&levels->lists[level], ret_entry);
+}
+
+bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry) {
+    int level = front_level(levels);
+    if (level < 0 || !ready_list_take(&levels->lists[level], ret_entry))
+        return false;
+    levels->count--;
+    if (ready_list_count(&levels->lists[level]) == 0)
+        levels->occupied[level / 64] &= ~(UINT64_C(1) << level % 64);
+    return true;
+}
+
+void ready_levels_clear(struct ready_levels *levels) {
+    for (size_t i = 0; i <= levels->highest; i++)
+        ready_list_clear(&levels->lists[i]);
+    levels->count = 0;
+    for (size_t i = 0; i < READY_LEVELS_MAX / 64; i++)
+        levels->occupied[i] = 0;
+}

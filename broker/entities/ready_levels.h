@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ready messages of a queue with x-max-priority: a ready list for each level from 0 to the
+ * maximum. The front is that of the highest level that is not empty; inside a level messages keep their
+ * order. Fetching, dropping and expiring all work on that one front, as in RabbitMQ.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_READY_LEVELS_H
+#define LEVERET_BROKER_ENTITIES_READY_LEVELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/entities/ready_list.h"
+
+#define READY_LEVELS_MAX 256
+
+struct ready_levels {
+    size_t count;    /* entries on all levels */
+    uint8_t highest; /* messages of a greater priority are on this level */
+    uint64_t occupied[READY_LEVELS_MAX / 64]; /* a bit for each level that is not empty */
+    struct ready_list lists[];
+};
+
+/* Levels 0 to `highest`. */
+struct ready_levels *ready_levels_create(uint8_t highest);
+/* Drops every entry. NULL is allowed. */
+void ready_levels_destroy(struct ready_levels *levels);
+
+/* The level is found by the priority of the message. Both take its reference; see ready_list.h. */
+void ready_levels_push(struct ready_levels *levels, struct entry entry);
+void ready_levels_return(struct ready_levels *levels, struct entry entry);
+
+/* False when all levels are empty. */
+bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry);
+bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry);
+
+/* Drops every entry and its message reference. */
+void ready_levels_clear(struct ready_levels *levels);
+
+#endif
