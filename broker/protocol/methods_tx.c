@@ -31,8 +31,10 @@ void handle_tx_commit(struct channel *channel, const struct amqp_method *method)
     (void)method;
     if (!check_transactional(channel))
         return;
-    transaction_commit(channel);
-    reply(channel, AMQP_TX_COMMIT_OK);
+    if (transaction_commit(channel))
+        reply(channel, AMQP_TX_COMMIT_OK);
+    else
+        channel_fail(channel, AMQP_PRECONDITION_FAILED, "partial tx completion");
 }
 
 void handle_tx_rollback(struct channel *channel, const struct amqp_method *method) {

@@ -210,11 +210,12 @@ static struct message *without_bcc(const struct message *message) {
 static void enqueue(struct channel *channel, struct message *message) {
     const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
+    bool accepted = true;
     for (size_t i = 0; i < route->count; i++)
-        queue_publish(route->queues[i], message);
+        accepted &= queue_publish(route->queues[i], message);
     if (route->count == 0 && publisher->mandatory)
         send_basic_return(channel, message);
-    confirms_add_settled(channel);
+    confirms_add_settled(channel, accepted);
 }
 
 static void enqueue_or_hold(struct channel *channel, struct message *message,

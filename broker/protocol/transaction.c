@@ -112,28 +112,33 @@ static void find_queues(struct route *route, const struct vhost *vhost,
     }
 }
 
-static void commit_publish(struct channel *channel, struct held_publish *held) {
+/* False when a queue rejected it. */
+static bool commit_publish(struct channel *channel, struct held_publish *held) {
     struct route route;
+    bool accepted = true;
     route_init(&route);
     find_queues(&route, channel->connection->vhost, held);
     for (size_t i = 0; i < route.count; i++)
-        queue_publish(route.queues[i], held->message);
+        accepted &= queue_publish(route.queues[i], held->message);
     if (route.count == 0 && held->mandatory)
         send_basic_return(channel, held->message);
     route_clear(&route);
     free_publish(held);
+    return accepted;
 }
 
-void transaction_commit(struct channel *channel) {
+bool transaction_commit(struct channel *channel) {
     struct transaction *transaction = channel->transaction;
     struct list *link;
+    bool accepted = true;
     while ((link = list_take_first(&transaction->publishes)) != NULL)
-        commit_publish(channel, LIST_ITEM(link, struct held_publish, link));
+        accepted &= commit_publish(channel, LIST_ITEM(link, struct held_publish, link));
     while ((link = list_take_first(&transaction->settlements)) != NULL) {
         struct held_settlement *held = LIST_ITEM(link, struct held_settlement, link);
         settle_record(channel, &held->record, held->settlement);
         free(held);
     }
+    return accepted;
 }
 
 void transaction_rollback(struct channel *channel) {

@@ -34,7 +34,8 @@ void transaction_hold_publish(struct channel *channel, struct message *message,
 void transaction_hold_settlement(struct channel *channel, const struct unacked *record,
                                  enum settlement settlement);
 
-void transaction_commit(struct channel *channel);
+/* Everything is carried out. False when a queue rejected a message: the commit is partial. */
+bool transaction_commit(struct channel *channel);
 void transaction_rollback(struct channel *channel);
 
 /* The consumer is going away; held records of its deliveries stay, without it. */
