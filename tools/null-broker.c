@@ -318,7 +318,8 @@ static void receive(struct null_broker *broker, struct peer *peer) {
     while ((taken = take_frame(broker, peer, broker->buffer + at, len - at)) > 0)
         at += taken;
     peer->in.len = 0;
-    memcpy(append(&peer->in, len - at), broker->buffer + at, len - at);
+    if (len > at)
+        memcpy(append(&peer->in, len - at), broker->buffer + at, len - at);
     send_confirms(peer);
 }
 

@@ -35,9 +35,14 @@ static void calloc_is_zeroed_and_realloc_keeps(void **state) {
     free(block);
 }
 
-/* AddressSanitizer ends the process itself on such sizes unless told otherwise. */
+/* Sanitizers end the process themselves on such sizes unless told otherwise. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
     return "allocator_may_return_null=1";
 }
 
