@@ -46,17 +46,25 @@ struct journal_content {
 
 struct journal_options {
     struct io *io;             /* outlives the journal */
-    uint64_t segment_size;     /* octets of a segment file; 64 MiB unless tests say otherwise */
+    uint64_t segment_size;     /* octets of a segment file, 0 for 64 MiB */
+    uint64_t first_segment_size; /* of the first one of a life, made at the first record; 0 for 1 MiB */
+    uint64_t checkpoint_bytes; /* written between two checkpoints, 0 for 256 MiB */
+    unsigned spare_segments;   /* made ahead in the background, so that a full disk shows there; <= 2 */
     uint8_t uuid[16];          /* of a journal that is new */
     bool threaded;             /* false: no writer thread, journal_write_now() does its work */
     void (*notify)(void *context); /* a batch was finished; called on the writer thread */
     void *notify_context;
 };
 
-/* What recovery found, in an order that rebuilds it: definitions, then messages by LSN. */
+/*
+ * What recovery found: definitions by kind and key, queues, then messages in the order of their places in
+ * the files (sort by sequence). Any function may be NULL.
+ */
 struct replay_sink {
     void *context;
     void (*on_meta)(void *context, uint8_t kind, struct slice key, struct slice payload);
+    /* A queue that has or had messages; sequences go on above `highest_sequence`, never below. */
+    void (*on_queue)(void *context, uint64_t queue_id, uint64_t highest_sequence);
     /* `content` is borrowed. `targets` are those still alive. */
     void (*on_message)(void *context, struct stored_message *message,
                        const struct journal_content *content,
@@ -70,13 +78,29 @@ struct journal_error {
     char text[512];
 };
 
+/* How the journal was found. Filled as far as recovery came, also when opening fails. */
+struct journal_report {
+    bool clean;              /* the last stop was clean; after any other all messages are redelivered */
+    bool torn_tail;          /* the last batch was not written to its end: at the place below */
+    uint64_t torn_segment;
+    uint64_t torn_offset;
+    bool checkpoint_damaged; /* the older one stood in */
+    uint32_t damaged_segments; /* put into quarantine by salvage */
+    uint32_t damages;        /* places that salvage passed over; the first is in `first_damage` */
+    char first_damage[256];
+    uint64_t last_index; /* of the last valid batch */
+    uint64_t batches;    /* applied one by one, behind the checkpoint */
+    uint64_t messages;
+};
+
 /*
- * Recovers what is there into `sink` and opens for appending; `ret_clean` tells a clean stop from any
- * other. An empty directory is a new journal. Damage is refused (-EBADMSG) unless `salvage`, which
- * applies what is valid and moves the rest to quarantine files.
+ * Recovers what is there into `sink` and opens for appending. An empty directory is a new journal. Damage
+ * is refused (-EBADMSG) unless `salvage`, which applies what is valid and renames damaged segments to
+ * quarantine files. -EPROTONOSUPPORT: written by a newer major version, nothing was touched.
  */
 int journal_open(const struct journal_options *options, const struct replay_sink *sink, bool salvage,
-                 struct journal **ret_journal, bool *ret_clean, struct journal_error *ret_error);
+                 struct journal **ret_journal, struct journal_report *ret_report,
+                 struct journal_error *ret_error);
 
 /*
  * With `clean`, everything appended is written, marked as a clean stop and synced first (0, or the
@@ -90,19 +114,32 @@ uint64_t journal_put_meta(struct journal *journal, uint8_t kind, struct slice ke
 uint64_t journal_delete_meta(struct journal *journal, uint8_t kind, struct slice key);
 
 /*
- * One message with all its targets. The octets of `content` must stay until `release(owner)` is called
- * on the loop thread (from journal_collect or a settle): they are written from where they are.
+ * One message with all its targets, at least one; the sequences of a queue must grow. The octets of `content` must stay until `release(owner)` is called
+ * on the loop thread (from journal_collect, a settle or journal_close): they are written from where they
+ * are.
  */
 uint64_t journal_append_message(struct journal *journal, const struct journal_content *content,
                                 const struct journal_target *targets, size_t target_count,
                                 void (*release)(void *owner), void *owner,
                                 struct stored_message **ret_message);
 
-/* One target of the message is done with: acked, dropped, expired, purged. Nobody waits for it. */
+/*
+ * One target of the message is done with: acked, dropped, expired, purged. Nobody waits for it. May call
+ * `release` and, with the last target, ends the life of `message`.
+ */
 uint64_t journal_settle(struct journal *journal, struct stored_message *message,
                         struct journal_target target);
 
-/* Begin and end of changes that must be in one batch (tx, dead-letter move, fan-out). */
+/*
+ * The queue is deleted: one record instead of a settle for each message. Its messages must still be settled,
+ * now or when a channel lets go of them; that writes nothing any more. The id is never used again.
+ */
+uint64_t journal_delete_queue(struct journal *journal, uint64_t queue_id);
+
+/*
+ * Begin and end of changes that must be in one batch (tx, dead-letter move). Nothing is handed over in
+ * between; calls nest.
+ */
 void journal_begin_atomic(struct journal *journal);
 void journal_end_atomic(struct journal *journal);
 
@@ -111,6 +148,14 @@ uint64_t journal_open_lsn(const struct journal *journal);
 /* Everything up to and including this LSN is on stable storage. */
 uint64_t journal_safe_lsn(const struct journal *journal);
 enum journal_state journal_state(const struct journal *journal);
+
+/* The error that made it FAILED, negative; 0 before. */
+int journal_failure(const struct journal *journal);
+/* True while a batch is with the writer: journal_collect() will have something to take over. */
+bool journal_is_writing(const struct journal *journal);
+
+/* A checkpoint with the next batch, whether one is due or not. */
+void journal_request_checkpoint(struct journal *journal);
 
 /* Hands the open batch over when it holds anything and the writer is idle. `wall_ms` goes into it. */
 void journal_submit(struct journal *journal, int64_t wall_ms);
@@ -121,14 +166,21 @@ void journal_write_now(struct journal *journal);
 
 /*
  * Reads a stored message back. `buffer` is grown with realloc as needed. 0, or -EBADMSG when its
- * checksum fails: nothing of it is returned then.
+ * checksum fails: nothing of it is returned then. -EINPROGRESS while it is not written yet: the octets it was
+ * appended with are still there.
  */
 int journal_read(struct journal *journal, const struct stored_message *message, uint8_t **buffer,
                  size_t *capacity, struct journal_content *ret_content, struct slice *ret_body);
 
 struct journal_statistics {
-    uint64_t batches, records, bytes_written, syncs, segments, live_bytes, total_bytes;
+    uint64_t last_index; /* of the batches known to be written */
+    uint64_t batches, records, bytes_written, syncs; /* since the journal was opened */
+    uint64_t segments, total_bytes; /* files, spares not counted */
+    uint64_t live_bytes, live_messages;
+    uint64_t relocated_bytes, checkpoints, unlinked_segments;
     uint64_t sync_us_max;
+    unsigned spares;
+    bool starved; /* a batch waits for room: the disk is full, nothing is lost */
 };
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics);
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proofs of the journal on the memory disk, for people and for CI: see usage(). Prints what was done and the
+ * seed; the last line is the count.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/journal/campaign.h"
+
+static const char usage_text[] =
+    "usage: prove crash [--states N] [--seed S] [--workload W]   states after crashes (10000)\n"
+    "       prove ioerr [--calls N] [--seed S]                   each call failing in turn; N sampled (all)\n"
+    "       prove flip  [--flips N] [--seed S]                   damaged bits; N sampled (every octet)\n";
+
+struct arguments {
+    uint64_t number;
+    uint64_t seed;
+    int workload;
+};
+
+static int finish(const struct campaign_figures *figures, uint64_t passed) {
+    if (figures->failed > 0)
+        printf("FAILED: %s\n", figures->first_failure);
+    printf("%" PRIu64 " passed, %" PRIu64 " failed, 0 skipped\n", passed, figures->failed);
+    return figures->failed == 0 ? 0 : 1;
+}
+
+static void print_figures(const struct campaign_figures *figures, uint64_t seed) {
+    printf("seed %" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " lives, %" PRIu64 " batches, %" PRIu64
+           " checkpoints, %" PRIu64 " octets relocated, %" PRIu64 " segments unlinked\n",
+           seed, figures->runs, figures->lives, figures->batches, figures->checkpoints,
+           figures->relocated_bytes, figures->unlinked_segments);
+}
+
+static int prove_crash(const struct arguments *arguments) {
+    struct campaign_figures figures = {0};
+    uint64_t wanted = arguments->number == 0 ? 10000 : arguments->number;
+    uint64_t seed = arguments->seed;
+
+    for (uint64_t run = 0; figures.states < wanted; run++) {
+        unsigned workload =
+            arguments->workload >= 0 ? (unsigned)arguments->workload : (unsigned)(run % WORKLOAD_COUNT);
+        /* Now and then a boundary is looked at from all sides. */
+        unsigned states = run % 64 == 63 ? 32 : 1 + (unsigned)(run % 3);
+
+        campaign_run(workload, seed + run, states, &figures);
+    }
+    print_figures(&figures, seed);
+    printf("%" PRIu64 " states after crashes, %" PRIu64 " of them in recovery; %" PRIu64
+           " torn tails\n",
+           figures.states, figures.recovery_crashes, figures.torn_tails);
+    return finish(&figures, figures.states - figures.failed);
+}
+
+static void fail_each_call(const struct arguments *arguments, unsigned workload, uint64_t *runs,
+                           struct campaign_figures *figures) {
+    static const int errors[] = {-EIO, -ENOSPC, 0};
+    uint64_t calls = 0;
+    uint64_t step;
+
+    campaign_run_failing(workload, arguments->seed, 0, 0, false, &calls, figures);
+    step = arguments->number == 0 ? 1 : calls * 6 * WORKLOAD_COUNT / arguments->number + 1;
+    for (uint64_t i = arguments->seed % step; i < calls * 6; i += step) {
+        campaign_run_failing(workload, arguments->seed, i / 6 + 1, errors[i % 3], i / 3 % 2 == 1,
+                             NULL, figures);
+        ++*runs;
+    }
+}
+
+static int prove_ioerr(const struct arguments *arguments) {
+    struct campaign_figures figures = {0};
+    uint64_t runs = 0;
+
+    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+        if (arguments->workload < 0 || (unsigned)arguments->workload == workload)
+            fail_each_call(arguments, workload, &runs, &figures);
+    print_figures(&figures, arguments->seed);
+    printf("%" PRIu64 " runs with a failing call (EIO, ENOSPC, short write; once and sticky)\n", runs);
+    return finish(&figures, figures.runs - figures.failed);
+}
+
+static int prove_flip(const struct arguments *arguments) {
+    struct campaign_figures figures = {0};
+
+    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+        if (arguments->workload < 0 ? workload % 5 == 1 : (unsigned)arguments->workload == workload)
+            campaign_flip(workload, arguments->seed, arguments->number, &figures);
+    print_figures(&figures, arguments->seed);
+    printf("%" PRIu64 " damaged directories\n", figures.states);
+    return finish(&figures, figures.states - figures.failed);
+}
+
+static int usage(int code) {
+    fputs(usage_text, code == 0 ? stdout : stderr);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = {.workload = -1, .seed = (uint64_t)time(NULL)};
+
+    if (argc < 2 || strcmp(argv[1], "--help") == 0)
+        return usage(argc < 2 ? 64 : 0);
+    for (int i = 2; i < argc; i += 2) {
+        uint64_t value = i + 1 < argc ? strtoull(argv[i + 1], NULL, 10) : 0;
+
+        if (i + 1 == argc)
+            return usage(64);
+        if (strcmp(argv[i], "--seed") == 0)
+            arguments.seed = value;
+        else if (strcmp(argv[i], "--workload") == 0)
+            arguments.workload = (int)value;
+        else if (strcmp(argv[i], "--states") == 0 || strcmp(argv[i], "--calls") == 0 ||
+                 strcmp(argv[i], "--flips") == 0)
+            arguments.number = value;
+        else
+            return usage(64);
+    }
+    if (strcmp(argv[1], "crash") == 0)
+        return prove_crash(&arguments);
+    if (strcmp(argv[1], "ioerr") == 0)
+        return prove_ioerr(&arguments);
+    return strcmp(argv[1], "flip") == 0 ? prove_flip(&arguments) : usage(64);
+}
