@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "amqp/spec.h"
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
@@ -130,12 +131,16 @@ static void check_max_priority(const struct amqp_value *value, struct slice argu
         text_append_format(reason, "{max_value_exceeded,%" PRId64 "}", value->integer);
 }
 
+/* RabbitMQ takes one that no method could carry and fails whoever is to get the letter. */
 static void check_dead_letter_routing_key(const struct amqp_value *value, struct slice arguments,
                                           struct text *reason) {
     struct amqp_value exchange;
-    if (is_text(value, reason) &&
-        !amqp_table_find(arguments, SLICE("x-dead-letter-exchange"), &exchange))
+    if (!is_text(value, reason))
+        return;
+    if (!amqp_table_find(arguments, SLICE("x-dead-letter-exchange"), &exchange))
         text_append(reason, SLICE("routing_key_but_no_dlx_defined"));
+    else if (value->bytes.len > AMQP_SHORTSTR_MAX)
+        text_append_format(reason, "{too_long,%zu}", value->bytes.len);
 }
 
 static bool is_one_of(struct slice word, const char *const words[]) {
