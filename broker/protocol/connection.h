@@ -97,6 +97,7 @@ struct connection {
     struct timer heartbeat_receive; /* every interval */
     uint64_t sent_at_last_tick;
     uint64_t received_at_last_tick;
+    uint64_t sent_at_last_receive_tick;
     bool missed_one_interval;
 
     bool blocked; /* published during an alarm and is no longer read (blocking.c) */

@@ -5,7 +5,8 @@
  *   send     every H/2: a frame, unless octets have left or wait to leave since the last look. The
  *            first look always sends, as RabbitMQ does. Our own heartbeat is no traffic.
  *   receive  every H: no octet in two consecutive intervals, and the peer is dead. The first look
- *            counts as traffic, so a peer is dropped between 2H and 3H after its last octet.
+ *            counts as traffic, so a peer is dropped between 2H and 3H after its last octet. While
+ *            the connection is congested it is not read from: octets that the peer takes count then.
  */
 #include "broker/protocol/heartbeat.h"
 
@@ -65,8 +66,11 @@ static void wait_to_receive(struct connection *connection) {
 
 static void on_receive_look(struct timer *timer) {
     struct connection *connection = LIST_ITEM(timer, struct connection, heartbeat_receive);
-    uint64_t received = connection->endpoint.received_bytes;
-    bool missed = received == connection->received_at_last_tick;
+    const struct endpoint *endpoint = &connection->endpoint;
+    bool received = endpoint->received_bytes != connection->received_at_last_tick;
+    bool taken =
+        endpoint->congested && endpoint->sent_bytes != connection->sent_at_last_receive_tick;
+    bool missed = !received && !taken;
 
     if (missed && connection->missed_one_interval) {
         log_error(&connection->broker->env->log,
@@ -76,7 +80,8 @@ static void on_receive_look(struct timer *timer) {
         return;
     }
     connection->missed_one_interval = missed;
-    connection->received_at_last_tick = received;
+    connection->received_at_last_tick = endpoint->received_bytes;
+    connection->sent_at_last_receive_tick = endpoint->sent_bytes;
     wait_to_receive(connection);
 }
 

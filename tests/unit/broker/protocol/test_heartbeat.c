@@ -113,6 +113,35 @@ static void any_octet_is_a_sign_of_life(void **state) {
     assert_int_equal(ended_at_ms, -1);
 }
 
+/* A congested connection is not read from, so heartbeats of the peer cannot be seen. */
+static void octets_a_congested_peer_takes_are_a_sign_of_life(void **state) {
+    struct outbuf_pool pool;
+    (void)state;
+    outbuf_pool_init(&pool, 0);
+    outbuf_init(&connection.endpoint.output, &pool);
+    outbuf_append(&connection.endpoint.output, SLICE("much"));
+    connection.endpoint.congested = true;
+    for (int64_t at = 2000; at <= 20000; at += 2000) {
+        connection.endpoint.sent_bytes += 1000;
+        advance_to(at);
+    }
+    assert_int_equal(ended_at_ms, -1);
+    advance_to(22000); /* now it takes nothing any more */
+    advance_to(24000);
+    assert_int_equal(ended_at_ms, 24000);
+    outbuf_clear(&connection.endpoint.output);
+    outbuf_pool_clear(&pool);
+}
+
+static void octets_that_leave_otherwise_are_none(void **state) {
+    (void)state;
+    for (int64_t at = 2000; at <= 6000; at += 2000) {
+        connection.endpoint.sent_bytes += 1000;
+        advance_to(at);
+    }
+    assert_int_equal(ended_at_ms, 6000);
+}
+
 static void receive_side_rests_while_paused(void **state) {
     (void)state;
     heartbeat_pause_receive(&connection);
@@ -150,6 +179,8 @@ int main(void) {
         cmocka_unit_test_setup(nothing_is_put_behind_output_that_waits, start),
         cmocka_unit_test_setup(silent_peer_is_dropped_after_two_whole_intervals, start),
         cmocka_unit_test_setup(any_octet_is_a_sign_of_life, start),
+        cmocka_unit_test_setup(octets_a_congested_peer_takes_are_a_sign_of_life, start),
+        cmocka_unit_test_setup(octets_that_leave_otherwise_are_none, start),
         cmocka_unit_test_setup(receive_side_rests_while_paused, start),
         cmocka_unit_test_setup(zero_means_no_heartbeats, start),
         cmocka_unit_test_setup(stopped_heartbeats_leave_no_timer, start),
