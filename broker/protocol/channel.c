@@ -37,8 +37,11 @@ static void release_consumers(struct channel *channel) {
 /* Consumers are gone by now, so nothing comes back to this channel. */
 static void requeue_unacked(struct channel *channel) {
     struct unacked record;
-    while (unacked_take_first(&channel->unacked, &record))
+    while (unacked_take_first(&channel->unacked, &record)) {
+        if (record.consumer != NULL)
+            channel_consumer_settle(record.consumer);
         queue_requeue(record.queue, record.entry);
+    }
     channel->global_unacked = 0;
 }
 

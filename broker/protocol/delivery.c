@@ -20,7 +20,6 @@
 #include "broker/protocol/connection.h"
 #include "broker/protocol/reply_to.h"
 #include "broker/protocol/send.h"
-#include "broker/protocol/transaction.h"
 
 /* Content up to this size is copied into the output; a longer one is referenced. */
 #define CONTENT_COPY_MAX 4096u
@@ -164,8 +163,7 @@ static void remember_unacked(struct channel_consumer *consumer, uint64_t deliver
     unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = delivery_tag,
                                                      .queue = consumer->consumer.queue,
                                                      .consumer = consumer,
-                                                     .entry = entry,
-                                                     .from_consumer = true});
+                                                     .entry = entry});
     consumer->unacked_count++;
     channel->global_unacked++;
 }
@@ -200,13 +198,24 @@ static bool consumer_has_credit(struct consumer *queue_consumer) {
 
 /* --- consumers --- */
 
+static void free_when_settled(struct channel_consumer *consumer) {
+    if (consumer->is_cancelled && consumer->unacked_count == 0)
+        free(consumer);
+}
+
 static void forget_consumer(struct channel_consumer *consumer) {
     struct channel *channel = consumer->channel;
     HASH_DELETE(by_tag, channel->consumers, consumer);
     channel->consumer_count--;
-    unacked_forget_consumer(&channel->unacked, consumer);
-    transaction_forget_consumer(channel, consumer);
-    free(consumer);
+    consumer->is_cancelled = true;
+    free_when_settled(consumer);
+}
+
+bool channel_consumer_settle(struct channel_consumer *consumer) {
+    bool is_consuming = !consumer->is_cancelled;
+    consumer->unacked_count--;
+    free_when_settled(consumer);
+    return is_consuming;
 }
 
 /* RabbitMQ tells those who can understand it; others just get nothing any more. */

@@ -22,7 +22,8 @@ struct channel_consumer {
     struct channel *channel;
     UT_hash_handle by_tag; /* in channel->consumers */
     uint16_t prefetch;     /* 0: unlimited */
-    uint32_t unacked_count;
+    uint32_t unacked_count; /* deliveries that are not settled, held by a transaction included */
+    bool is_cancelled;      /* known to nobody but the records of those deliveries */
     uint8_t tag_len;
     uint8_t tag[]; /* consumer tag */
 };
@@ -44,8 +45,14 @@ struct channel_consumer *channel_add_consumer(struct channel *channel, struct qu
                                               struct refusal *refusal);
 struct channel_consumer *channel_find_consumer(const struct channel *channel, struct slice tag);
 
-/* Unlinks from channel and queue and frees; its unacked messages stay with the channel. */
+/* Unlinks from channel and queue; its unacked messages stay with the channel. */
 void channel_remove_consumer(struct channel_consumer *consumer);
+
+/*
+ * One of its deliveries was settled. False when it was cancelled before: with the last delivery it is
+ * freed.
+ */
+bool channel_consumer_settle(struct channel_consumer *consumer);
 
 /* Consumers without credit get another look: window widened, acks came, output drained. */
 void channel_resume_consumers(struct channel *channel);

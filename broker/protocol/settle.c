@@ -15,17 +15,17 @@
 
 /* The windows the delivery counted against have room again. */
 static void give_credit(struct channel *channel, const struct unacked *record) {
-    if (!record->from_consumer)
+    struct channel_consumer *consumer = record->consumer;
+    if (consumer == NULL)
         return;
     bool window_was_full = channel->global_prefetch != 0 &&
                            channel->global_unacked >= channel->global_prefetch;
     channel->global_unacked--;
-    if (record->consumer != NULL)
-        record->consumer->unacked_count--;
+    bool is_consuming = channel_consumer_settle(consumer);
     if (window_was_full)
         channel_resume_consumers(channel);
-    else if (record->consumer != NULL)
-        consumer_resume(&record->consumer->consumer);
+    else if (is_consuming)
+        consumer_resume(&consumer->consumer);
 }
 
 void settle_record(struct channel *channel, const struct unacked *record,

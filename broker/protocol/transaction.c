@@ -151,17 +151,7 @@ void transaction_rollback(struct channel *channel) {
         unacked_restore(&channel->unacked, &held->record);
         free(held);
     }
-}
-
-void transaction_forget_consumer(struct channel *channel,
-                                 const struct channel_consumer *consumer) {
-    if (channel->transaction == NULL)
-        return;
-    LIST_FOR_EACH (&channel->transaction->settlements, at) {
-        struct held_settlement *held = LIST_ITEM(at, struct held_settlement, link);
-        if (held->record.consumer == consumer)
-            held->record.consumer = NULL;
-    }
+    unacked_sort(&channel->unacked);
 }
 
 void transaction_destroy(struct channel *channel) {

@@ -20,7 +20,6 @@ struct channel;
 struct message;
 struct route_request;
 
-struct channel_consumer;
 struct transaction;
 
 /* Starts holding; does nothing when the channel is transactional already. */
@@ -37,10 +36,6 @@ void transaction_hold_settlement(struct channel *channel, const struct unacked *
 /* Everything is carried out. False when a queue rejected a message: the commit is partial. */
 bool transaction_commit(struct channel *channel);
 void transaction_rollback(struct channel *channel);
-
-/* The consumer is going away; held records of its deliveries stay, without it. */
-void transaction_forget_consumer(struct channel *channel,
-                                 const struct channel_consumer *consumer);
 
 /* Rolls back and frees. */
 void transaction_destroy(struct channel *channel);

@@ -126,26 +126,24 @@ bool unacked_take_first(struct unacked_list *list, struct unacked *ret_record) {
     return unacked_take(list, slot(list, 0)->delivery_tag, ret_record);
 }
 
-/* Its hole may still be there; otherwise everything behind moves up by one. */
 void unacked_restore(struct unacked_list *list, const struct unacked *record) {
-    uint32_t index = lower_bound(list, record->delivery_tag);
-    if (index < list->used && slot(list, index)->delivery_tag == record->delivery_tag) {
-        *slot(list, index) = *record;
-        list->count++;
-        return;
-    }
     unacked_add(list, record);
-    for (uint32_t i = list->used - 1; i > index; i--)
-        *slot(list, i) = *slot(list, i - 1);
-    *slot(list, index) = *record;
+}
+
+static int compare_tags(const void *left, const void *right) {
+    uint64_t a = ((const struct unacked *)left)->delivery_tag;
+    uint64_t b = ((const struct unacked *)right)->delivery_tag;
+    return (a > b) - (a < b);
+}
+
+/* Without holes: some of them are those that the restored records had left. */
+void unacked_sort(struct unacked_list *list) {
+    if (list->count == 0)
+        return;
+    rebuild(list, list->capacity, false);
+    qsort(list->ring, list->used, sizeof *list->ring, compare_tags);
 }
 
 uint64_t unacked_first_tag(const struct unacked_list *list) {
     return list->count == 0 ? 0 : slot(list, 0)->delivery_tag;
-}
-
-void unacked_forget_consumer(struct unacked_list *list, const struct channel_consumer *consumer) {
-    for (uint32_t i = 0; i < list->used; i++)
-        if (slot(list, i)->consumer == consumer)
-            slot(list, i)->consumer = NULL;
 }

@@ -21,9 +21,8 @@ struct queue;
 struct unacked {
     uint64_t delivery_tag;
     struct queue *queue;
-    struct channel_consumer *consumer; /* NULL for basic.get, or after the consumer was cancelled */
+    struct channel_consumer *consumer; /* cancelled or not (delivery.h); NULL for basic.get */
     struct entry entry;                /* entry.message NULL: a hole */
-    bool from_consumer;                /* counts against the channel's global prefetch */
 };
 
 struct unacked_list {
@@ -43,8 +42,9 @@ static inline uint32_t unacked_count(const struct unacked_list *list) { return l
 /* Tags grow from call to call. */
 void unacked_add(struct unacked_list *list, const struct unacked *record);
 
-/* Puts a taken record back at its place (tx.rollback). */
+/* Puts a taken record back (tx.rollback). When all are back they have to be sorted. */
 void unacked_restore(struct unacked_list *list, const struct unacked *record);
+void unacked_sort(struct unacked_list *list);
 
 /* NULL when the tag is not outstanding. Valid until the list changes. */
 struct unacked *unacked_find(struct unacked_list *list, uint64_t delivery_tag);
@@ -57,8 +57,5 @@ bool unacked_take_first(struct unacked_list *list, struct unacked *ret_record);
 
 /* The oldest outstanding tag, 0 when there is none. */
 uint64_t unacked_first_tag(const struct unacked_list *list);
-
-/* Records of a consumer that is going away stay, without it. */
-void unacked_forget_consumer(struct unacked_list *list, const struct channel_consumer *consumer);
 
 #endif
