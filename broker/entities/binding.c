@@ -134,15 +134,16 @@ static void link_binding(struct binding *binding) {
             binding);
     list_append(&source->bindings, &binding->source_link);
     list_append(destination_bindings, &binding->destination_link);
-    if (source->type->add_binding != NULL)
-        source->type->add_binding(source, binding);
     vhost->routing_generation++;
+    if (source->routing_type->add_binding != NULL)
+        source->routing_type->add_binding(source, binding);
 }
 
-bool binding_check(const struct exchange *source, struct slice binding_key, struct slice arguments,
-                   struct refusal *refusal) {
-    return source->type->check_binding == NULL ||
-           source->type->check_binding(source, binding_key, arguments, refusal);
+bool binding_check(const struct exchange *source, struct binding_destination destination,
+                   struct slice binding_key, struct slice arguments, struct refusal *refusal) {
+    return source->routing_type->check_binding == NULL ||
+           source->routing_type->check_binding(source, &destination, binding_key, arguments,
+                                               refusal);
 }
 
 bool binding_add(struct exchange *source, struct binding_destination destination,
@@ -151,7 +152,7 @@ bool binding_add(struct exchange *source, struct binding_destination destination
     size_t size = identity_size_max(arguments);
     struct slice key;
 
-    if (!binding_check(source, binding_key, arguments, refusal))
+    if (!binding_check(source, destination, binding_key, arguments, refusal))
         return false;
     uint8_t *octets = xmalloc(size);
     struct slice identity =
@@ -188,8 +189,8 @@ struct exchange *binding_unlink(struct binding *binding) {
     struct exchange *source = binding->source;
     struct vhost *vhost = source->vhost;
 
-    if (source->type->remove_binding != NULL)
-        source->type->remove_binding(source, binding);
+    if (source->routing_type->remove_binding != NULL)
+        source->routing_type->remove_binding(source, binding);
     list_remove(&binding->source_link);
     list_remove(&binding->destination_link);
     MAP_REMOVE(vhost->bindings, by_identity, binding);

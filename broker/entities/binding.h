@@ -38,9 +38,9 @@ struct binding {
     void *type_node;             /* for the exchange type's index */
 };
 
-/* What the exchange type says to such a binding: false with 406 when it refuses key or arguments. */
-bool binding_check(const struct exchange *source, struct slice binding_key, struct slice arguments,
-                   struct refusal *refusal);
+/* What the exchange type says to such a binding: false with 406 when it refuses it. */
+bool binding_check(const struct exchange *source, struct binding_destination destination,
+                   struct slice binding_key, struct slice arguments, struct refusal *refusal);
 
 /*
  * Binds, or finds the binding there already. The caller has made sure that both ends exist and that

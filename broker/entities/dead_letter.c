@@ -107,11 +107,7 @@ static void publish_with(const struct dead_letter *letter, struct exchange *exch
 
     if (message == NULL)
         return;
-    struct route_request request = {
-        .routing_key = message_routing_key(message),
-        .headers = headers,
-        .cc = message_copied_keys(message, headers),
-    };
+    struct route_request request = route_request_of(message);
     route_message(route, exchange, &request);
     exchange->published_in_count++;
     enqueue(route, message, headers);

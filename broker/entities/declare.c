@@ -74,6 +74,8 @@ static struct exchange *create_exchange(struct vhost *vhost, const struct exchan
     }
     if (!check_alternate_exchange(vhost, declaration, refusal))
         return NULL;
+    if (type->check_arguments != NULL && !type->check_arguments(declaration->arguments, refusal))
+        return NULL;
     exchange = exchange_create(vhost, declaration->name, type, declaration->arguments);
     exchange->durable = declaration->durable;
     exchange->auto_delete = declaration->auto_delete;
@@ -323,7 +325,7 @@ bool vhost_bind(struct vhost *vhost, const struct binding_request *request,
         return refuse_not_found(refusal, request->destination_is_queue ? "queue" : "exchange",
                                 request->destination, vhost->name);
     /* binding_add() makes this check too, but a refused pattern comes before a locked queue. */
-    return binding_check(source, request->binding_key, request->arguments, refusal) &&
+    return binding_check(source, destination, request->binding_key, request->arguments, refusal) &&
            check_binding_exclusive(destination, request, refusal) &&
            binding_add(source, destination, request->binding_key, request->arguments, refusal);
 }

@@ -14,6 +14,12 @@ static const struct exchange_type *const exchange_types[] = {
     &exchange_type_fanout,
     &exchange_type_topic,
     &exchange_type_headers,
+    &exchange_type_consistent_hash,
+    &exchange_type_modulus_hash,
+    &exchange_type_random,
+    &exchange_type_local_random,
+    &exchange_type_recent_history,
+    &exchange_type_delayed_message,
 };
 
 const struct exchange_type *exchange_type_find(struct slice name) {
@@ -34,6 +40,17 @@ static struct slice store(uint8_t **at, struct slice bytes) {
     return stored;
 }
 
+/* A type that leaves routing to another has state of its own, and the other one's beside it. */
+static void open_types(struct exchange *exchange, const struct exchange_type *type) {
+    exchange->type = type;
+    exchange->routing_type =
+        type->routing_type == NULL ? type : type->routing_type(exchange->arguments);
+    if (type->open != NULL)
+        type->open(exchange);
+    if (exchange->routing_type != type && exchange->routing_type->open != NULL)
+        exchange->routing_type->open(exchange);
+}
+
 struct exchange *exchange_create(struct vhost *vhost, struct slice name,
                                  const struct exchange_type *type, struct slice arguments) {
     struct exchange *exchange = xcalloc(1, sizeof *exchange + name.len + arguments.len);
@@ -48,9 +65,7 @@ struct exchange *exchange_create(struct vhost *vhost, struct slice name,
         exchange->alternate_exchange = alternate.bytes;
     list_init(&exchange->bindings);
     list_init(&exchange->destination_bindings);
-    exchange->type = type;
-    if (type->open != NULL)
-        type->open(exchange);
+    open_types(exchange, type);
     return exchange;
 }
 
@@ -60,6 +75,8 @@ void exchange_destroy(struct exchange *exchange) {
     assert(list_is_empty(&exchange->bindings));
     assert(list_is_empty(&exchange->destination_bindings));
     assert(!list_is_linked(&exchange->work_link));
+    if (exchange->routing_type != exchange->type && exchange->routing_type->close != NULL)
+        exchange->routing_type->close(exchange);
     if (exchange->type->close != NULL)
         exchange->type->close(exchange);
     free(exchange);

@@ -17,6 +17,8 @@
 #include "broker/entities/refusal.h"
 
 struct binding;
+struct binding_destination;
+struct delayed_messages;
 struct exchange;
 struct route;
 struct route_request;
@@ -26,15 +28,22 @@ struct exchange_type {
     const char *name;
     bool uses_headers; /* routing depends on more than exchange and routing key: not memoised */
     bool ignores_routing_key; /* routed once per message, not for each CC and BCC key too */
+    /* What the type says to the arguments of a new exchange (2.9). NULL: everything goes. */
+    bool (*check_arguments)(struct slice arguments, struct refusal *refusal);
+    /* For a type that leaves routing to the one its arguments name; NULL: it routes itself. */
+    const struct exchange_type *(*routing_type)(struct slice arguments);
     /* Allocates exchange->state; NULL function when the type needs none. */
     void (*open)(struct exchange *exchange);
     void (*close)(struct exchange *exchange);
     /* Type rules for a new binding (2.9). NULL: everything goes. */
-    bool (*check_binding)(const struct exchange *exchange, struct slice binding_key,
+    bool (*check_binding)(const struct exchange *exchange,
+                          const struct binding_destination *destination, struct slice binding_key,
                           struct slice arguments, struct refusal *refusal);
     /* Keep the type's index; NULL when it has none. Bindings are in exchange->bindings anyway. */
     void (*add_binding)(struct exchange *exchange, struct binding *binding);
     void (*remove_binding)(struct exchange *exchange, struct binding *binding);
+    /* Sees each message before it is routed; true: the exchange keeps it and routes it later. */
+    bool (*take)(struct exchange *exchange, const struct route_request *request);
     /* Calls route_to_binding() for every binding that matches `routing_key` (at most 255 octets). */
     void (*route)(struct exchange *exchange, struct slice routing_key,
                   const struct route_request *request, struct route *route);
@@ -47,7 +56,9 @@ struct exchange {
     struct slice alternate_exchange; /* points into `arguments`; data NULL when none */
     UT_hash_handle by_name;
     const struct exchange_type *type;
-    void *state;
+    const struct exchange_type *routing_type; /* decides about bindings and routes; mostly `type` */
+    void *state;                              /* of routing_type */
+    struct delayed_messages *delayed;         /* of x-delayed-message, otherwise NULL */
     bool durable;
     bool auto_delete;
     bool internal;
@@ -67,6 +78,12 @@ extern const struct exchange_type exchange_type_direct;
 extern const struct exchange_type exchange_type_fanout;
 extern const struct exchange_type exchange_type_topic;
 extern const struct exchange_type exchange_type_headers;
+extern const struct exchange_type exchange_type_consistent_hash;
+extern const struct exchange_type exchange_type_modulus_hash;
+extern const struct exchange_type exchange_type_random;
+extern const struct exchange_type exchange_type_local_random;
+extern const struct exchange_type exchange_type_recent_history;
+extern const struct exchange_type exchange_type_delayed_message;
 extern const struct exchange_type exchange_type_default; /* also named direct; not declarable */
 
 /* Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. */

@@ -107,11 +107,14 @@ static bool refuse_match_value(struct refusal *refusal, struct slice value) {
     return false;
 }
 
-static bool headers_check_binding(const struct exchange *exchange, struct slice binding_key,
-                                  struct slice arguments, struct refusal *refusal) {
+static bool headers_check_binding(const struct exchange *exchange,
+                                  const struct binding_destination *destination,
+                                  struct slice binding_key, struct slice arguments,
+                                  struct refusal *refusal) {
     struct amqp_value value;
 
     (void)exchange;
+    (void)destination;
     (void)binding_key;
     if (!amqp_table_find(arguments, X_MATCH, &value))
         return true;

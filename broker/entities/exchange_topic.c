@@ -67,13 +67,16 @@ static void topic_close(struct exchange *exchange) {
     free(state);
 }
 
-static bool topic_check_binding(const struct exchange *exchange, struct slice binding_key,
-                                struct slice arguments, struct refusal *refusal) {
+static bool topic_check_binding(const struct exchange *exchange,
+                                const struct binding_destination *destination,
+                                struct slice binding_key, struct slice arguments,
+                                struct refusal *refusal) {
     struct word_iterator words = words_begin(binding_key);
     struct slice word;
     int count = 0;
 
     (void)exchange;
+    (void)destination;
     (void)arguments;
     while (words_next(&words, &word))
         count += slice_equal(word, SLICE("#"));

@@ -7,12 +7,15 @@
 
 #include <stdlib.h>
 
+#include "amqp/properties.h"
 #include "amqp/spec.h"
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/death_table.h"
 #include "broker/entities/exchange.h"
+#include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
 
@@ -62,7 +65,7 @@ static void route_copies(struct route *route, struct exchange *exchange, struct 
 
     while (amqp_array_next(&i, &key)) {
         if (key.tag == AMQP_TAG_TEXT && key.bytes.len <= AMQP_SHORTSTR_MAX)
-            exchange->type->route(exchange, key.bytes, request, route);
+            exchange->routing_type->route(exchange, key.bytes, request, route);
     }
 }
 
@@ -78,19 +81,40 @@ static void route_to_alternate(struct route *route, const struct exchange *excha
         route_to_exchange(route, alternate);
 }
 
+static void route_by_type(struct route *route, struct exchange *exchange,
+                          const struct route_request *request) {
+    const struct exchange_type *type = exchange->routing_type;
+
+    route->memoisable = route->memoisable && !type->uses_headers;
+    type->route(exchange, request->routing_key, request, route);
+    if (type->ignores_routing_key)
+        return;
+    route_copies(route, exchange, request->cc, request);
+    route_copies(route, exchange, request->bcc, request);
+}
+
 static void visit_exchange(struct route *route, struct exchange *exchange,
                            const struct route_request *request) {
     const struct exchange_type *type = exchange->type;
 
     route->matched = false;
     route->memoisable = route->memoisable && !type->uses_headers;
-    type->route(exchange, request->routing_key, request, route);
-    if (!type->ignores_routing_key) {
-        route_copies(route, exchange, request->cc, request);
-        route_copies(route, exchange, request->bcc, request);
-    }
+    if (type->take == NULL || !type->take(exchange, request))
+        route_by_type(route, exchange, request);
     if (!route->matched)
         route_to_alternate(route, exchange);
+}
+
+struct route_request route_request_of(struct message *message) {
+    struct amqp_properties properties;
+
+    message_properties(message, &properties);
+    return (struct route_request){
+        .routing_key = message_routing_key(message),
+        .headers = properties.headers,
+        .cc = message_copied_keys(message, properties.headers),
+        .message = message,
+    };
 }
 
 void route_message(struct route *route, struct exchange *exchange,

@@ -18,6 +18,7 @@
 
 struct binding;
 struct exchange;
+struct message;
 struct queue;
 struct vhost;
 
@@ -27,6 +28,7 @@ struct route_request {
     struct slice headers; /* table octets, data NULL when the message has none */
     struct slice cc;      /* array octets of the CC header, data NULL when absent */
     struct slice bcc;
+    struct message *message; /* for the types that look closer or keep it; NULL: there is none */
 };
 
 struct route {
@@ -43,12 +45,20 @@ struct route {
 void route_init(struct route *route);
 void route_clear(struct route *route);
 
+/* Address, headers and CC keys of a message that comes from inside the broker; BCC is gone by then. */
+struct route_request route_request_of(struct message *message);
+
 /* Replaces the route's result by the destinations of a message published to `exchange`. */
 void route_message(struct route *route, struct exchange *exchange,
                    const struct route_request *request);
 
 /* For exchange types: the binding matches. Adds its queue, or its exchange to the work list. */
 void route_to_binding(struct route *route, const struct binding *binding);
+
+/* For exchange types: this result is for the one message only, because it depends on more than keys. */
+static inline void route_depends_on_message(struct route *route) {
+    route->memoisable = false;
+}
 
 /* For the default exchange: adds the queue unless the route has it already. */
 void route_to_queue(struct route *route, struct queue *queue);

@@ -226,15 +226,25 @@ static void enqueue_or_hold(struct channel *channel, struct message *message,
         enqueue(channel, message);
 }
 
-/* BCC keys route, but nobody who gets the message is to see them. */
-static void enqueue_without_bcc(struct channel *channel, const struct message *message,
-                                const struct route_request *request) {
+static void route_and_enqueue(struct channel *channel, struct message *message,
+                              struct route_request *request) {
+    struct publisher *publisher = channel->publisher;
+    request->message = message;
+    find_route(publisher, request);
+    publisher->source->published_in_count++;
+    count_route(channel->connection->broker, &publisher->route, publisher->mandatory);
+    enqueue_or_hold(channel, message, request);
+}
+
+/* BCC keys route, but nobody who gets the message, or keeps it for later, is to see them. */
+static void publish_without_bcc(struct channel *channel, const struct message *message,
+                                struct route_request *request) {
     struct message *copy = without_bcc(message);
     if (copy == NULL) {
         connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
         return;
     }
-    enqueue_or_hold(channel, copy, request);
+    route_and_enqueue(channel, copy, request);
     message_unref(copy);
 }
 
@@ -275,12 +285,9 @@ void publish_message(struct channel *channel, struct message *message) {
     if (message_flags(message) & CHECKED_PROPERTIES &&
         (message = prepare(channel, message, &request)) == NULL)
         return;
-    find_route(publisher, &request);
-    publisher->source->published_in_count++;
-    count_route(broker, &publisher->route, publisher->mandatory);
     if (request.bcc.data != NULL)
-        enqueue_without_bcc(channel, message, &request);
+        publish_without_bcc(channel, message, &request);
     else
-        enqueue_or_hold(channel, message, &request);
+        route_and_enqueue(channel, message, &request);
     message_unref(message);
 }
