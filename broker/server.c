@@ -227,6 +227,23 @@ static int open_listener(struct server *server, const struct config_listener *wa
     return 0;
 }
 
+/* RabbitMQ's plugins whose whole function is built in. */
+static const char *const builtin_plugins[] = {
+    "rabbitmq_consistent_hash_exchange",
+    "rabbitmq_delayed_message_exchange",
+    "rabbitmq_random_exchange",
+    "rabbitmq_recent_history_exchange",
+};
+
+/* The lines that tools wait for, in RabbitMQ's form. */
+static void log_startup_complete(struct server *server) {
+    size_t count = sizeof builtin_plugins / sizeof builtin_plugins[0];
+
+    log_info(&server->env.log, "Server startup complete; %zu plugins started.", count);
+    for (size_t i = 0; i < count; i++)
+        log_info(&server->env.log, " * %s", builtin_plugins[i]);
+}
+
 int server_listen(struct server *server, struct text *error) {
     const struct config *config = server->config;
 
@@ -236,9 +253,7 @@ int server_listen(struct server *server, struct text *error) {
         if (result < 0)
             return result;
     }
-    /* Plugins of RabbitMQ that are built in would each follow as ` * name`; so far there are none.
-     */
-    log_info(&server->env.log, "Server startup complete; 0 plugins started.");
+    log_startup_complete(server);
     console_log_flush(&server->console);
     return 0;
 }

@@ -41,8 +41,9 @@ class Log(unittest.TestCase):
                              r"Server startup complete; (\d+) plugins started\.$(.*)",
                              broker.log, re.MULTILINE | re.DOTALL)
             self.assertIsNotNone(line, broker.log)
-            plugins = re.findall(r"^ \* \w+", line.group(2), re.MULTILINE)
+            plugins = re.findall(r"\[info\] <[\d.]+>  \* (\w+)$", line.group(2), re.MULTILINE)
             self.assertEqual(len(plugins), int(line.group(1)))
+            self.assertIn("rabbitmq_delayed_message_exchange", plugins)
 
     def test_without_json_the_log_is_on_stdout(self):
         broker = subprocess.Popen([BROKER, "--port", "0", "--bind", "127.0.0.1"],
