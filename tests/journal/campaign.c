@@ -72,6 +72,39 @@ static uint64_t hash_meta(uint8_t kind, struct slice key, struct slice payload) 
     return mix(hash_octets(hash_octets(kind + UINT64_C(1000), key), payload));
 }
 
+/* ---- lists of hashes ---- */
+
+struct hash_list {
+    uint64_t *hashes;
+    size_t count, capacity;
+};
+
+static void list_add(struct hash_list *list, uint64_t hash) {
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 256 : list->capacity * 2;
+        list->hashes = realloc(list->hashes, list->capacity * sizeof *list->hashes);
+        if (list->hashes == NULL)
+            abort();
+    }
+    list->hashes[list->count++] = hash;
+}
+
+static int compare_hashes(const void *left, const void *right) {
+    const uint64_t *a = left, *b = right;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static void list_sort(struct hash_list *list) {
+    if (list->count > 1)
+        qsort(list->hashes, list->count, sizeof *list->hashes, compare_hashes);
+}
+
+static bool list_has(const struct hash_list *list, uint64_t hash) {
+    return list->count > 0 && bsearch(&hash, list->hashes, list->count, sizeof hash,
+                                      compare_hashes) != NULL;
+}
+
 /* ---- the run ---- */
 
 struct model_target {
@@ -120,6 +153,7 @@ struct run {
     uint64_t last_index;  /* last known to be written */
     uint64_t last_hash;   /* state it stands for */
     uint64_t content_number;
+    struct hash_list known; /* every target and definition there ever was */
     bool expects_failure;
     char failing[64]; /* which call fails, for the report */
     bool failed;
@@ -427,7 +461,8 @@ static struct choice choose(struct run *run, const struct disk_crash *crash, uin
         break;
     default:
         choice.what = "the last of a prefix is torn";
-        choice.torn = random_below(&run->random, pending + 1);
+        choice.torn = number % 8 == 6 || pending == 0 ? random_below(&run->random, pending + 1)
+                                                       : pending - 1;
         memset(chosen, 1, choice.torn < pending ? choice.torn + 1 : pending);
         len = choice.torn < pending ? disk_crash_pending_length(crash, choice.torn) : 0;
         choice.torn_octets = len == 0 ? 0 : random_below(&run->random, len / 512 + 1) * 512;
@@ -537,6 +572,7 @@ static void publish(struct run *run, size_t queue_count, size_t body_len) {
 
         queue_add(&run->queues[(first + i) % QUEUES],
                   (struct model_target){targets[i], hash, message});
+        list_add(&run->known, hash);
         run->hash += hash;
     }
 }
@@ -592,6 +628,7 @@ static void change_meta(struct run *run, uint64_t kind, uint64_t key, bool put) 
     if (put) {
         fill(run, payload, len);
         *held = hash_meta((uint8_t)kind, slice_from_text(text), slice_of(payload, len));
+        list_add(&run->known, *held);
         journal_put_meta(run->journal, (uint8_t)kind, slice_from_text(text), slice_of(payload, len));
     } else {
         journal_delete_meta(run->journal, (uint8_t)kind, slice_from_text(text));
@@ -883,6 +920,7 @@ static bool run_end(struct run *run) {
     for (int i = 0; i < QUEUES; i++)
         free(run->queues[i].targets);
     free(run->versions);
+    free(run->known.hashes);
     memory_disk_destroy(run->disk);
     return !run->failed;
 }
@@ -917,7 +955,8 @@ static bool check_run(struct run *run, unsigned states_per_boundary) {
     bool good = true;
 
     do
-        good = check_boundary(run, crash, states_per_boundary);
+        if (states_per_boundary > 0 || random_below(&run->random, 4) == 0)
+            good = check_boundary(run, crash, states_per_boundary > 0 ? states_per_boundary : 1);
     while (good && disk_crash_advance(crash));
     disk_crash_end(crash);
     return good;
@@ -972,11 +1011,201 @@ bool campaign_run_failing(unsigned workload, uint64_t seed, uint64_t call, int e
     return run_end(&run);
 }
 
+/* ---- damage ---- */
+
+/* What one start handed out: definitions, and for each live target its hash and that of its content. */
+struct harvest {
+    struct hash_list all; /* definitions and targets */
+    struct hash_list contents;
+    uint64_t sum;
+};
+
+static void harvest_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
+    struct harvest *harvest = context;
+    uint64_t hash = hash_meta(kind, key, payload);
+
+    list_add(&harvest->all, hash);
+    list_add(&harvest->contents, hash);
+    harvest->sum += hash;
+}
+
+static void harvest_message(void *context, struct stored_message *message,
+                            const struct journal_content *content,
+                            const struct journal_target *targets, size_t target_count) {
+    struct harvest *harvest = context;
+    uint64_t content_hash = hash_content(content);
+
+    (void)message;
+    list_add(&harvest->contents, content_hash);
+    for (size_t i = 0; i < target_count; i++) {
+        uint64_t hash = hash_target(content_hash, targets[i]);
+
+        list_add(&harvest->all, hash);
+        harvest->sum += hash;
+    }
+}
+
+static void harvest_clear(struct harvest *harvest) {
+    free(harvest->all.hashes);
+    free(harvest->contents.hashes);
+}
+
+static int harvest_disk(struct run *run, struct memory_disk *disk, bool salvage,
+                        struct harvest *ret, struct journal_report *report,
+                        struct journal_error *error) {
+    struct journal_options options = options_of(run, disk);
+    struct replay_sink sink = {
+        .context = ret, .on_meta = harvest_meta, .on_message = harvest_message};
+    struct journal *journal;
+    int code;
+
+    *ret = (struct harvest){0};
+    options.spare_segments = 0;
+    code = journal_open(&options, &sink, salvage, &journal, report, error);
+    if (code == 0)
+        journal_close(journal, false);
+    list_sort(&ret->all);
+    list_sort(&ret->contents);
+    return code;
+}
+
+/* How many of the wanted contents are not there. */
+static size_t missing(const struct hash_list *wanted, const struct hash_list *found) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < wanted->count; i++)
+        count += !list_has(found, wanted->hashes[i]);
+    return count;
+}
+
+struct flip_plan {
+    const struct harvest *intact;
+    const struct journal_report *intact_report;
+    const struct hash_list *known; /* every target and definition there ever was */
+    size_t most_lost; /* contents that this damage can have hit */
+};
+
+/* After salvage: nothing that never was, at most what was hit is missing, and the next start is an ordinary one. */
+static bool check_salvage(struct run *run, struct memory_disk *disk, const struct flip_plan *plan,
+                          const char *where) {
+    struct harvest kept, again;
+    struct journal_report report;
+    struct journal_error error;
+    int code = harvest_disk(run, disk, true, &kept, &report, &error);
+    size_t lost = missing(&plan->intact->contents, &kept.contents);
+    bool good = true;
+
+    if (code < 0)
+        good = fail(run, "%s: salvage failed: %s", where, error.text);
+    for (size_t i = 0; good && i < kept.all.count; i++)
+        if (!list_has(plan->known, kept.all.hashes[i]))
+            good = fail(run, "%s: salvage made something up", where);
+    if (good && lost > plan->most_lost)
+        good = fail(run, "%s: salvage lost %zu undamaged things: %s", where, lost, report.first_damage);
+    if (good) {
+        code = harvest_disk(run, disk, false, &again, &report, &error);
+        if (code < 0)
+            good = fail(run, "%s: refused after salvage: %s", where, error.text);
+        else if (again.sum != kept.sum)
+            good = fail(run, "%s: the start after salvage finds something else", where);
+        harvest_clear(&again);
+    }
+    harvest_clear(&kept);
+    return good;
+}
+
+static bool check_damaged(struct run *run, struct memory_disk *disk, const struct flip_plan *plan,
+                          const char *where) {
+    struct memory_disk *for_salvage = memory_disk_copy(disk);
+    struct journal_report report;
+    struct journal_error error;
+    struct harvest found;
+    int code = harvest_disk(run, disk, false, &found, &report, &error);
+    bool good = true;
+
+    run->figures->states++;
+    run->figures->stood_in += report.checkpoint_damaged;
+    if (code == -EBADMSG) {
+        run->figures->refused++;
+        if (strstr(error.text, ".lv") == NULL && strstr(error.text, "checkpoints") == NULL)
+            good = fail(run, "%s: refused without naming a file: %s", where, error.text);
+        else
+            good = check_salvage(run, for_salvage, plan, where);
+    } else if (code < 0) {
+        good = fail(run, "%s: refused for another reason: %d %s", where, code, error.text);
+    } else if (report.torn_tail && report.last_index + 1 == plan->intact_report->last_index) {
+        run->figures->torn_tails++;
+        good = is_possible(run, SIZE_MAX, report.last_index, found.sum, false) ||
+               fail(run, "%s: the torn tail left a state of no batch", where);
+    } else if (report.last_index != plan->intact_report->last_index ||
+               found.sum != plan->intact->sum) {
+        good = fail(run, "%s: not detected", where);
+    }
+    harvest_clear(&found);
+    memory_disk_destroy(for_salvage);
+    return good;
+}
+
+/* Flips one bit of octet number `at` of all files one behind the other. */
+static bool check_flip(struct run *run, uint64_t at, const struct flip_plan *plan) {
+    struct memory_disk *disk = memory_disk_copy(run->disk);
+    const char *name;
+    char where[128];
+    uint8_t *octets;
+    size_t len;
+    bool good = true;
+
+    for (size_t i = 0; (name = memory_disk_file(disk, i, &octets, &len)) != NULL; i++) {
+        if (at < len) {
+            octets[at] ^= (uint8_t)(1u << random_below(&run->random, 8));
+            snprintf(where, sizeof where, "%s: octet %" PRIu64, name, at);
+            good = check_damaged(run, disk, plan, where);
+            break;
+        }
+        at -= len;
+    }
+    memory_disk_destroy(disk);
+    return good;
+}
+
+static uint64_t directory_size(struct memory_disk *disk) {
+    uint64_t size = 0;
+    uint8_t *octets;
+    size_t len;
+
+    for (size_t i = 0; memory_disk_file(disk, i, &octets, &len) != NULL; i++)
+        size += len;
+    return size;
+}
+
+static void flip_all(struct run *run, uint64_t flips) {
+    uint64_t size = directory_size(run->disk);
+    struct memory_disk *disk = memory_disk_copy(run->disk);
+    struct journal_report report;
+    struct journal_error error;
+    struct harvest intact;
+    struct flip_plan plan = {&intact, &report, &run->known, 1};
+
+    if (harvest_disk(run, disk, false, &intact, &report, &error) < 0) {
+        fail(run, "the intact directory is refused: %s", error.text);
+    } else {
+        list_sort(&run->known);
+        for (uint64_t i = 0; i < (flips == 0 ? size : flips); i++)
+            check_flip(run, flips == 0 ? i : random_below(&run->random, size), &plan);
+    }
+    harvest_clear(&intact);
+    memory_disk_destroy(disk);
+}
+
 bool campaign_flip(unsigned workload, uint64_t seed, uint64_t flips,
                    struct campaign_figures *figures) {
-    (void)workload;
-    (void)seed;
-    (void)flips;
-    (void)figures;
-    return true;
+    struct run run;
+
+    run_begin(&run, workload, seed, figures);
+    if (begin_life(&run)) {
+        live(&run, 60);
+        end_life(&run, seed % 2 == 0);
+        flip_all(&run, flips);
+    }
+    return run_end(&run);
 }

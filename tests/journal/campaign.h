@@ -55,13 +55,15 @@ struct campaign_figures {
     uint64_t unlinked_segments;
     uint64_t recovery_crashes; /* states in which recovery itself was cut short, included in `states` */
     uint64_t torn_tails;
+    uint64_t refused; /* damaged directories that were refused, and salvaged */
+    uint64_t stood_in; /* in which the older checkpoint did its duty */
     uint64_t failed;
     char first_failure[1024];
 };
 
 /*
- * One run with that seed; checks about `states_per_boundary` states at each operation. Adds to `figures`. False when something
- * is wrong; the text is in figures->first_failure.
+ * One run with that seed; checks about `states_per_boundary` states at each operation, with 0 one at every fourth, from 32 on
+ * also all subsets and all tears. Adds to `figures`. False when something is wrong; the text is in figures->first_failure.
  */
 bool campaign_run(unsigned workload, uint64_t seed, unsigned states_per_boundary,
                   struct campaign_figures *figures);

@@ -15,7 +15,7 @@
 
 #include "tests/journal/campaign.h"
 
-enum { STATES = 10000, FAILING_CALLS = 600 };
+enum { STATES = 10000, FAILING_CALLS = 600, FLIPS = 6000 };
 
 static uint64_t seed(void) {
     const char *given = getenv("LEVERET_SEED");
@@ -71,11 +71,24 @@ static void a_failing_call_confirms_nothing_false(void **state) {
     check(&figures);
 }
 
+static void a_flipped_bit_is_detected_and_the_rest_salvaged(void **state) {
+    struct campaign_figures figures = {0};
+
+    (void)state;
+    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+        campaign_flip(workload, seed() + workload % 2, FLIPS / WORKLOAD_COUNT, &figures);
+    check(&figures);
+    assert_true(figures.refused > 0);
+    assert_true(figures.torn_tails > 0);
+    assert_true(figures.stood_in > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_crash_leaves_the_state_of_a_batch),
         cmocka_unit_test(every_subset_and_every_tear_is_survived),
         cmocka_unit_test(a_failing_call_confirms_nothing_false),
+        cmocka_unit_test(a_flipped_bit_is_detected_and_the_rest_salvaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
