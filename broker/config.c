@@ -355,6 +355,8 @@ static const struct config_key keys[] = {
      "publishers are blocked above this fraction of the memory there is"},
     {"vm_memory_high_watermark.absolute", read_size, FIELD(memory_watermark_absolute), 0,
      UINT64_MAX, NULL, "the same as a size"},
+    {"leveret.journal_segment_size", read_size, FIELD(journal_segment_size), 1048576, UINT32_MAX,
+     "64MiB", "octets of a file of the journal"},
 };
 /* clang-format on */
 

@@ -13,6 +13,7 @@
 
 #include "broker/base/text.h"
 #include "broker/config.h"
+#include "broker/data_directory.h"
 #include "broker/server.h"
 
 #define OPTIONS_MAX 64
@@ -20,6 +21,7 @@
 enum option_code {
     OPTION_PORT = 256,
     OPTION_BIND,
+    OPTION_DATA_DIR,
     OPTION_EPHEMERAL,
     OPTION_SET,
     OPTION_CONFIG,
@@ -34,6 +36,8 @@ struct options {
     const char *assignments[OPTIONS_MAX];
     size_t assignment_count;
     const char *address;
+    const char *data_directory; /* NULL: not given */
+    bool ephemeral;
     int port; /* -1: not given */
     bool json;
 };
@@ -46,7 +50,10 @@ static const char help_begin[] =
     "\n"
     "  --port N          listen on this port; 0 takes any free one (see --json)\n"
     "  --bind ADDRESS    listen on this address only, for example 127.0.0.1\n"
-    "  --ephemeral       keep nothing on disk; so far that is always so\n"
+    "  --data-dir DIR    keep durable queues and persistent messages there; otherwise in\n"
+    "                    $RABBITMQ_MNESIA_DIR, $RABBITMQ_MNESIA_BASE/leveret, /var/lib/leveret or\n"
+    "                    ~/.local/state/leveret, the first that is set or can be written\n"
+    "  --ephemeral       keep nothing on disk: for tests\n"
     "  --set KEY=VALUE   set a key of the table below; may be given many times\n"
     "  --config FILE     read `key = value` lines; --set and the options above win\n"
     "  --json            log to stderr, and one line of JSON to stdout when clients can connect\n"
@@ -54,7 +61,8 @@ static const char help_begin[] =
     "\n"
     "Stop it with SIGTERM or Ctrl-C: clients are told connection.close 320 and the exit code is "
     "0.\n"
-    "Exit codes: 64 usage, 69 cannot listen, 77 not permitted to, 78 configuration.\n"
+    "Exit codes: 64 usage, 65 the journal is damaged, 69 cannot listen, 73 no data directory,\n"
+    "74 the disk failed, 76 data of a newer version, 77 not permitted to, 78 configuration.\n"
     "\n"
     "  leveret --port 0 --json --ephemeral         a broker of its own for a test run\n"
     "  leveret --set loopback_users=none           guest may log in from everywhere\n"
@@ -105,7 +113,11 @@ static int use_option(struct options *options, int code, const char *argument) {
     case OPTION_BIND:
         options->address = argument;
         return EX_OK;
+    case OPTION_DATA_DIR:
+        options->data_directory = argument;
+        return EX_OK;
     case OPTION_EPHEMERAL:
+        options->ephemeral = true;
         return EX_OK;
     case OPTION_SET:
         if (options->assignment_count == OPTIONS_MAX)
@@ -136,6 +148,7 @@ static int parse_arguments(struct options *options, int argc, char **argv) {
     static const struct option long_options[] = {
         {"port", required_argument, NULL, OPTION_PORT},
         {"bind", required_argument, NULL, OPTION_BIND},
+        {"data-dir", required_argument, NULL, OPTION_DATA_DIR},
         {"ephemeral", no_argument, NULL, OPTION_EPHEMERAL},
         {"set", required_argument, NULL, OPTION_SET},
         {"config", required_argument, NULL, OPTION_CONFIG},
@@ -150,6 +163,8 @@ static int parse_arguments(struct options *options, int argc, char **argv) {
         if (result != EX_OK)
             return result;
     }
+    if (options->ephemeral && options->data_directory != NULL)
+        return misused("--ephemeral keeps no data: it does not go with --data-dir");
     return optind == argc ? EX_OK : misused("there are no arguments, only options");
 }
 
@@ -221,13 +236,26 @@ static int listen_failed(int result, const struct text *error) {
     return result == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-static int serve(const struct config *config, const struct options *options, int64_t started_ms) {
+static int recover(struct server *server, const struct options *options) {
+    struct text directory = {0};
     struct text error = {0};
-    struct server *server = server_create(config, options->json ? STDERR_FILENO : STDOUT_FILENO);
-    if (server == NULL)
-        return complain(EX_OSERR, "cannot make an event loop");
-    int result = server_listen(server, &error);
+    int exit_code = EX_CANTCREAT;
+    if (options->ephemeral)
+        exit_code = server_recover(server, NULL, &error);
+    else if (data_directory_find(options->data_directory, &directory, &error))
+        exit_code = server_recover(server, text_chars(&directory), &error);
+    if (exit_code != EX_OK)
+        complain(exit_code, text_chars(&error));
+    text_clear(&directory);
+    text_clear(&error);
+    return exit_code;
+}
+
+static int listen_and_run(struct server *server, const struct config *config,
+                          const struct options *options, int64_t started_ms) {
+    struct text error = {0};
     int exit_code = EX_OK;
+    int result = server_listen(server, &error);
     if (result < 0) {
         exit_code = listen_failed(result, &error);
     } else {
@@ -235,9 +263,20 @@ static int serve(const struct config *config, const struct options *options, int
             announce_ready(config, server, started_ms);
         server_run(server);
     }
-    server_destroy(server);
     text_clear(&error);
     return exit_code;
+}
+
+static int serve(const struct config *config, const struct options *options, int64_t started_ms) {
+    struct server *server = server_create(config, options->json ? STDERR_FILENO : STDOUT_FILENO);
+    if (server == NULL)
+        return complain(EX_OSERR, "cannot make an event loop");
+    int exit_code = recover(server, options);
+    if (exit_code == EX_OK)
+        exit_code = listen_and_run(server, config, options, started_ms);
+    int journal_code = server_stop_journal(server);
+    server_destroy(server);
+    return exit_code == EX_OK ? journal_code : exit_code;
 }
 
 int main(int argc, char **argv) {

@@ -2,15 +2,18 @@
 /* Everything put together. The only order that matters is the tick's, and it is written here. */
 #include "broker/server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
 #include "broker/console_log.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -21,6 +24,9 @@
 #include "broker/protocol/blocking.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/gate.h"
+#include "broker/recovery.h"
+#include "persistence/journal.h"
 
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
  * few enough that the next read is never far. */
@@ -41,37 +47,13 @@ struct server {
     struct listener *listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
     struct memory_watch memory;
+    struct io *io;            /* the data directory, NULL when there is none */
+    bool batch_is_done;       /* the writer thread has something for us */
+    bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
     char *cluster_name; /* made from the host name, unless configured */
 };
-
-/* --- the tick --- */
-
-/* Flushing fed connections that were held up, or woke consumers: there is more to do. */
-static bool has_work_left(const struct broker *broker) {
-    return !list_is_empty(&broker->runnable_queues) || !list_is_empty(&broker->dead_letters) ||
-           !list_is_empty(&broker->unconfirmed_channels);
-}
-
-/* What follows from the input of one iteration, in this order and no other. */
-static void server_before_wait(void *context) {
-    struct server *server = context;
-    struct broker *broker = server->broker;
-
-    timers_expire(&broker->timers, server->env.now_ms);
-    broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
-    broker_run_queues(broker, DELIVERIES_PER_TICK);
-    confirms_settle(broker);
-    memory_watch_tick(&server->memory);
-    transports_flush(server->loop, &broker->endpoints);
-    transports_reap(server->loop);
-    console_log_flush(&server->console);
-    if (has_work_left(broker))
-        loop_poll_again(server->loop);
-    if (server->stopping && loop_transport_count(server->loop) == 0)
-        loop_stop(server->loop);
-}
 
 /* --- the end --- */
 
@@ -85,10 +67,10 @@ static void on_shutdown_timer(struct timer *timer) {
 }
 
 /* Nobody new; everybody is told why and given time to say so. */
-static void begin_shutdown(struct server *server) {
+static void begin_shutdown(struct server *server, uint16_t reply_code, const char *reason) {
     server->stopping = true;
     close_listeners(server);
-    connections_force_close_all(server->broker, SHUTDOWN_REASON);
+    connections_force_close_all(server->broker, reply_code, reason);
     timer_start(&server->broker->timers, &server->shutdown_timer, server->env.now_ms + SHUTDOWN_MS,
                 on_shutdown_timer);
 }
@@ -105,7 +87,65 @@ static void on_signal(void *context, int number) {
     if (server->stopping)
         loop_stop(server->loop); /* asked twice: now */
     else
-        begin_shutdown(server);
+        begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
+}
+
+/* --- the tick --- */
+
+/* Flushing fed connections that were held up, or woke consumers: there is more to do. */
+static bool has_work_left(const struct broker *broker) {
+    return !list_is_empty(&broker->runnable_queues) || !list_is_empty(&broker->dead_letters) ||
+           !list_is_empty(&broker->unconfirmed_channels);
+}
+
+#define FAILURE_REASON "the journal has failed"
+
+/* Nothing is promised any more. Restarting recovers everything that ever was. */
+static void stop_for_failed_journal(struct server *server) {
+    if (server->journal_failed)
+        return;
+    server->journal_failed = true;
+    log_write(&server->env.log, LOG_CRITICAL,
+              "Journal: %s; nothing is confirmed any more, the broker stops. A restart recovers "
+              "everything that was confirmed.",
+              strerror(-journal_failure(server->broker->journal)));
+    begin_shutdown(server, AMQP_INTERNAL_ERROR, FAILURE_REASON);
+}
+
+/* What a finished batch lets go. */
+static void take_finished_batch(struct server *server) {
+    struct broker *broker = server->broker;
+
+    if (!server->batch_is_done)
+        return;
+    server->batch_is_done = false;
+    journal_collect(broker->journal);
+    confirms_resume(broker);
+    gates_open(broker);
+    if (journal_state(broker->journal) == JOURNAL_FAILED)
+        stop_for_failed_journal(server);
+}
+
+/* What follows from the input of one iteration, in this order and no other. */
+static void server_before_wait(void *context) {
+    struct server *server = context;
+    struct broker *broker = server->broker;
+
+    timers_expire(&broker->timers, server->env.now_ms);
+    take_finished_batch(server);
+    broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
+    broker_run_queues(broker, DELIVERIES_PER_TICK);
+    if (broker->journal != NULL)
+        journal_submit(broker->journal, server->env.wall_ms);
+    confirms_settle(broker);
+    memory_watch_tick(&server->memory);
+    transports_flush(server->loop, &broker->endpoints);
+    transports_reap(server->loop);
+    console_log_flush(&server->console);
+    if (has_work_left(broker))
+        loop_poll_again(server->loop);
+    if (server->stopping && loop_transport_count(server->loop) == 0)
+        loop_stop(server->loop);
 }
 
 /* --- building --- */
@@ -190,13 +230,77 @@ struct server *server_create(const struct config *config, int log_fd) {
         free(server);
         return NULL;
     }
-    add_default_entities(server);
     memory_watch_init(&server->memory, server->broker, memory_watermark(config));
     log_info(&server->env.log, "Memory high watermark set to %llu MiB",
              (unsigned long long)(server->memory.watermark >> 20));
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
     return server;
+}
+
+/* --- the journal --- */
+
+static void on_wake(void *context) {
+    struct server *server = context;
+    server->batch_is_done = true;
+}
+
+/* On the writer thread. */
+static void on_batch_finished(void *context) {
+    struct server *server = context;
+    loop_wake(server->loop);
+}
+
+static int open_directory(struct server *server, const char *directory, struct text *error) {
+    int result = io_posix_open(directory, &server->io);
+    if (result == 0)
+        return EX_OK;
+    if (result == -EWOULDBLOCK)
+        text_append_format(error, "data directory %s is in use by another broker", directory);
+    else
+        text_append_format(error, "data directory %s: %s", directory, strerror(-result));
+    return result == -EPERM ? EX_NOPERM : EX_CANTCREAT;
+}
+
+static int open_journal(struct server *server, const char *directory, struct text *error) {
+    struct journal_options options = {
+        .io = server->io,
+        .segment_size = server->config->journal_segment_size,
+        .spare_segments = 2,
+        .threaded = true,
+        .notify = on_batch_finished,
+        .notify_context = server,
+    };
+    fill_random(NULL, options.uuid, sizeof options.uuid);
+    log_info(&server->env.log, "Data directory %s", directory);
+    loop_set_on_wake(server->loop, on_wake, server);
+    return recovery_run(server->broker, &options, error);
+}
+
+int server_recover(struct server *server, const char *data_directory, struct text *error) {
+    int code = EX_OK;
+    if (data_directory != NULL)
+        code = open_directory(server, data_directory, error);
+    if (code == EX_OK && data_directory != NULL)
+        code = open_journal(server, data_directory, error);
+    if (code == EX_OK)
+        add_default_entities(server);
+    return code;
+}
+
+int server_stop_journal(struct server *server) {
+    struct journal *journal = server->broker->journal;
+    close_listeners(server);
+    transports_close_all(server->loop);
+    if (journal == NULL)
+        return EX_OK;
+    if (!server->journal_failed)
+        store_prepare_stop(server->broker);
+    server->broker->journal = NULL;
+    int result = journal_close(journal, !server->journal_failed);
+    if (result < 0)
+        log_error(&server->env.log, "Journal: %s", strerror(-result));
+    return result < 0 || server->journal_failed ? EX_IOERR : EX_OK;
 }
 
 static struct endpoint *create_connection(void *context, const struct transport_peer *peer) {
@@ -276,6 +380,7 @@ void server_destroy(struct server *server) {
     memory_watch_clear(&server->memory);
     loop_destroy(server->loop);
     broker_destroy(server->broker);
+    io_posix_close(server->io);
     console_log_flush(&server->console);
     free(server->cluster_name);
     free(server);

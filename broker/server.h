@@ -3,7 +3,8 @@
  * Builds a whole broker from a configuration - loop, listeners, the default vhost and user - and
  * owns the order of the tick (server_before_wait in server.c).
  *
- *     server_create -> server_listen -> server_run (until a signal) -> server_destroy
+ *     server_create -> server_recover -> server_listen -> server_run (until a signal) ->
+ *     server_stop_journal -> server_destroy
  */
 #ifndef LEVERET_BROKER_SERVER_H
 #define LEVERET_BROKER_SERVER_H
@@ -18,6 +19,12 @@ struct server;
 /* `config` outlives the server; the log goes to `log_fd`. NULL when the system has no epoll. */
 struct server *server_create(const struct config *config, int log_fd);
 
+/*
+ * Rebuilds what is durable out of the data directory, NULL for a broker that keeps nothing, and adds the
+ * default vhost and user. 0, or an exit code of sysexits with the reason in `error`.
+ */
+int server_recover(struct server *server, const char *data_directory, struct text *error);
+
 /* Opens every listener and logs that the broker is ready. Negative errno, and what could not be
  * opened in `error`. */
 int server_listen(struct server *server, struct text *error);
@@ -25,8 +32,14 @@ int server_listen(struct server *server, struct text *error);
 /* The port of the first listener, as bound. */
 uint16_t server_port(const struct server *server);
 
-/* Serves until SIGTERM or SIGINT; clients are told, and given a second to answer. */
+/*
+ * Serves until SIGTERM or SIGINT; clients are told, and given a second to answer. Ends by itself when the
+ * journal fails: clients are told 541.
+ */
 void server_run(struct server *server);
+
+/* Closes what is open and marks a clean stop. EX_OK, or EX_IOERR when the journal has failed. */
+int server_stop_journal(struct server *server);
 
 void server_destroy(struct server *server);
 

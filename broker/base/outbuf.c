@@ -180,6 +180,20 @@ void outbuf_consume(struct outbuf *outbuf, size_t len) {
     shrink_when_empty(outbuf);
 }
 
+void outbuf_move_all(struct outbuf *to, struct outbuf *from) {
+    assert(to->pool == from->pool);
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct outbuf_piece piece = from->pieces[(from->first + i) & (from->capacity - 1)];
+        outbuf_add_piece(to, piece);
+        if (piece.release == NULL)
+            ((struct outbuf_chunk *)piece.owner)->pieces--; /* one piece as before, elsewhere */
+    }
+    to->bytes += from->bytes;
+    from->bytes = 0;
+    from->count = 0;
+    outbuf_clear(from);
+}
+
 void outbuf_clear(struct outbuf *outbuf) {
     while (outbuf->count > 0)
         drop_first_piece(outbuf);

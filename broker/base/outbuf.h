@@ -100,6 +100,9 @@ void outbuf_append(struct outbuf *outbuf, struct slice bytes);
 void outbuf_append_reference(struct outbuf *outbuf, struct slice bytes, outbuf_release *release,
                              void *owner);
 
+/* Moves everything that waits in `from` to the end of `to`; both use the same pool. */
+void outbuf_move_all(struct outbuf *to, struct outbuf *from);
+
 /* Fills up to `max` iovecs with what waits, in order; returns how many. */
 int outbuf_iovec(const struct outbuf *outbuf, struct iovec *iov, int max);
 

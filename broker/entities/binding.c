@@ -17,6 +17,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 struct argument {
@@ -169,6 +170,7 @@ bool binding_add(struct exchange *source, struct binding_destination destination
     binding->arguments = copy(arguments);
     free(octets);
     link_binding(binding);
+    store_put_binding(binding);
     return true;
 }
 
@@ -189,6 +191,7 @@ struct exchange *binding_unlink(struct binding *binding) {
     struct exchange *source = binding->source;
     struct vhost *vhost = source->vhost;
 
+    store_delete_binding(binding);
     if (source->routing_type->remove_binding != NULL)
         source->routing_type->remove_binding(source, binding);
     list_remove(&binding->source_link);

@@ -8,6 +8,7 @@
 #include "broker/base/map.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 
@@ -46,6 +47,8 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     list_init(&broker->dead_letters);
     list_init(&broker->connections);
     list_init(&broker->unconfirmed_channels);
+    list_init(&broker->waiting_channels);
+    list_init(&broker->gated_connections);
     return broker;
 }
 
@@ -80,8 +83,43 @@ struct vhost *broker_add_vhost(struct broker *broker, struct slice name) {
     if (vhost != NULL)
         return vhost;
     vhost = vhost_create(broker, name);
+    store_put_vhost(vhost);
     MAP_ADD(broker->vhosts, by_name, broker->env->hash_seed, vhost->name, vhost);
     return vhost;
+}
+
+/*
+ * A message is stored once, for all its queues together. One that comes round again (an exchange that
+ * keeps a history) is a new message to the journal; when there is no memory for that it is not
+ * durable, and whoever waits for a confirm of it gets a nack.
+ */
+static struct message *fresh_copy(const struct message *message) {
+    struct amqp_properties properties;
+    message_properties(message, &properties);
+    return message_copy_with(message, message_exchange(message), message_routing_key(message),
+                             &properties);
+}
+
+static bool enqueue(struct broker *broker, struct message *message, struct queue *const *queues,
+                    size_t queue_count, uint64_t *ret_lsn) {
+    uint64_t lsn = store_publish(broker, message, queues, queue_count);
+    bool accepted = true;
+    if (lsn > *ret_lsn)
+        *ret_lsn = lsn;
+    for (size_t i = 0; i < queue_count; i++)
+        accepted &= queue_publish(queues[i], message);
+    return accepted;
+}
+
+bool broker_publish(struct broker *broker, struct message *message, struct queue *const *queues,
+                    size_t queue_count, uint64_t *ret_lsn) {
+    if (message->stored == NULL)
+        return enqueue(broker, message, queues, queue_count, ret_lsn);
+    struct message *copy = fresh_copy(message);
+    bool accepted =
+        copy != NULL && enqueue(broker, copy, queues, queue_count, ret_lsn);
+    message_unref(copy);
+    return accepted;
 }
 
 void broker_queue_runnable(struct broker *broker, struct queue *queue) {

@@ -20,6 +20,7 @@
 #include "broker/base/timer.h"
 #include "broker/entities/message.h"
 
+struct journal;
 struct queue;
 struct user;
 struct vhost;
@@ -78,14 +79,20 @@ struct broker {
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;
     struct message_memory messages;
+    struct journal *journal;  /* NULL: nothing is durable */
+    uint64_t promise_lsn;     /* the last definition or transaction appended to it */
+    uint64_t last_queue_id;
     struct vhost *vhosts; /* map by name */
     struct user *users;   /* map by name */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
     struct list connections;         /* every protocol connection; link: broker_link */
-    struct list unconfirmed_channels; /* channels with confirms to send this tick */
+    struct list unconfirmed_channels; /* channels with confirms to look at this tick */
+    struct list waiting_channels;     /* channels whose next confirm waits for the disk */
+    struct list gated_connections;    /* connections whose output waits for the disk (gate.h) */
     uint32_t connection_count;       /* open ones */
     uint32_t channel_count;
+    uint64_t work;        /* steps done for clients that one frame may ask for many of */
     uint64_t route_count; /* numbers the routes, for route_mark */
     bool memory_alarm;
     bool disk_alarm;
@@ -99,6 +106,13 @@ void broker_destroy(struct broker *broker);
 /* Adds a vhost, or finds the one there already. */
 struct vhost *broker_add_vhost(struct broker *broker, struct slice name);
 struct vhost *broker_find_vhost(const struct broker *broker, struct slice name);
+
+/*
+ * Enqueues the message in each of the queues, journal first: the only place that does both. False when
+ * one of them rejected it. `ret_lsn` is raised to what the promise of this message depends on.
+ */
+bool broker_publish(struct broker *broker, struct message *message, struct queue *const *queues,
+                    size_t queue_count, uint64_t *ret_lsn);
 
 /* The queue will be looked at by the next broker_run_queues(). */
 void broker_queue_runnable(struct broker *broker, struct queue *queue);

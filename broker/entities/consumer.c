@@ -12,5 +12,6 @@ void consumer_resume(struct consumer *consumer) {
     list_remove(&consumer->queue_link);
     consumer->waiting = false;
     queue_link_ready_consumer(queue, consumer);
+    queue->vhost->broker->work++;
     broker_queue_runnable(queue->vhost->broker, queue);
 }

@@ -22,11 +22,12 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 struct dead_letter {
     struct list link;
-    struct message *message;
+    struct entry entry;
     struct queue *queue;
     enum dead_letter_reason reason;
     uint64_t time_s;
@@ -36,17 +37,17 @@ static bool has_dead_letter_exchange(const struct queue *queue) {
     return queue->features != NULL && queue->features->dead_letter_exchange.data != NULL;
 }
 
-void dead_letter_take(struct queue *queue, struct message *message,
-                      enum dead_letter_reason reason) {
+void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
     struct broker *broker = queue->vhost->broker;
 
     if (queue->deleted || !has_dead_letter_exchange(queue)) {
-        message_unref(message);
+        store_settle(queue, &entry);
+        message_unref(entry.message);
         return;
     }
     struct dead_letter *letter = xmalloc(sizeof *letter);
     list_init(&letter->link);
-    letter->message = message;
+    letter->entry = entry;
     letter->queue = queue_ref(queue);
     letter->reason = reason;
     letter->time_s = (uint64_t)(broker->env->wall_ms / 1000);
@@ -54,7 +55,7 @@ void dead_letter_take(struct queue *queue, struct message *message,
 }
 
 static void letter_destroy(struct dead_letter *letter) {
-    message_unref(letter->message);
+    message_unref(letter->entry.message);
     queue_unref(letter->queue);
     free(letter);
 }
@@ -73,11 +74,15 @@ static struct slice reason_word(enum dead_letter_reason reason) {
 /* --- publishing --- */
 
 /* Each queue but those the message would come back to in a circle. */
-static void enqueue(const struct route *route, struct message *message, struct slice headers) {
+static void enqueue(struct broker *broker, struct route *route, struct message *message,
+                    struct slice headers) {
+    size_t count = 0;
+    uint64_t lsn = 0; /* nobody waits for a dead letter */
     for (size_t i = 0; i < route->count; i++) {
         if (!death_table_is_cycle(headers, route->queues[i]->name))
-            queue_publish(route->queues[i], message);
+            route->queues[count++] = route->queues[i];
     }
+    broker_publish(broker, message, route->queues, count, &lsn);
 }
 
 /* The message as it goes to the dead-letter exchange, under these headers; NULL when memory is out. */
@@ -85,19 +90,19 @@ static struct message *new_message(const struct dead_letter *letter, struct slic
     const struct queue_features *features = letter->queue->features;
     bool has_key = features->dead_letter_routing_key.data != NULL;
     struct slice key = has_key ? features->dead_letter_routing_key
-                               : message_routing_key(letter->message);
+                               : message_routing_key(letter->entry.message);
     struct amqp_properties properties;
     struct message *message;
 
-    message_properties(letter->message, &properties);
+    message_properties(letter->entry.message, &properties);
     properties.flags |= AMQP_HEADERS;
     properties.flags &= (uint16_t)~AMQP_EXPIRATION;
     properties.headers = headers;
-    message = message_copy_with(letter->message, features->dead_letter_exchange, key, &properties);
+    message = message_copy_with(letter->entry.message, features->dead_letter_exchange, key, &properties);
     if (message == NULL)
         return NULL;
     message->dead_lettered = true;
-    message->copied_keys_are_spent = has_key || letter->message->copied_keys_are_spent;
+    message->copied_keys_are_spent = has_key || letter->entry.message->copied_keys_are_spent;
     return message;
 }
 
@@ -110,7 +115,7 @@ static void publish_with(const struct dead_letter *letter, struct exchange *exch
     struct route_request request = route_request_of(message);
     route_message(route, exchange, &request);
     exchange->published_in_count++;
-    enqueue(route, message, headers);
+    enqueue(letter->queue->vhost->broker, route, message, headers);
     message_unref(message);
 }
 
@@ -125,7 +130,7 @@ static void publish_letter(const struct dead_letter *letter, struct route *route
     if (exchange == NULL)
         return;
     amqp_table_builder_init(&builder);
-    death_table_build(&builder, letter->message, &death);
+    death_table_build(&builder, letter->entry.message, &death);
     publish_with(letter, exchange, amqp_table_builder_finish(&builder), route);
     amqp_table_builder_clear(&builder);
 }
@@ -142,7 +147,10 @@ bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
     route_init(&route);
     for (; budget > 0 && (link = list_take_first(&letters)) != NULL; budget--) {
         struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
+        store_begin_atomic(broker);
         publish_letter(letter, &route);
+        store_settle(letter->queue, &letter->entry);
+        store_end_atomic(broker);
         letter_destroy(letter);
     }
     route_clear(&route);

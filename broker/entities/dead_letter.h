@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "broker/entities/ready_list.h"
+
 struct broker;
-struct message;
 struct queue;
 
 enum dead_letter_reason {
@@ -22,8 +23,12 @@ enum dead_letter_reason {
     DEAD_LETTER_MAXLEN,
 };
 
-/* Takes the message's reference. Without a dead-letter exchange the message is just gone. */
-void dead_letter_take(struct queue *queue, struct message *message, enum dead_letter_reason reason);
+/*
+ * Takes the entry, which has left the queue, and its message's reference. Without a dead-letter exchange
+ * the message is just gone. Otherwise it stays in the journal until its letter is, so that a crash in
+ * between brings it back to this queue.
+ */
+void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason);
 
 /*
  * Publishes at most `budget` of the dead messages there are now; those that die by it wait for the

@@ -13,6 +13,7 @@
 #include "broker/entities/inequivalence.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_args.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 static bool refuse_default_exchange(struct refusal *refusal) {
@@ -37,7 +38,7 @@ static bool check_exchange_equivalent(const struct exchange *exchange,
                                       struct refusal *refusal) {
     struct declared_entity entity = {"exchange", exchange->name, exchange->vhost->name};
 
-    return equivalent_word(&entity, "type", slice_from_text(type->name),
+    return equivalent_atom(&entity, "type", slice_from_text(type->name),
                            slice_from_text(exchange->type->name), refusal) &&
            equivalent_flag(&entity, "durable", declaration->durable, exchange->durable, refusal) &&
            equivalent_flag(&entity, "auto_delete", declaration->auto_delete, exchange->auto_delete,
@@ -81,6 +82,7 @@ static struct exchange *create_exchange(struct vhost *vhost, const struct exchan
     exchange->auto_delete = declaration->auto_delete;
     exchange->internal = declaration->internal;
     vhost_add_exchange(vhost, exchange);
+    store_put_exchange(exchange);
     return exchange;
 }
 
@@ -194,6 +196,7 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
     queue->auto_delete = declaration->auto_delete;
     queue->exclusive_owner = declaration->exclusive ? declaration->connection : NULL;
     vhost_add_queue(vhost, queue);
+    store_put_queue(queue);
     queue_restart_expires(queue);
     vhost->broker->counters.queues_declared++;
     vhost->broker->counters.queues_created++;

@@ -252,9 +252,10 @@ static void deliver(struct delayed_messages *delayed, const struct held_message 
 
     if (held->bcc != NULL)
         request.bcc = slice_of(held->bcc->octets, held->bcc->len);
+    uint64_t lsn = 0; /* the publisher was answered when the message was taken */
     route_message(&delayed->route, delayed->exchange, &request);
-    for (size_t i = 0; i < delayed->route.count; i++)
-        queue_publish(delayed->route.queues[i], held->message);
+    broker_publish(delayed->exchange->vhost->broker, held->message, delayed->route.queues,
+                   delayed->route.count, &lsn);
 }
 
 static void on_timer(struct timer *timer) {

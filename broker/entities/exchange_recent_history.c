@@ -15,10 +15,12 @@
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
 #include "broker/entities/binding.h"
+#include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/vhost.h"
 #include "broker/entities/value_text.h"
 
 #define DEFAULT_LENGTH 20
@@ -126,8 +128,9 @@ static bool history_take(struct exchange *exchange, const struct route_request *
 /* --- replay --- */
 
 static void replay_to_queue(const struct history_state *state, struct queue *queue) {
+    uint64_t lsn = 0; /* nobody waits for a replay */
     for (size_t i = 0; i < state->count; i++)
-        queue_publish(queue, *place(state, i));
+        broker_publish(queue->vhost->broker, *place(state, i), &queue, 1, &lsn);
 }
 
 static void replay_to_exchange(const struct history_state *state, struct exchange *exchange) {
@@ -137,9 +140,9 @@ static void replay_to_exchange(const struct history_state *state, struct exchang
     for (size_t i = state->count; i-- > 0;) {
         struct message *message = *place(state, i);
         struct route_request request = route_request_of(message);
+        uint64_t lsn = 0;
         route_message(&route, exchange, &request);
-        for (size_t at = 0; at < route.count; at++)
-            queue_publish(route.queues[at], message);
+        broker_publish(exchange->vhost->broker, message, route.queues, route.count, &lsn);
     }
     route_clear(&route);
 }

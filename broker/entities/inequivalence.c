@@ -2,6 +2,8 @@
 /* The comparisons of a redeclare and RabbitMQ's two ways to show a value that differs. */
 #include "broker/entities/inequivalence.h"
 
+#include <ctype.h>
+
 #include "amqp/table.h"
 #include "broker/base/text.h"
 #include "broker/entities/value_text.h"
@@ -36,6 +38,29 @@ bool equivalent_word(const struct declared_entity *entity, const char *key, stru
     text_clear(&received_text);
     text_clear(&current_text);
     return false;
+}
+
+static void append_atom(struct text *text, struct slice atom) {
+    bool is_plain = atom.len > 0 && atom.data[0] >= 'a' && atom.data[0] <= 'z';
+
+    for (size_t i = 0; i < atom.len; i++)
+        is_plain = is_plain && (isalnum(atom.data[i]) || atom.data[i] == '_');
+    text_append_format(text, is_plain ? SLICE_FMT : "'" SLICE_FMT "'", SLICE_ARG(atom));
+}
+
+bool equivalent_atom(const struct declared_entity *entity, const char *key, struct slice received,
+                     struct slice current, struct refusal *refusal) {
+    struct text received_text = {0};
+    struct text current_text = {0};
+    bool is_equal;
+
+    append_atom(&received_text, received);
+    append_atom(&current_text, current);
+    is_equal = equivalent_word(entity, key, text_slice(&received_text), text_slice(&current_text),
+                               refusal);
+    text_clear(&received_text);
+    text_clear(&current_text);
+    return is_equal;
 }
 
 /* `'1000'`; or, when the other side has no such argument, `the value '1000' of type 'signedint'`.

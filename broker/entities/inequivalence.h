@@ -24,6 +24,11 @@ bool equivalent_flag(const struct declared_entity *entity, const char *key, bool
 bool equivalent_word(const struct declared_entity *entity, const char *key, struct slice received,
                      struct slice current, struct refusal *refusal);
 
+/* The same for a word that is an Erlang atom to RabbitMQ: fanout shows as 'fanout', but x-random,
+ * which is no plain word, has quotes of its own: ''x-random''. */
+bool equivalent_atom(const struct declared_entity *entity, const char *key, struct slice received,
+                     struct slice current, struct refusal *refusal);
+
 /* The argument `key` of two tables. Integer tags are one class, f and d another. */
 bool equivalent_argument(const struct declared_entity *entity, const char *key,
                          struct slice received_table, struct slice current_table,

@@ -63,16 +63,17 @@ static bool is_persistent(const struct message *message) {
     return properties.delivery_mode == AMQP_DELIVERY_MODE_PERSISTENT;
 }
 
-struct message *message_create(struct message_memory *memory, struct slice exchange,
-                               struct slice routing_key, struct slice header_payload,
-                               struct slice body) {
+static struct message *create(struct message_memory *memory, struct slice exchange,
+                              struct slice routing_key, struct slice header_payload,
+                              struct slice body, struct slice hidden_keys) {
     assert(exchange.len <= AMQP_SHORTSTR_MAX && routing_key.len <= AMQP_SHORTSTR_MAX);
     assert(header_payload.len >= AMQP_CONTENT_HEADER_SIZE);
     assert(body.len <= MESSAGE_INLINE_BODY_MAX);
     size_t address_len = 2 + exchange.len + routing_key.len;
     size_t header_len = header_payload.len + AMQP_FRAME_OVERHEAD;
     size_t inline_len = body.len > 0 ? body.len + AMQP_FRAME_OVERHEAD : 0;
-    size_t size = sizeof(struct message) + address_len + header_len + inline_len;
+    size_t size =
+        sizeof(struct message) + address_len + header_len + inline_len + hidden_keys.len;
     struct message *message = take_memory(memory, size);
     if (message == NULL)
         return NULL;
@@ -95,9 +96,25 @@ struct message *message_create(struct message_memory *memory, struct slice excha
     at = put_shortstr(at, routing_key);
     at += put_frame(at, AMQP_FRAME_HEADER, header_payload);
     if (body.len > 0)
-        put_frame(at, AMQP_FRAME_BODY, body);
+        at += put_frame(at, AMQP_FRAME_BODY, body);
+    if (hidden_keys.len > 0)
+        memcpy(at, hidden_keys.data, hidden_keys.len);
     message->persistent = is_persistent(message);
     return message;
+}
+
+struct message *message_create(struct message_memory *memory, struct slice exchange,
+                               struct slice routing_key, struct slice header_payload,
+                               struct slice body) {
+    return create(memory, exchange, routing_key, header_payload, body, (struct slice){0});
+}
+
+struct slice message_hidden_keys(const struct message *message) {
+    size_t start = message->address_len + message->header_len + message->inline_len;
+    size_t len = message->allocated - sizeof(struct message) - start;
+    if (len == 0 || message->copied_keys_are_spent)
+        return (struct slice){0};
+    return slice_of(message->bytes + start, len);
 }
 
 static size_t piece_size(size_t capacity) { return sizeof(struct body_piece) + capacity; }
@@ -224,9 +241,10 @@ static bool copy_body(struct message *copy, const struct message *message) {
     return true;
 }
 
-struct message *message_copy_with(const struct message *message, struct slice exchange,
-                                  struct slice routing_key,
-                                  const struct amqp_properties *properties) {
+static struct message *copy_with(const struct message *message, struct slice exchange,
+                                 struct slice routing_key,
+                                 const struct amqp_properties *properties,
+                                 struct slice hidden_keys) {
     struct writer size = writer_over(NULL, 0);
     encode_header(message, properties, &size);
     size_t header_size = writer_length(&size);
@@ -239,12 +257,25 @@ struct message *message_copy_with(const struct message *message, struct slice ex
     struct slice body = {0};
     if (message->inline_len > 0)
         body = inline_body_at(message, 0);
-    struct message *copy = message_create(message->memory, exchange, routing_key,
-                                          slice_of(header, header_size), body);
+    struct message *copy = create(message->memory, exchange, routing_key,
+                                  slice_of(header, header_size), body, hidden_keys);
     give_memory(message->memory, header, header_size);
     if (copy != NULL && !copy_body(copy, message)) {
         message_unref(copy);
         return NULL;
     }
     return copy;
+}
+
+struct message *message_copy_with(const struct message *message, struct slice exchange,
+                                  struct slice routing_key,
+                                  const struct amqp_properties *properties) {
+    return copy_with(message, exchange, routing_key, properties, message_hidden_keys(message));
+}
+
+struct message *message_copy_hiding(const struct message *message,
+                                    const struct amqp_properties *properties,
+                                    struct slice hidden_keys) {
+    return copy_with(message, message_exchange(message), message_routing_key(message), properties,
+                     hidden_keys);
 }

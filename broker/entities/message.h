@@ -8,6 +8,7 @@
  * as its octets arrive and later referenced from output, never copied again.
  *
  *   bytes[]:  exchange (shortstr) | routing key (shortstr) | header frame | body frame (if inline)
+ *             | hidden keys: the items of a BCC header that was taken out (rarely any)
  *
  * References are not atomic: the loop thread owns all messages. Memory per octet received is bounded:
  * nothing is reserved for octets that were only announced (see message_append_body).
@@ -22,6 +23,8 @@
 #include "amqp/properties.h"
 #include "amqp/slice.h"
 #include "broker/base/pool.h"
+
+struct stored_message;
 
 /* A body up to this size is kept inline when it is at hand with its header. */
 #define MESSAGE_INLINE_BODY_MAX 65536u
@@ -42,6 +45,7 @@ struct body_piece {
 
 struct message {
     struct message_memory *memory;
+    struct stored_message *stored; /* the journal's handle, NULL for what is not in it (store.h) */
     uint32_t references;
     uint32_t allocated;    /* octets of this allocation */
     uint64_t body_size;    /* as announced by the content header */
@@ -54,10 +58,15 @@ struct message {
     uint8_t exchange_len;
     bool persistent : 1;     /* delivery-mode 2 */
     bool dead_lettered : 1;  /* its x-death header is the broker's own, see death_table.h */
-    bool copied_keys_are_spent : 1; /* it was given a dead-letter routing key: CC routes no more */
+    bool copied_keys_are_spent : 1; /* a dead-letter routing key has replaced key, CC and BCC */
     uint16_t property_flags; /* enum amqp_property: which properties the message has */
+    uint8_t published_wall_ms[8]; /* network order; set by store.c, which stores it with the address */
     uint8_t bytes[];
 };
+
+/* What is stored of the address is one stretch of octets. */
+_Static_assert(offsetof(struct message, bytes) == offsetof(struct message, published_wall_ms) + 8,
+               "the time stands right before the address");
 
 void message_memory_init(struct message_memory *memory);
 /* Every message must be gone. */
@@ -125,6 +134,9 @@ static inline struct slice message_inline_frame(const struct message *message) {
                     message->inline_len);
 }
 
+/* The BCC keys it was published with: items of an array. Data NULL when none are left to route by. */
+struct slice message_hidden_keys(const struct message *message);
+
 static inline uint16_t message_flags(const struct message *message) {
     return message->property_flags;
 }
@@ -148,11 +160,16 @@ struct slice message_body_at(const struct message *message, uint64_t offset,
                              struct body_hint *hint);
 
 /*
- * A copy with other properties and address and the same body (for dead lettering, BCC removal and
+ * A copy with other properties and address and the same body and hidden keys (for dead lettering and
  * reply-to rewriting). One reference. NULL when memory is out.
  */
 struct message *message_copy_with(const struct message *message, struct slice exchange,
                                   struct slice routing_key,
                                   const struct amqp_properties *properties);
+
+/* A copy under the same address with other properties and these hidden keys: BCC goes undercover. */
+struct message *message_copy_hiding(const struct message *message,
+                                    const struct amqp_properties *properties,
+                                    struct slice hidden_keys);
 
 #endif

@@ -9,6 +9,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 static struct slice copy_slice(struct slice bytes) {
@@ -26,6 +27,7 @@ static uint8_t highest_level(const struct queue_features *features) {
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments) {
     struct queue *queue = xcalloc(1, sizeof *queue);
     queue->vhost = vhost;
+    queue->next_sequence = 1; /* the journal has 0 for none */
     queue->name = copy_slice(name);
     queue->arguments = copy_slice(arguments);
     list_init(&queue->exclusive_link);
@@ -53,11 +55,16 @@ static void free_when_unused(struct queue *queue) {
 
 /* --- end of life --- */
 
+/* An entry of this queue is over. */
+static void finish_entry(const struct queue *queue, struct entry entry) {
+    store_settle(queue, &entry);
+    message_unref(entry.message);
+}
+
 static void clear_ready(struct queue *queue) {
+    while (queue_ready_count(queue) > 0)
+        finish_entry(queue, queue_front_take(queue));
     ready_list_clear(&queue->ready);
-    if (queue->levels != NULL)
-        ready_levels_clear(queue->levels);
-    queue->ready_bytes = 0;
 }
 
 void queue_delete(struct queue *queue) {
@@ -101,7 +108,7 @@ struct entry queue_front_take(struct queue *queue) {
 }
 
 void queue_front_drop(struct queue *queue, enum dead_letter_reason reason) {
-    dead_letter_take(queue, queue_front_take(queue).message, reason);
+    dead_letter_take(queue, queue_front_take(queue), reason);
 }
 
 static void trim_front(struct queue *queue) {
@@ -121,8 +128,11 @@ void queue_settle_front(struct queue *queue) {
 
 static bool publish_with_features(struct queue *queue, struct entry entry) {
     if (queue_would_reject(queue, entry.message)) {
+        message_ref(entry.message);
         if (queue->features->overflow == QUEUE_OVERFLOW_REJECT_PUBLISH_DLX)
-            dead_letter_take(queue, message_ref(entry.message), DEAD_LETTER_MAXLEN);
+            dead_letter_take(queue, entry, DEAD_LETTER_MAXLEN);
+        else
+            finish_entry(queue, entry);
         return false;
     }
     entry.expires_ms = queue_deadline_of(queue, entry.message);
@@ -182,14 +192,18 @@ static void forget_unacked(struct queue *queue) {
     free_when_unused(queue);
 }
 
+void queue_finish_delivery(struct queue *queue, struct entry entry) {
+    finish_entry(queue, entry);
+}
+
 void queue_ack(struct queue *queue, struct entry entry) {
-    message_unref(entry.message);
+    finish_entry(queue, entry);
     queue->acked_count++;
     forget_unacked(queue);
 }
 
 void queue_discard(struct queue *queue, struct entry entry) {
-    dead_letter_take(queue, entry.message, DEAD_LETTER_REJECTED);
+    dead_letter_take(queue, entry, DEAD_LETTER_REJECTED);
     forget_unacked(queue);
 }
 
@@ -219,6 +233,24 @@ void queue_requeue(struct queue *queue, struct entry entry) {
         broker_queue_runnable(queue->vhost->broker, queue);
 }
 
+void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms) {
+    entry.expires_ms = queue_deadline_of(queue, entry.message);
+    if (entry.expires_ms != ENTRY_NEVER_EXPIRES) {
+        int64_t deadline_ms = entry.expires_ms - waited_ms;
+        entry.expires_ms = deadline_ms > 0 ? deadline_ms : 1; /* 0 would be never */
+        queue->may_expire = true;
+    }
+    if (queue->next_sequence <= entry.sequence)
+        queue->next_sequence = entry.sequence + 1;
+    if (queue->levels == NULL)
+        ready_list_push(&queue->ready, entry);
+    else
+        ready_levels_push(queue->levels, entry);
+    if (queue->features != NULL)
+        queue->ready_bytes += entry.message->body_size;
+    queue_watch_front(queue);
+}
+
 size_t queue_purge(struct queue *queue) {
     size_t purged = queue_ready_count(queue);
     clear_ready(queue);
@@ -242,12 +274,22 @@ static struct consumer *next_consumer(struct queue *queue) {
     return NULL;
 }
 
-/* The served consumer goes behind its equals. */
+static bool is_equal(const struct queue *queue, const struct list *link,
+                     const struct consumer *consumer) {
+    return link != &queue->ready_consumers &&
+           LIST_ITEM(link, struct consumer, queue_link)->priority == consumer->priority;
+}
+
+/* The served consumer goes behind its equals; they are most often all there are. */
 static void rotate(struct queue *queue, struct consumer *consumer) {
-    if (consumer->queue_link.next == &queue->ready_consumers)
-        return;
+    struct list *behind = &queue->ready_consumers;
+    if (!is_equal(queue, queue->ready_consumers.previous, consumer)) {
+        behind = consumer->queue_link.next;
+        while (is_equal(queue, behind, consumer))
+            behind = behind->next;
+    }
     list_remove(&consumer->queue_link);
-    queue_link_ready_consumer(queue, consumer);
+    list_insert_before(behind, &consumer->queue_link);
 }
 
 static size_t run_plain(struct queue *queue, size_t budget) {

@@ -46,6 +46,7 @@ struct queue {
     struct slice name;      /* owned, as is `arguments` */
     struct slice arguments; /* table octets as the client sent them */
     UT_hash_handle by_name;
+    uint64_t id; /* of a durable queue, in the journal; 0 otherwise */
     bool durable;
     bool auto_delete;
     bool deleted;
@@ -100,6 +101,18 @@ bool queue_publish(struct queue *queue, struct message *message);
  * basic.get: takes the front entry. With `no_ack` the entry is not counted as unacked. False when empty.
  */
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
+
+/*
+ * An entry that was taken without being counted as unacked (no-ack) has been handed over. Drops the
+ * message reference.
+ */
+void queue_finish_delivery(struct queue *queue, struct entry entry);
+
+/*
+ * Recovery: an entry as it was stored, in the order of the sequences. Takes the message reference.
+ * `waited_ms` is how long ago it was published.
+ */
+void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms);
 
 /* An unacked entry is done with. Drops the message reference. */
 void queue_ack(struct queue *queue, struct entry entry);

@@ -113,6 +113,7 @@ struct route_request route_request_of(struct message *message) {
         .routing_key = message_routing_key(message),
         .headers = properties.headers,
         .cc = message_copied_keys(message, properties.headers),
+        .bcc = message_hidden_keys(message),
         .message = message,
     };
 }

@@ -45,7 +45,7 @@ struct route {
 void route_init(struct route *route);
 void route_clear(struct route *route);
 
-/* Address, headers and CC keys of a message that comes from inside the broker; BCC is gone by then. */
+/* Address, headers, CC keys and hidden BCC keys of a message that comes from inside the broker. */
 struct route_request route_request_of(struct message *message);
 
 /* Replaces the route's result by the destinations of a message published to `exchange`. */

@@ -14,6 +14,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/store.h"
 
 /* Compat 2.8. */
 static const struct predeclared_exchange {
@@ -129,6 +130,7 @@ void vhost_remove_queue(struct queue *queue) {
     while ((link = list_first(&queue->bindings)) != NULL)
         binding_remove(LIST_ITEM(link, struct binding, destination_link));
     vhost->routing_generation++;
+    store_delete_queue(queue);
     queue_delete(queue);
 }
 
@@ -160,6 +162,7 @@ void vhost_remove_exchange(struct exchange *exchange) {
         remove_bindings(exchange);
         MAP_REMOVE(vhost->exchanges, by_name, exchange);
         vhost->routing_generation++;
+        store_delete_exchange(exchange);
         exchange_destroy(exchange);
     }
 }

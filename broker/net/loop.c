@@ -112,6 +112,8 @@ void loop_destroy(struct loop *loop) {
         for (int i = 0; i < LOOP_SIGNAL_COUNT; i++)
             ev_signal_stop(loop->ev, &loop->signals[i]);
     }
+    if (loop->on_wake != NULL)
+        ev_async_stop(loop->ev, &loop->wake);
     ev_loop_destroy(loop->ev);
     free(loop->input);
     free(loop);
@@ -132,6 +134,27 @@ void loop_set_on_signal(struct loop *loop, void (*on_signal)(void *context, int 
         loop->signals[i].data = loop;
         ev_signal_start(loop->ev, &loop->signals[i]);
     }
+}
+
+static void on_async(struct ev_loop *ev, ev_async *watcher, int events) {
+    struct loop *loop = watcher->data;
+
+    (void)ev;
+    (void)events;
+    loop->on_wake(loop->on_wake_context);
+}
+
+void loop_set_on_wake(struct loop *loop, void (*on_wake)(void *context), void *context) {
+    assert(loop->on_wake == NULL);
+    loop->on_wake = on_wake;
+    loop->on_wake_context = context;
+    ev_async_init(&loop->wake, on_async);
+    loop->wake.data = loop;
+    ev_async_start(loop->ev, &loop->wake);
+}
+
+void loop_wake(struct loop *loop) {
+    ev_async_send(loop->ev, &loop->wake);
 }
 
 void loop_run(struct loop *loop) {

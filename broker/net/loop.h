@@ -37,6 +37,12 @@ void loop_set_before_wait(struct loop *loop, void (*before_wait)(void *context),
 void loop_set_on_signal(struct loop *loop, void (*on_signal)(void *context, int number),
                         void *context);
 
+/* `on_wake` is called in the loop, before the tick, after another thread called loop_wake(). */
+void loop_set_on_wake(struct loop *loop, void (*on_wake)(void *context), void *context);
+
+/* The one function that other threads may call; needs loop_set_on_wake() before. */
+void loop_wake(struct loop *loop);
+
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

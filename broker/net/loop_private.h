@@ -28,6 +28,9 @@ struct loop {
     void *before_wait_context;
     void (*on_signal)(void *context, int number);
     void *on_signal_context;
+    ev_async wake;
+    void (*on_wake)(void *context); /* NULL: nobody wakes this loop */
+    void *on_wake_context;
 
     uint8_t *input; /* the one buffer that every socket is read into */
     size_t input_capacity;

@@ -54,6 +54,7 @@ static void release_publisher(struct channel *channel) {
 
 void channel_release(struct channel *channel) {
     confirms_send(channel);
+    confirms_clear(channel);
     release_consumers(channel);
     transaction_destroy(channel);
     requeue_unacked(channel);
@@ -64,7 +65,6 @@ void channel_release(struct channel *channel) {
 void channel_destroy(struct channel *channel) {
     struct connection *connection = channel->connection;
     channel_release(channel);
-    list_remove(&channel->confirms.link);
     unacked_clear(&channel->unacked);
     free((void *)(uintptr_t)channel->last_queue.data);
     HASH_DELETE(by_number, connection->channels, channel);

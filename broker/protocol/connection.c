@@ -13,6 +13,7 @@
 #include "broker/protocol/channel.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
+#include "broker/protocol/gate.h"
 #include "broker/protocol/heartbeat.h"
 #include "broker/protocol/input.h"
 
@@ -79,6 +80,8 @@ struct connection *connection_create(struct broker *broker, const struct connect
     list_init(&connection->broker_link);
     list_append(&broker->connections, &connection->broker_link);
     list_init(&connection->exclusive_queues);
+    list_init(&connection->gate_link);
+    outbuf_init(&connection->held, &broker->outbufs);
     connection_set_deadline(connection, broker->settings.handshake_timeout_ms);
     return connection;
 }
@@ -154,18 +157,20 @@ void connection_end(struct connection *connection, bool reset) {
     heartbeat_stop(connection);
     timer_stop(&connection->broker->timers, &connection->deadline);
     list_remove(&connection->broker_link);
+    gate_end(connection);
     endpoint_close(&connection->endpoint, reset);
 }
 
-void connection_force_close(struct connection *connection, const char *reason) {
+void connection_force_close(struct connection *connection, uint16_t reply_code,
+                            const char *reason) {
     connection->current_method = AMQP_METHOD_UNKNOWN;
     if (connection->state == CONNECTION_OPEN)
-        connection_fail(connection, AMQP_CONNECTION_FORCED, "%s", reason);
+        connection_fail(connection, reply_code, "%s", reason);
     else if (connection->state < CONNECTION_OPEN)
         connection_end(connection, false);
 }
 
-void connections_force_close_all(struct broker *broker, const char *reason) {
+void connections_force_close_all(struct broker *broker, uint16_t reply_code, const char *reason) {
     LIST_FOR_EACH_SAFE (&broker->connections, at)
-        connection_force_close(LIST_ITEM(at, struct connection, broker_link), reason);
+        connection_force_close(LIST_ITEM(at, struct connection, broker_link), reply_code, reason);
 }

@@ -100,6 +100,10 @@ struct connection {
     uint64_t sent_at_last_receive_tick;
     bool missed_one_interval;
 
+    struct outbuf held;     /* what waits behind the gate (gate.h) */
+    uint64_t gate_lsn;      /* the LSN it waits for; 0: open */
+    struct list gate_link;  /* in broker->gated_connections */
+
     bool blocked; /* published during an alarm and is no longer read (blocking.c) */
 };
 
@@ -130,11 +134,11 @@ void connection_release_entities(struct connection *connection);
 /* CLOSED now: cleans up and closes the transport after its output has left, or at once. */
 void connection_end(struct connection *connection, bool reset);
 
-/* connection.close 320 `CONNECTION_FORCED - <reason>` to an open connection; others just end. */
-void connection_force_close(struct connection *connection, const char *reason);
+/* connection.close `<code> - <reason>` (320, 541) to an open connection; others just end. */
+void connection_force_close(struct connection *connection, uint16_t reply_code, const char *reason);
 
 /* The same for all: broker shutdown. */
-void connections_force_close_all(struct broker *broker, const char *reason);
+void connections_force_close_all(struct broker *broker, uint16_t reply_code, const char *reason);
 
 static inline struct connection *connection_of_endpoint(struct endpoint *endpoint) {
     return (struct connection *)(void *)endpoint;

@@ -18,6 +18,7 @@
 #include "broker/entities/queue.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/gate.h"
 #include "broker/protocol/reply_to.h"
 #include "broker/protocol/send.h"
 
@@ -98,7 +99,7 @@ static void append_body_frames(struct outbuf *output, uint16_t channel_number,
 
 static void append_content(struct channel *channel, struct message *message) {
     struct connection *connection = channel->connection;
-    struct outbuf *output = &connection->endpoint.output;
+    struct outbuf *output = gate_output(connection);
     if (fits_copy(connection, message)) {
         uint8_t *at = outbuf_reserve(output, message->header_len + message->inline_len);
         outbuf_commit(output, copy_content(at, channel->number, message));
@@ -177,7 +178,7 @@ static void channel_deliver(struct consumer *queue_consumer, struct entry entry)
     counters->messages_delivered++;
     counters->messages_redelivered += entry.redelivered;
     if (queue_consumer->no_ack)
-        message_unref(entry.message);
+        queue_finish_delivery(queue_consumer->queue, entry);
     else
         remember_unacked(consumer, delivery_tag, entry);
 }
@@ -191,7 +192,8 @@ static bool window_has_room(const struct channel_consumer *consumer) {
 
 static bool consumer_has_credit(struct consumer *queue_consumer) {
     const struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
-    if (endpoint_is_congested(&consumer->channel->connection->endpoint))
+    struct connection *connection = consumer->channel->connection;
+    if (endpoint_is_congested(&connection->endpoint) || gate_is_closed(connection))
         return false;
     return queue_consumer->no_ack || window_has_room(consumer);
 }
@@ -274,6 +276,7 @@ void channel_remove_consumer(struct channel_consumer *consumer) {
 
 void channel_resume_consumers(struct channel *channel) {
     struct channel_consumer *consumer, *next;
+    channel->connection->broker->work += channel->consumer_count;
     HASH_ITER(by_tag, channel->consumers, consumer, next) {
         if (consumer->consumer.waiting)
             queue_resume_consumers(consumer->consumer.queue);
@@ -303,7 +306,7 @@ void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
     channel->last_delivery_tag++;
     send_get_ok(channel, queue, entry);
     if (no_ack)
-        message_unref(entry.message);
+        queue_finish_delivery(queue, entry);
     else
         unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = channel->last_delivery_tag,
                                                          .queue = queue,

@@ -25,6 +25,12 @@
 /* A body frame is streamed when it is unfinished and at least this much of it is here. */
 #define STREAM_PAYLOAD_MIN 4096u
 
+/*
+ * Work (broker.h) that one connection gets done in one turn. Little input can ask for much: a message
+ * for ten thousand queues is forty octets. So others wait for a millisecond, and not for all of it.
+ */
+#define WORK_PER_TURN 32768u
+
 #define METHOD_IDS_SIZE    4 /* class id and method id */
 #define CONTENT_FLAGS_SIZE 2 /* the end of a content header without properties */
 
@@ -339,6 +345,7 @@ static size_t feed_next(struct connection *connection, struct slice bytes) {
 
 size_t connection_feed(struct endpoint *endpoint, struct slice bytes) {
     struct connection *connection = connection_of_endpoint(endpoint);
+    uint64_t work_end = connection->broker->work + WORK_PER_TURN;
     size_t used = 0;
     while (used < bytes.len && wants_input(connection)) {
         size_t len = feed_next(connection, slice_of(bytes.data + used, bytes.len - used));
@@ -346,6 +353,10 @@ size_t connection_feed(struct endpoint *endpoint, struct slice bytes) {
             break;
         used += len;
         endpoint_is_congested(endpoint);
+        if (connection->broker->work >= work_end) {
+            endpoint_yield(endpoint);
+            break;
+        }
     }
     if (connection->borrowing_channel != NULL)
         content_keep(connection->borrowing_channel);

@@ -188,8 +188,9 @@ static void count_route(struct broker *broker, const struct route *route, bool m
         broker->counters.messages_unroutable_dropped++;
 }
 
-/* A copy of the message without its BCC header, NULL when memory is out. */
-static struct message *without_bcc(const struct message *message) {
+/* A copy of the message without its BCC header, NULL when memory is out. Dead lettering still routes
+ * by the keys. */
+static struct message *without_bcc(const struct message *message, struct slice bcc) {
     struct amqp_properties properties;
     message_properties(message, &properties);
     struct amqp_table_builder builder;
@@ -201,8 +202,7 @@ static struct message *without_bcc(const struct message *message) {
         if (!slice_equal(name, SLICE("BCC")))
             amqp_table_put_value(&builder, name, &value);
     properties.headers = amqp_table_builder_finish(&builder);
-    struct message *copy = message_copy_with(message, message_exchange(message),
-                                             message_routing_key(message), &properties);
+    struct message *copy = message_copy_hiding(message, &properties, bcc);
     amqp_table_builder_clear(&builder);
     return copy;
 }
@@ -210,12 +210,12 @@ static struct message *without_bcc(const struct message *message) {
 static void enqueue(struct channel *channel, struct message *message) {
     const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
-    bool accepted = true;
-    for (size_t i = 0; i < route->count; i++)
-        accepted &= queue_publish(route->queues[i], message);
+    uint64_t lsn = 0;
+    bool accepted = broker_publish(channel->connection->broker, message, route->queues,
+                                   route->count, &lsn);
     if (route->count == 0 && publisher->mandatory)
         send_basic_return(channel, message);
-    confirms_add_settled(channel, accepted);
+    confirms_add(channel, accepted, lsn);
 }
 
 static void enqueue_or_hold(struct channel *channel, struct message *message,
@@ -229,17 +229,19 @@ static void enqueue_or_hold(struct channel *channel, struct message *message,
 static void route_and_enqueue(struct channel *channel, struct message *message,
                               struct route_request *request) {
     struct publisher *publisher = channel->publisher;
+    struct broker *broker = channel->connection->broker;
     request->message = message;
     find_route(publisher, request);
     publisher->source->published_in_count++;
-    count_route(channel->connection->broker, &publisher->route, publisher->mandatory);
+    broker->work += publisher->route.count;
+    count_route(broker, &publisher->route, publisher->mandatory);
     enqueue_or_hold(channel, message, request);
 }
 
 /* BCC keys route, but nobody who gets the message, or keeps it for later, is to see them. */
 static void publish_without_bcc(struct channel *channel, const struct message *message,
                                 struct route_request *request) {
-    struct message *copy = without_bcc(message);
+    struct message *copy = without_bcc(message, request->bcc);
     if (copy == NULL) {
         connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
         return;

@@ -9,6 +9,7 @@
 #include "broker/base/endpoint.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/gate.h"
 
 /* Most methods fit a short reservation, so one pass does; a longer one is measured first. */
 #define USUAL_METHOD_SIZE 512u
@@ -19,13 +20,15 @@ static void send_long_method(struct connection *connection, uint16_t channel_num
     struct writer w = writer_over(buffer, size);
     frame_encode_method(&w, channel_number, method);
     assert(writer_is_complete(&w));
-    outbuf_append(&connection->endpoint.output, slice_of(buffer, size));
+    outbuf_append(gate_output(connection), slice_of(buffer, size));
     free(buffer);
 }
 
 void send_method(struct connection *connection, uint16_t channel_number,
                  const struct amqp_method *method) {
-    struct outbuf *output = &connection->endpoint.output;
+    if (gate_is_promise(method->id))
+        gate_close_for_promise(connection);
+    struct outbuf *output = gate_output(connection);
     uint8_t *room = outbuf_reserve(output, USUAL_METHOD_SIZE);
     struct writer w = writer_over(room, USUAL_METHOD_SIZE);
     frame_encode_method(&w, channel_number, method);
@@ -34,6 +37,7 @@ void send_method(struct connection *connection, uint16_t channel_number,
         send_long_method(connection, channel_number, method, writer_length(&w));
     else
         outbuf_commit(output, writer_length(&w));
+    gate_limit(connection);
     endpoint_mark_dirty(&connection->endpoint);
 }
 

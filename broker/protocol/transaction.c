@@ -11,6 +11,7 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
@@ -114,12 +115,12 @@ static void find_queues(struct route *route, const struct vhost *vhost,
 
 /* False when a queue rejected it. */
 static bool commit_publish(struct channel *channel, struct held_publish *held) {
+    struct broker *broker = channel->connection->broker;
     struct route route;
-    bool accepted = true;
     route_init(&route);
     find_queues(&route, channel->connection->vhost, held);
-    for (size_t i = 0; i < route.count; i++)
-        accepted &= queue_publish(route.queues[i], held->message);
+    bool accepted = broker_publish(broker, held->message, route.queues, route.count,
+                                   &broker->promise_lsn);
     if (route.count == 0 && held->mandatory)
         send_basic_return(channel, held->message);
     route_clear(&route);
@@ -129,8 +130,10 @@ static bool commit_publish(struct channel *channel, struct held_publish *held) {
 
 bool transaction_commit(struct channel *channel) {
     struct transaction *transaction = channel->transaction;
+    struct broker *broker = channel->connection->broker;
     struct list *link;
     bool accepted = true;
+    store_begin_atomic(broker);
     while ((link = list_take_first(&transaction->publishes)) != NULL)
         accepted &= commit_publish(channel, LIST_ITEM(link, struct held_publish, link));
     while ((link = list_take_first(&transaction->settlements)) != NULL) {
@@ -138,6 +141,7 @@ bool transaction_commit(struct channel *channel) {
         settle_record(channel, &held->record, held->settlement);
         free(held);
     }
+    store_end_atomic(broker);
     return accepted;
 }
 

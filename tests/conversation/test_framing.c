@@ -549,7 +549,7 @@ static void broker_shutdown_closes_connections_with_320(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_login(fixture);
 
-    connections_force_close_all(fixture->broker,
+    connections_force_close_all(fixture->broker, AMQP_CONNECTION_FORCED,
                                 "broker forced connection closure with reason 'shutdown'");
     fixture_run(fixture);
     peer_expect_connection_exception(

@@ -568,9 +568,9 @@ static void step_alarm(struct world *world, struct client *client) {
 
 static void step_force_close(struct world *world, struct client *client) {
     if (cursor_u8(&world->script) % 16 == 0)
-        connections_force_close_all(world->broker, "shutdown");
+        connections_force_close_all(world->broker, AMQP_CONNECTION_FORCED, "shutdown");
     else if (client->connection != NULL)
-        connection_force_close(client->connection, "because");
+        connection_force_close(client->connection, AMQP_CONNECTION_FORCED, "because");
 }
 
 typedef void script_step(struct world *world, struct client *client);

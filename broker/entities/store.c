@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/entities/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "amqp/cursor.h"
+#include "amqp/spec.h"
+#include "amqp/writer.h"
+#include "broker/base/alloc.h"
+#include "broker/base/env.h"
+#include "broker/base/map.h"
+#include "broker/base/text.h"
+#include "broker/entities/binding.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/exchange.h"
+#include "broker/entities/message.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/queue_front.h"
+#include "broker/entities/vhost.h"
+#include "persistence/journal.h"
+
+/* Bodies of more stretches than this (trickled in by a slow publisher) need a longer array. */
+#define BODY_PARTS_USUAL 64
+
+enum { EXCHANGE_AUTO_DELETE = 1, EXCHANGE_INTERNAL = 2 };
+enum { QUEUE_AUTO_DELETE = 1 };
+enum { DESTINATION_QUEUE = 0, DESTINATION_EXCHANGE = 1 };
+
+/* --- records of definitions --- */
+
+/* Writes one half of a record; called twice, first to learn its size. */
+typedef void encode(struct writer *w, const void *object);
+
+static struct slice encoded(encode *function, const void *object) {
+    struct writer size = writer_over(NULL, 0);
+    function(&size, object);
+    uint8_t *octets = xmalloc(writer_length(&size) + 1);
+    struct writer w = writer_over(octets, writer_length(&size));
+    function(&w, object);
+    return slice_of(octets, writer_length(&size));
+}
+
+static void free_encoded(struct slice octets) { free((void *)(uintptr_t)octets.data); }
+
+static void put(struct broker *broker, enum store_kind kind, encode *key, encode *payload,
+                const void *object) {
+    struct slice key_octets = encoded(key, object);
+    struct slice payload_octets = encoded(payload, object);
+    broker->promise_lsn =
+        journal_put_meta(broker->journal, (uint8_t)kind, key_octets, payload_octets);
+    free_encoded(key_octets);
+    free_encoded(payload_octets);
+}
+
+static void forget(struct broker *broker, enum store_kind kind, encode *key,
+                   const void *object) {
+    struct slice key_octets = encoded(key, object);
+    broker->promise_lsn = journal_delete_meta(broker->journal, (uint8_t)kind, key_octets);
+    free_encoded(key_octets);
+}
+
+static void encode_vhost_key(struct writer *w, const void *object) {
+    const struct vhost *vhost = object;
+    writer_shortstr(w, vhost->name);
+}
+
+static void encode_vhost(struct writer *w, const void *object) {
+    (void)w;
+    (void)object;
+}
+
+static void encode_exchange_key(struct writer *w, const void *object) {
+    const struct exchange *exchange = object;
+    writer_shortstr(w, exchange->vhost->name);
+    writer_shortstr(w, exchange->name);
+}
+
+static void encode_exchange(struct writer *w, const void *object) {
+    const struct exchange *exchange = object;
+    writer_shortstr(w, slice_from_text(exchange->type->name));
+    writer_u8(w, (uint8_t)((exchange->auto_delete ? EXCHANGE_AUTO_DELETE : 0) |
+                           (exchange->internal ? EXCHANGE_INTERNAL : 0)));
+    writer_longstr(w, exchange->arguments);
+}
+
+static void encode_queue_key(struct writer *w, const void *object) {
+    const struct queue *queue = object;
+    writer_shortstr(w, queue->vhost->name);
+    writer_shortstr(w, queue->name);
+}
+
+static void encode_queue(struct writer *w, const void *object) {
+    const struct queue *queue = object;
+    writer_u64(w, queue->id);
+    writer_u8(w, queue->auto_delete ? QUEUE_AUTO_DELETE : 0);
+    writer_longstr(w, queue->arguments);
+}
+
+static void encode_binding_key(struct writer *w, const void *object) {
+    const struct binding *binding = object;
+    writer_shortstr(w, binding->source->vhost->name);
+    writer_longstr(w, binding->identity);
+}
+
+static void encode_binding(struct writer *w, const void *object) {
+    const struct binding *binding = object;
+    const struct queue *queue = binding->destination.queue;
+    writer_shortstr(w, binding->source->name);
+    writer_u8(w, queue != NULL ? DESTINATION_QUEUE : DESTINATION_EXCHANGE);
+    writer_shortstr(w, queue != NULL ? queue->name : binding->destination.exchange->name);
+    writer_shortstr(w, binding->binding_key);
+    writer_longstr(w, binding->arguments);
+}
+
+/* --- what is durable --- */
+
+static bool binding_is_durable(const struct binding *binding) {
+    const struct queue *queue = binding->destination.queue;
+    return binding->source->durable &&
+           (queue != NULL ? queue->durable : binding->destination.exchange->durable);
+}
+
+void store_put_vhost(const struct vhost *vhost) {
+    if (vhost->broker->journal != NULL)
+        put(vhost->broker, STORE_VHOST, encode_vhost_key, encode_vhost, vhost);
+}
+
+void store_put_exchange(const struct exchange *exchange) {
+    if (exchange->durable && exchange->vhost->broker->journal != NULL)
+        put(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, encode_exchange,
+            exchange);
+}
+
+void store_delete_exchange(const struct exchange *exchange) {
+    if (exchange->durable && exchange->vhost->broker->journal != NULL)
+        forget(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, exchange);
+}
+
+void store_put_queue(struct queue *queue) {
+    struct broker *broker = queue->vhost->broker;
+    if (!queue->durable)
+        return;
+    queue->id = ++broker->last_queue_id;
+    if (broker->journal != NULL)
+        put(broker, STORE_QUEUE, encode_queue_key, encode_queue, queue);
+}
+
+void store_delete_queue(const struct queue *queue) {
+    struct broker *broker = queue->vhost->broker;
+    if (!queue->durable || broker->journal == NULL)
+        return;
+    forget(broker, STORE_QUEUE, encode_queue_key, queue);
+    broker->promise_lsn = journal_delete_queue(broker->journal, queue->id);
+}
+
+void store_put_binding(const struct binding *binding) {
+    struct broker *broker = binding->source->vhost->broker;
+    if (broker->journal != NULL && binding_is_durable(binding))
+        put(broker, STORE_BINDING, encode_binding_key, encode_binding, binding);
+}
+
+void store_delete_binding(const struct binding *binding) {
+    struct broker *broker = binding->source->vhost->broker;
+    if (broker->journal != NULL && binding_is_durable(binding))
+        forget(broker, STORE_BINDING, encode_binding_key, binding);
+}
+
+/* --- messages --- */
+
+static size_t find_targets(struct queue *const *queues, size_t queue_count,
+                           struct journal_target *targets) {
+    size_t count = 0;
+    for (size_t i = 0; i < queue_count; i++) {
+        if (!queues[i]->durable || queues[i]->deleted)
+            continue;
+        targets[count++] = (struct journal_target){.queue_id = queues[i]->id,
+                                                   .sequence = queues[i]->next_sequence};
+    }
+    return count;
+}
+
+static size_t find_body_parts(const struct message *message, struct slice *parts,
+                              size_t part_max) {
+    struct body_hint hint = {0};
+    size_t count = 0;
+    for (uint64_t at = 0; at < message->body_size; count++) {
+        struct slice part = message_body_at(message, at, &hint);
+        if (count < part_max)
+            parts[count] = part;
+        at += part.len;
+    }
+    return count;
+}
+
+static uint64_t append(struct broker *broker, struct message *message,
+                       const struct journal_target *targets, size_t target_count) {
+    struct slice usual[BODY_PARTS_USUAL];
+    struct slice *parts = usual;
+    size_t part_count = find_body_parts(message, parts, BODY_PARTS_USUAL);
+    if (part_count > BODY_PARTS_USUAL) {
+        parts = xmalloc(part_count * sizeof *parts);
+        find_body_parts(message, parts, part_count);
+    }
+    uint64_t wall_ms = __builtin_bswap64((uint64_t)broker->env->wall_ms);
+    memcpy(message->published_wall_ms, &wall_ms, sizeof wall_ms);
+    struct journal_content content = {.address = slice_of(message->published_wall_ms,
+                                                          sizeof wall_ms + message->address_len),
+                                      .header = message_header_payload(message),
+                                      .body = parts,
+                                      .body_parts = part_count};
+    uint64_t lsn = journal_append_message(broker->journal, &content, targets, target_count,
+                                          message_release, message_ref(message),
+                                          &message->stored);
+    if (parts != usual)
+        free(parts);
+    return lsn;
+}
+
+uint64_t store_publish(struct broker *broker, struct message *message,
+                       struct queue *const *queues, size_t queue_count) {
+    if (broker->journal == NULL || !message->persistent || queue_count == 0)
+        return 0;
+    struct journal_target usual[16];
+    struct journal_target *targets = usual;
+    if (queue_count > sizeof usual / sizeof *usual)
+        targets = xmalloc(queue_count * sizeof *targets);
+    size_t target_count = find_targets(queues, queue_count, targets);
+    uint64_t lsn = target_count > 0 ? append(broker, message, targets, target_count) : 0;
+    if (targets != usual)
+        free(targets);
+    return lsn;
+}
+
+void store_settle(const struct queue *queue, const struct entry *entry) {
+    struct broker *broker = queue->vhost->broker;
+    if (entry->message->stored == NULL || !queue->durable || broker->journal == NULL)
+        return;
+    journal_settle(broker->journal, entry->message->stored,
+                   (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+}
+
+void store_begin_atomic(struct broker *broker) {
+    if (broker->journal != NULL)
+        journal_begin_atomic(broker->journal);
+}
+
+void store_end_atomic(struct broker *broker) {
+    if (broker->journal != NULL)
+        journal_end_atomic(broker->journal);
+}
+
+/* --- redelivered flags of a clean stop --- */
+
+/* Ranges while they are gathered. */
+struct ranges {
+    struct text octets;
+    uint64_t first;
+    uint64_t last; /* 0: none is open */
+};
+
+static void append_u64(struct text *octets, uint64_t value) {
+    value = __builtin_bswap64(value);
+    text_append(octets, slice_of(&value, sizeof value));
+}
+
+static void close_range(struct ranges *ranges) {
+    if (ranges->last == 0)
+        return;
+    append_u64(&ranges->octets, ranges->first);
+    append_u64(&ranges->octets, ranges->last);
+    ranges->last = 0;
+}
+
+static void add_sequence(struct ranges *ranges, uint64_t sequence) {
+    if (ranges->last == 0 || sequence != ranges->last + 1) {
+        close_range(ranges);
+        ranges->first = sequence;
+    }
+    ranges->last = sequence;
+}
+
+/* Takes the entries out of the queue without settling them: the journal keeps them. */
+static void gather_redelivered(struct queue *queue, struct ranges *ranges) {
+    while (queue_ready_count(queue) > 0) {
+        struct entry entry = queue_front_take(queue);
+        if (entry.redelivered && entry.message->stored != NULL)
+            add_sequence(ranges, entry.sequence);
+        message_unref(entry.message);
+    }
+    close_range(ranges);
+}
+
+static void put_redelivered(struct broker *broker, struct queue *queue) {
+    struct ranges ranges = {0};
+    gather_redelivered(queue, &ranges);
+    if (ranges.octets.len > 0) {
+        uint64_t id = __builtin_bswap64(queue->id);
+        journal_put_meta(broker->journal, STORE_REDELIVERED, slice_of(&id, sizeof id),
+                         text_slice(&ranges.octets));
+    }
+    text_clear(&ranges.octets);
+}
+
+void store_prepare_stop(struct broker *broker) {
+    struct vhost *vhost, *next_vhost;
+    struct queue *queue, *next_queue;
+    if (broker->journal == NULL)
+        return;
+    MAP_FOR_EACH (broker->vhosts, by_name, vhost, next_vhost) {
+        MAP_FOR_EACH (vhost->queues, by_name, queue, next_queue) {
+            if (queue->durable)
+                put_redelivered(broker, queue);
+        }
+    }
+}
+
+bool store_is_safe(const struct broker *broker, uint64_t lsn) {
+    return broker->journal == NULL || lsn <= journal_safe_lsn(broker->journal);
+}
+
+/* --- recovery --- */
+
+static struct vhost *apply_vhost(struct broker *broker, struct cursor *key) {
+    return broker_add_vhost(broker, cursor_shortstr(key));
+}
+
+static bool apply_exchange(struct broker *broker, struct cursor *key, struct cursor *payload) {
+    struct vhost *vhost = apply_vhost(broker, key);
+    struct slice name = cursor_shortstr(key);
+    const struct exchange_type *type = exchange_type_find(cursor_shortstr(payload));
+    uint8_t flags = cursor_u8(payload);
+    struct slice arguments = cursor_longstr(payload);
+    if (type == NULL || cursor_failed(key) || cursor_failed(payload))
+        return false;
+    if (vhost_find_exchange(vhost, name) != NULL)
+        return false;
+    struct exchange *exchange = exchange_create(vhost, name, type, arguments);
+    exchange->durable = true;
+    exchange->auto_delete = (flags & EXCHANGE_AUTO_DELETE) != 0;
+    exchange->internal = (flags & EXCHANGE_INTERNAL) != 0;
+    vhost_add_exchange(vhost, exchange);
+    return true;
+}
+
+static bool apply_queue(struct broker *broker, struct cursor *key, struct cursor *payload) {
+    struct vhost *vhost = apply_vhost(broker, key);
+    struct slice name = cursor_shortstr(key);
+    uint64_t id = cursor_u64(payload);
+    uint8_t flags = cursor_u8(payload);
+    struct slice arguments = cursor_longstr(payload);
+    if (cursor_failed(key) || cursor_failed(payload))
+        return false;
+    if (vhost_find_queue(vhost, name) != NULL)
+        return false;
+    struct queue *queue = queue_create(vhost, name, arguments);
+    queue->id = id;
+    queue->durable = true;
+    queue->auto_delete = (flags & QUEUE_AUTO_DELETE) != 0;
+    if (id > broker->last_queue_id)
+        broker->last_queue_id = id;
+    vhost_add_queue(vhost, queue);
+    queue_restart_expires(queue);
+    return true;
+}
+
+static bool apply_binding(struct broker *broker, struct cursor *key, struct cursor *payload) {
+    struct vhost *vhost = apply_vhost(broker, key);
+    struct exchange *source = vhost_find_exchange(vhost, cursor_shortstr(payload));
+    uint8_t kind = cursor_u8(payload);
+    struct slice destination_name = cursor_shortstr(payload);
+    struct slice binding_key = cursor_shortstr(payload);
+    struct slice arguments = cursor_longstr(payload);
+    struct binding_destination destination = {0};
+    if (kind == DESTINATION_QUEUE)
+        destination.queue = vhost_find_queue(vhost, destination_name);
+    else
+        destination.exchange = vhost_find_exchange(vhost, destination_name);
+    if (cursor_failed(payload) || source == NULL ||
+        (destination.queue == NULL && destination.exchange == NULL))
+        return false;
+    struct refusal refusal;
+    return binding_add(source, destination, binding_key, arguments, &refusal);
+}
+
+bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice key,
+                            struct slice payload) {
+    struct cursor key_cursor = cursor_over(key);
+    struct cursor payload_cursor = cursor_over(payload);
+    switch (kind) {
+    case STORE_VHOST:
+        return apply_vhost(broker, &key_cursor) != NULL && !cursor_failed(&key_cursor);
+    case STORE_EXCHANGE:
+        return apply_exchange(broker, &key_cursor, &payload_cursor);
+    case STORE_QUEUE:
+        return apply_queue(broker, &key_cursor, &payload_cursor);
+    case STORE_BINDING:
+        return apply_binding(broker, &key_cursor, &payload_cursor);
+    default:
+        return false;
+    }
+}
+
+static size_t body_length(const struct slice *body, size_t body_parts) {
+    size_t len = 0;
+    for (size_t i = 0; i < body_parts; i++)
+        len += body[i].len;
+    return len;
+}
+
+/* What was stored passed its checksum, but a foreign or newer writer may have meant something else. */
+static bool header_is_ours(struct slice header, size_t body_len) {
+    struct amqp_content_header decoded;
+    struct amqp_properties properties;
+    return amqp_content_header_decode(header, &decoded) && decoded.body_size == body_len &&
+           amqp_properties_decode(decoded.flags, decoded.properties, &properties);
+}
+
+struct message *store_restore_message(struct broker *broker, struct slice address,
+                                      struct slice header, const struct slice *body,
+                                      size_t body_parts, int64_t *ret_waited_ms) {
+    struct cursor at = cursor_over(address);
+    int64_t published_ms = (int64_t)cursor_u64(&at);
+    struct slice exchange = cursor_shortstr(&at);
+    struct slice routing_key = cursor_shortstr(&at);
+    size_t body_len = body_length(body, body_parts);
+    if (cursor_failed(&at) || !header_is_ours(header, body_len))
+        return NULL;
+    bool is_inline = body_parts == 1 && body_len <= MESSAGE_INLINE_BODY_MAX;
+    struct message *message =
+        message_create(&broker->messages, exchange, routing_key, header,
+                       is_inline ? body[0] : (struct slice){0});
+    for (size_t i = 0; message != NULL && !is_inline && i < body_parts; i++) {
+        if (message_append_body(message, body[i]))
+            continue;
+        message_unref(message);
+        return NULL;
+    }
+    *ret_waited_ms = broker->env->wall_ms > published_ms ? broker->env->wall_ms - published_ms : 0;
+    return message;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of the broker's state outlives it, and how it gets into the journal and back.
+ *
+ * Durable are: vhosts, durable exchanges, durable queues that are not exclusive, bindings between two
+ * durable ends, and persistent messages in durable queues. Every change of these appends a record here
+ * and nowhere else; a broker without a journal (--ephemeral) appends nothing.
+ *
+ * A record of a definition is the full state of one object under its key, so that replaying it twice
+ * changes nothing. Keys and payloads are AMQP encodings: shortstr for names, longstr for tables.
+ *
+ *   kind       key                             payload
+ *   VHOST      name                            -
+ *   EXCHANGE   vhost, name                     type, flags (bit 0 auto-delete, 1 internal), arguments
+ *   QUEUE      vhost, name                     queue id (64 bit), flags (bit 0 auto-delete), arguments
+ *   BINDING    vhost, identity (binding.h)     source, destination kind, destination, key, arguments
+ *   REDELIVERED  queue id                      ranges of sequences (first, last), written by a clean stop
+ *
+ * A promise to a client (declare-ok, commit-ok, a confirm) may leave once store_is_safe() says so of the
+ * LSN it depends on.
+ */
+#ifndef LEVERET_BROKER_ENTITIES_STORE_H
+#define LEVERET_BROKER_ENTITIES_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "amqp/slice.h"
+#include "broker/entities/ready_list.h"
+
+struct binding;
+struct broker;
+struct exchange;
+struct message;
+struct queue;
+struct vhost;
+
+enum store_kind {
+    STORE_VHOST = 1,
+    STORE_EXCHANGE = 2,
+    STORE_QUEUE = 3,
+    STORE_BINDING = 4,
+    STORE_REDELIVERED = 5,
+};
+
+/* Each does nothing for what is not durable. */
+void store_put_vhost(const struct vhost *vhost);
+void store_put_exchange(const struct exchange *exchange);
+void store_delete_exchange(const struct exchange *exchange);
+/* Gives a new durable queue its id. */
+void store_put_queue(struct queue *queue);
+void store_delete_queue(const struct queue *queue);
+void store_put_binding(const struct binding *binding);
+void store_delete_binding(const struct binding *binding);
+
+/*
+ * The message is about to be enqueued in these queues, at each one's next_sequence. Returns the LSN its
+ * confirm depends on, 0 when nothing of it is durable.
+ */
+uint64_t store_publish(struct broker *broker, struct message *message,
+                       struct queue *const *queues, size_t queue_count);
+
+/* An entry leaves the queue for good: acked, rejected, expired, dropped, purged. Before its message is
+ * released. */
+void store_settle(const struct queue *queue, const struct entry *entry);
+
+/* What happens in between is on disk wholly or not at all. Nests. */
+void store_begin_atomic(struct broker *broker);
+void store_end_atomic(struct broker *broker);
+
+/*
+ * A clean stop, when nobody is connected any more: remembers which messages had been delivered before,
+ * so that only these are marked redelivered after the restart. Empties the durable queues in memory.
+ */
+void store_prepare_stop(struct broker *broker);
+
+/* Is everything up to this LSN on stable storage? Always, without a journal. */
+bool store_is_safe(const struct broker *broker, uint64_t lsn);
+
+/*
+ * Recovery: one definition as it was stored. Kinds come in the order above. False when it cannot be
+ * understood (written by a newer version).
+ */
+bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice key,
+                            struct slice payload);
+
+/*
+ * Recovery: a message out of its stored parts, and how long ago it was published; NULL when they cannot be
+ * understood or memory is out. The address is the time of publishing (64 bit, milliseconds since 1970),
+ * exchange and routing key (shortstr).
+ */
+struct message *store_restore_message(struct broker *broker, struct slice address,
+                                      struct slice header, const struct slice *body,
+                                      size_t body_parts, int64_t *ret_waited_ms);
+
+#endif

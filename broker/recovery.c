@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal gives messages in the order of their places in the files, which compaction changes; a
+ * queue wants them by sequence. So each queue's entries are gathered, sorted and enqueued at the end,
+ * when it is also known whether the last stop was clean: after any other stop everything is marked
+ * redelivered, as RabbitMQ does, because nobody knows what had been delivered.
+ */
+#include "broker/recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "amqp/cursor.h"
+#include "broker/base/alloc.h"
+#include "broker/base/env.h"
+#include "broker/base/map.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/message.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/store.h"
+#include "broker/entities/vhost.h"
+#include "persistence/journal.h"
+
+struct restored_entry {
+    struct entry entry;
+    int64_t waited_ms; /* since it was published */
+};
+
+/* Sequences that had been delivered before a clean stop. */
+struct range {
+    uint64_t first;
+    uint64_t last;
+};
+
+/* A queue while its messages are being gathered. */
+struct restored_queue {
+    uint64_t id;
+    UT_hash_handle by_id;
+    struct queue *queue;
+    struct range *redelivered; /* sorted, NULL when there are none */
+    size_t redelivered_count;
+    size_t redelivered_at; /* ranges before this one are behind the sequences asked for */
+    struct restored_entry *entries;
+    size_t count;
+    size_t capacity;
+};
+
+/* A message whose queue no definition knows; settled once the journal is open. */
+struct orphan {
+    struct stored_message *message;
+    struct journal_target target;
+};
+
+struct recovery {
+    struct broker *broker;
+    struct restored_queue *queues; /* map by id */
+    struct orphan *orphans;
+    size_t orphan_count;
+    size_t orphan_capacity;
+    uint64_t definition_count;
+    uint64_t message_count;
+    unsigned percent;
+    bool failed; /* something stored could not be understood */
+};
+
+static void index_queues(struct recovery *recovery) {
+    struct vhost *vhost, *next_vhost;
+    struct queue *queue, *next_queue;
+    MAP_FOR_EACH (recovery->broker->vhosts, by_name, vhost, next_vhost) {
+        MAP_FOR_EACH (vhost->queues, by_name, queue, next_queue) {
+            struct restored_queue *restored = xcalloc(1, sizeof *restored);
+            restored->id = queue->id;
+            restored->queue = queue;
+            HASH_ADD(by_id, recovery->queues, id, sizeof restored->id, restored);
+        }
+    }
+}
+
+/* Definitions are complete when the first queue or message comes. */
+static struct restored_queue *find_queue(struct recovery *recovery, uint64_t id) {
+    struct restored_queue *restored;
+    if (recovery->queues == NULL)
+        index_queues(recovery);
+    HASH_FIND(by_id, recovery->queues, &id, sizeof id, restored);
+    return restored;
+}
+
+/* A queue with priorities wrote them in the order of its levels. */
+static int compare_ranges(const void *a, const void *b) {
+    const struct range *left = a;
+    const struct range *right = b;
+    return (left->first > right->first) - (left->first < right->first);
+}
+
+static void keep_redelivered(struct recovery *recovery, struct slice key, struct slice ranges) {
+    struct cursor at = cursor_over(key);
+    struct restored_queue *restored = find_queue(recovery, cursor_u64(&at));
+    if (restored == NULL || restored->redelivered != NULL)
+        return;
+    at = cursor_over(ranges);
+    restored->redelivered = xmalloc(ranges.len + 1);
+    while (cursor_remaining(&at) >= 2 * sizeof(uint64_t)) {
+        struct range *range = &restored->redelivered[restored->redelivered_count++];
+        range->first = cursor_u64(&at);
+        range->last = cursor_u64(&at);
+    }
+    qsort(restored->redelivered, restored->redelivered_count, sizeof(struct range),
+          compare_ranges);
+}
+
+static void on_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
+    struct recovery *recovery = context;
+    if (kind == STORE_REDELIVERED) {
+        keep_redelivered(recovery, key, payload);
+        return;
+    }
+    recovery->definition_count++;
+    if (!store_apply_definition(recovery->broker, kind, key, payload))
+        recovery->failed = true;
+}
+
+static void on_queue(void *context, uint64_t queue_id, uint64_t highest_sequence) {
+    struct restored_queue *restored = find_queue(context, queue_id);
+    if (restored != NULL)
+        restored->queue->next_sequence = highest_sequence + 1;
+}
+
+static void add_orphan(struct recovery *recovery, struct stored_message *message,
+                       struct journal_target target) {
+    if (recovery->orphan_count == recovery->orphan_capacity) {
+        recovery->orphan_capacity = recovery->orphan_capacity * 2 + 16;
+        recovery->orphans = xrealloc(recovery->orphans,
+                                     recovery->orphan_capacity * sizeof *recovery->orphans);
+    }
+    recovery->orphans[recovery->orphan_count++] =
+        (struct orphan){.message = message, .target = target};
+}
+
+/* Takes one more reference of the message. */
+static void add_entry(struct restored_queue *restored, struct message *message,
+                      uint64_t sequence, int64_t waited_ms) {
+    if (restored->count == restored->capacity) {
+        restored->capacity = restored->capacity * 2 + 16;
+        restored->entries =
+            xrealloc(restored->entries, restored->capacity * sizeof *restored->entries);
+    }
+    restored->entries[restored->count++] = (struct restored_entry){
+        .entry = {.message = message_ref(message), .sequence = sequence & ENTRY_SEQUENCE_MAX},
+        .waited_ms = waited_ms,
+    };
+}
+
+static void on_message(void *context, struct stored_message *stored,
+                       const struct journal_content *content,
+                       const struct journal_target *targets, size_t target_count) {
+    struct recovery *recovery = context;
+    int64_t waited_ms;
+    struct message *message =
+        store_restore_message(recovery->broker, content->address, content->header, content->body,
+                              content->body_parts, &waited_ms);
+    if (message == NULL) {
+        recovery->failed = true;
+        return;
+    }
+    message->stored = stored;
+    recovery->message_count++;
+    for (size_t i = 0; i < target_count; i++) {
+        struct restored_queue *restored = find_queue(recovery, targets[i].queue_id);
+        if (restored != NULL)
+            add_entry(restored, message, targets[i].sequence, waited_ms);
+        else
+            add_orphan(recovery, stored, targets[i]);
+    }
+    message_unref(message);
+}
+
+static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes) {
+    struct recovery *recovery = context;
+    unsigned percent = total_bytes == 0 ? 100 : (unsigned)(done_bytes * 100 / total_bytes);
+    if (percent / 10 == recovery->percent / 10)
+        return;
+    recovery->percent = percent;
+    log_info(&recovery->broker->env->log, "Recovering the journal: %u %%", percent);
+}
+
+/* --- finishing --- */
+
+static int compare_entries(const void *a, const void *b) {
+    const struct restored_entry *left = a;
+    const struct restored_entry *right = b;
+    return (left->entry.sequence > right->entry.sequence) -
+           (left->entry.sequence < right->entry.sequence);
+}
+
+/* After a clean stop it is known which had been delivered; after any other they all may have been. */
+static bool is_redelivered(struct restored_queue *restored, bool clean, uint64_t sequence) {
+    if (!clean)
+        return true;
+    while (restored->redelivered_at < restored->redelivered_count &&
+           restored->redelivered[restored->redelivered_at].last < sequence)
+        restored->redelivered_at++;
+    return restored->redelivered_at < restored->redelivered_count &&
+           restored->redelivered[restored->redelivered_at].first <= sequence;
+}
+
+static void enqueue_restored(struct recovery *recovery, bool clean) {
+    struct restored_queue *restored, *next;
+    HASH_ITER(by_id, recovery->queues, restored, next) {
+        if (restored->count > 0)
+            qsort(restored->entries, restored->count, sizeof *restored->entries, compare_entries);
+        for (size_t i = 0; i < restored->count; i++) {
+            restored->entries[i].entry.redelivered =
+                is_redelivered(restored, clean, restored->entries[i].entry.sequence);
+            queue_restore(restored->queue, restored->entries[i].entry,
+                          restored->entries[i].waited_ms);
+        }
+        restored->count = 0;
+    }
+}
+
+/* What the clean stop left is used up. */
+static void forget_redelivered(struct recovery *recovery) {
+    struct restored_queue *restored, *next;
+    HASH_ITER(by_id, recovery->queues, restored, next) {
+        uint64_t id = __builtin_bswap64(restored->id);
+        if (restored->redelivered != NULL)
+            journal_delete_meta(recovery->broker->journal, STORE_REDELIVERED,
+                                slice_of(&id, sizeof id));
+    }
+}
+
+static void settle_orphans(struct recovery *recovery) {
+    for (size_t i = 0; i < recovery->orphan_count; i++)
+        journal_settle(recovery->broker->journal, recovery->orphans[i].message,
+                       recovery->orphans[i].target);
+}
+
+static void recovery_clear(struct recovery *recovery) {
+    struct restored_queue *restored, *next;
+    HASH_ITER(by_id, recovery->queues, restored, next) {
+        HASH_DELETE(by_id, recovery->queues, restored);
+        for (size_t i = 0; i < restored->count; i++)
+            message_unref(restored->entries[i].entry.message);
+        free(restored->entries);
+        free(restored->redelivered);
+        free(restored);
+    }
+    free(recovery->orphans);
+}
+
+static int exit_code(int error) {
+    if (error == -EBADMSG)
+        return EX_DATAERR;
+    return error == -EPROTONOSUPPORT ? EX_PROTOCOL : EX_IOERR;
+}
+
+static void report(const struct recovery *recovery, const struct journal_report *found) {
+    const struct log *log = &recovery->broker->env->log;
+    if (found->torn_tail)
+        log_warning(log,
+                    "Journal: the last batch was not written to its end (segment %" PRIx64
+                    ", offset %" PRIu64 "); nothing of it had been confirmed",
+                    found->torn_segment, found->torn_offset);
+    if (found->checkpoint_damaged)
+        log_warning(log, "Journal: the newest checkpoint is damaged, the older one stood in");
+    log_info(log,
+             "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
+             recovery->definition_count, recovery->message_count,
+             found->clean ? "a clean" : "an unclean");
+}
+
+static int finish(struct recovery *recovery, struct journal *journal,
+                  const struct journal_report *found, struct text *error) {
+    if (recovery->failed) {
+        text_append_format(error, "the journal holds records this version does not understand");
+        journal_close(journal, false);
+        return EX_PROTOCOL;
+    }
+    recovery->broker->journal = journal;
+    enqueue_restored(recovery, found->clean);
+    forget_redelivered(recovery);
+    settle_orphans(recovery);
+    report(recovery, found);
+    return EX_OK;
+}
+
+int recovery_run(struct broker *broker, const struct journal_options *options,
+                 struct text *error) {
+    struct recovery recovery = {.broker = broker};
+    struct replay_sink sink = {.context = &recovery,
+                               .on_meta = on_meta,
+                               .on_queue = on_queue,
+                               .on_message = on_message,
+                               .on_progress = on_progress};
+    struct journal *journal;
+    struct journal_report found;
+    struct journal_error journal_error;
+    int result = journal_open(options, &sink, false, &journal, &found, &journal_error);
+    if (result < 0)
+        text_append_format(error, "%s", journal_error.text);
+    int code = result < 0 ? exit_code(result) : finish(&recovery, journal, &found, error);
+    recovery_clear(&recovery);
+    return code;
+}
