@@ -200,6 +200,24 @@ static void higher_priority_is_served_first_while_it_has_credit(void **state) {
     finish(queue, &low);
 }
 
+static void consumers_take_turns_above_a_lower_one(void **state) {
+    struct fixture *f = *state;
+    struct queue *queue = declare_queue(f, "q");
+    struct taker low = {0}, a = {.consumer.priority = 5}, b = {.consumer.priority = 5};
+
+    add(f, queue, &low, 9);
+    add(f, queue, &a, 2);
+    add(f, queue, &b, 2);
+    publish(f, queue, "12345");
+    broker_run_queues(f->broker, 100);
+    assert_took(&a, "13");
+    assert_took(&b, "24");
+    assert_took(&low, "5");
+    finish(queue, &a);
+    finish(queue, &b);
+    finish(queue, &low);
+}
+
 static void budget_limits_a_run(void **state) {
     struct fixture *f = *state;
     struct queue *queue = declare_queue(f, "q");
@@ -312,6 +330,7 @@ int main(void) {
         FIXTURE_TEST(purge_keeps_unacked_messages),
         FIXTURE_TEST(consumers_of_one_priority_take_turns),
         FIXTURE_TEST(higher_priority_is_served_first_while_it_has_credit),
+        FIXTURE_TEST(consumers_take_turns_above_a_lower_one),
         FIXTURE_TEST(budget_limits_a_run),
         FIXTURE_TEST(exclusive_consumer_wants_to_be_alone),
         FIXTURE_TEST(auto_delete_queue_goes_with_its_last_consumer),
