@@ -98,6 +98,7 @@ static void on_recheck(struct timer *timer) {
 static void check(struct memory_watch *watch) {
     struct broker *broker = watch->broker;
     watch->bytes_before = broker->messages.bytes;
+    watch->next_look_ms = broker->env->now_ms + MEMORY_WATCH_MS;
     bool above = resident_memory(watch) > watch->watermark;
     if (above) {
         malloc_trim(0); /* what is free must not count */
@@ -106,8 +107,7 @@ static void check(struct memory_watch *watch) {
     if (above != broker->memory_alarm)
         broker_set_memory_alarm(broker, above);
     if (above)
-        timer_start(&broker->timers, &watch->recheck, broker->env->now_ms + MEMORY_WATCH_ALARM_MS,
-                    on_recheck);
+        timer_start(&broker->timers, &watch->recheck, watch->next_look_ms, on_recheck);
 }
 
 void memory_watch_init(struct memory_watch *watch, struct broker *broker, uint64_t watermark) {
@@ -132,7 +132,8 @@ void memory_watch_tick(struct memory_watch *watch) {
 
     if (bytes < watch->bytes_before)
         watch->bytes_before = bytes;
-    else if (bytes - watch->bytes_before >= MEMORY_WATCH_STEP)
+    if (bytes - watch->bytes_before >= MEMORY_WATCH_STEP ||
+        watch->broker->env->now_ms >= watch->next_look_ms)
         check(watch);
     if (bytes > watch->bytes_peak)
         watch->bytes_peak = bytes;
