@@ -15,6 +15,11 @@ void endpoint_close(struct endpoint *endpoint, bool reset) {
     endpoint_mark_dirty(endpoint);
 }
 
+void endpoint_yield(struct endpoint *endpoint) {
+    endpoint->yielded = true;
+    endpoint_mark_dirty(endpoint);
+}
+
 void endpoint_pause_input(struct endpoint *endpoint, bool paused) {
     if (endpoint->input_paused == paused)
         return;

@@ -23,7 +23,7 @@ struct endpoint;
 
 struct endpoint_ops {
     /* Uses octets from the front of `bytes` and returns how many. May use fewer: a frame is
-     * unfinished, or input is paused (see `input_paused`). Never called after endpoint_close(). */
+     * unfinished, or input is paused (see `input_paused`), or it yields. Never called after endpoint_close(). */
     size_t (*feed)(struct endpoint *endpoint, struct slice bytes);
     /* The peer closed its side or the socket failed; the endpoint cleans up. The transport closes the
      * socket and destroys the endpoint at the end of the tick. Called at most once, not after
@@ -55,6 +55,7 @@ struct endpoint {
     bool input_paused; /* the endpoint wants nothing more for now; the transport stops reading */
     bool closing;      /* endpoint_close() was called */
     bool reset;        /* close at once, output is dropped */
+    bool yielded;      /* see endpoint_yield() */
     bool congested;    /* output passed OUTPUT_HIGH_WATER and has not fallen to OUTPUT_LOW_WATER */
 };
 
@@ -69,6 +70,9 @@ static inline void endpoint_mark_dirty(struct endpoint *endpoint) {
 
 /* Close the transport after the output has left, or at once with `reset`. */
 void endpoint_close(struct endpoint *endpoint, bool reset);
+
+/* For feed: the endpoint had its share of this turn, and is fed what it left in the next. */
+void endpoint_yield(struct endpoint *endpoint);
 
 /* Stops or resumes input; marks dirty when that is a change. */
 void endpoint_pause_input(struct endpoint *endpoint, bool paused);

@@ -163,7 +163,8 @@ void transports_close_all(struct loop *loop) {
 
 /* False while the endpoint does not want to be fed. */
 static bool wants_input(const struct transport *transport) {
-    return !transport->endpoint->input_paused && !transport->endpoint->congested;
+    const struct endpoint *endpoint = transport->endpoint;
+    return !endpoint->input_paused && !endpoint->congested && !endpoint->yielded;
 }
 
 /* Keeps `rest`, which may lie in the old tail. False when memory is out. */
@@ -255,8 +256,9 @@ static void watch_input(struct transport *transport) {
         ev_io_stop(transport->loop->ev, &transport->read_watcher);
 }
 
-/* The endpoint wants input again: first what it was given already. */
+/* The endpoint wants input again, or it is its turn: first what it was given already. */
 static void feed_held_tail(struct transport *transport) {
+    transport->endpoint->yielded = false;
     if (!transport->tail_held || !wants_input(transport))
         return;
     transport->tail_held = false;

@@ -11,7 +11,9 @@
  *      to TRANSPORT_WRITE_BUDGET octets each; the rest waits for the next iteration.
  *   3. A full socket is watched for room (the only time the poll set changes for output). Output
  * past OUTPUT_HIGH_WATER stops reading until it fell to OUTPUT_LOW_WATER.
- *   4. Nothing is freed while a callback may still use it: transports_reap() at the end of the
+ *   4. An endpoint that makes much work of little input yields: what it left is fed in the next
+ * iteration, and until then nothing more is read for it.
+ *   5. Nothing is freed while a callback may still use it: transports_reap() at the end of the
  * tick.
  *
  * Life of a transport, and the function of each edge:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* basic.publish: returns, limits, checked properties, order. */
+#include "broker/protocol/connection.h"
 #include "tests/support/peer.h"
 
 #include <stdio.h>
@@ -196,9 +197,33 @@ static void publish_without_content_is_nothing_yet(void **state) {
     peer_drop(p);
 }
 
+/* One frame may ask for much work; the connection does its share of it and lets others have a turn. */
+static void publishing_to_many_queues_yields(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+    char name[8];
+
+    fixture->read_size = SIZE_MAX;
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "q%d", i);
+        peer_declare_queue(p, name);
+        peer_bind_queue(p, name, "amq.fanout", "");
+    }
+    peer_publish(p, "amq.fanout", "", "x");
+    assert_false(p->connection->endpoint.yielded);
+    peer_cork(p);
+    for (int i = 0; i < 200; i++)
+        peer_publish(p, "amq.fanout", "", "x");
+    peer_uncork(p);
+    assert_true(p->connection->endpoint.yielded);
+    peer_expect_counts(p, "q0", 201, 0);
+    peer_expect_counts(p, "q199", 201, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONVERSATION(immediate_is_540),
+        CONVERSATION(publishing_to_many_queues_yields),
         CONVERSATION(mandatory_without_a_route_comes_back_with_its_content),
         CONVERSATION(mandatory_with_a_route_does_not_come_back),
         CONVERSATION(unroutable_without_mandatory_is_dropped_in_silence),

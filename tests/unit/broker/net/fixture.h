@@ -40,6 +40,7 @@ struct fixture {
     /* the endpoints' side */
     size_t unit;
     bool echo;
+    size_t share;       /* yield after this much in one feed, 0: never */
     size_t pause_after; /* pause input when this much was received, 0: never */
     uint8_t *received;
     size_t received_len;
@@ -90,6 +91,10 @@ static size_t fixture_feed(struct endpoint *endpoint, struct slice bytes) {
         if (fixture->echo)
             say(endpoint, slice_of(bytes.data + used, fixture->unit));
         used += fixture->unit;
+        if (fixture->share > 0 && used >= fixture->share) {
+            endpoint_yield(endpoint);
+            break;
+        }
         if (fixture->pause_after > 0 && fixture->received_len >= fixture->pause_after)
             endpoint_pause_input(endpoint, true);
     }

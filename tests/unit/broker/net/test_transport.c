@@ -220,6 +220,23 @@ static void a_slow_reader_is_not_read_from_until_it_has_caught_up(void **state) 
     close(peer);
 }
 
+/* Each turn feeds a share, and nothing is read before all is fed. */
+static void an_endpoint_that_yields_is_fed_the_rest_in_later_turns(void **state) {
+    struct fixture *fixture = *state;
+    int peer = open_pair(fixture);
+    fixture->unit = 1;
+    fixture->share = 2;
+    send_text(peer, "seven..");
+    run_until(fixture, something_was_fed);
+    assert_true(fixture->received_len < 7);
+    send_text(peer, "8");
+    wanted_len = 8;
+    run_until(fixture, enough_received);
+    expect_received(fixture, "seven..8");
+    assert_true(fixture->feeds >= 4);
+    close(peer);
+}
+
 /* --- the end --- */
 
 static void a_peer_that_closes_is_reported_once(void **state) {
@@ -390,6 +407,7 @@ int main(void) {
         TEST(output_of_a_tick_leaves_at_its_end),
         TEST(more_than_one_writev_of_pieces_leaves_in_order),
         TEST(a_slow_reader_is_not_read_from_until_it_has_caught_up),
+        TEST(an_endpoint_that_yields_is_fed_the_rest_in_later_turns),
         TEST(a_peer_that_closes_is_reported_once),
         TEST(closing_lets_the_output_leave_and_waits_for_the_peer),
         TEST(unread_input_does_not_destroy_the_last_words),
