@@ -26,6 +26,16 @@ static void words_are_shown_quoted(void **state) {
                    "received 'a' but current is 'ab'");
 }
 
+static void atoms_that_are_no_plain_words_have_quotes_of_their_own(void **state) {
+    struct fixture *f = *state;
+
+    assert_true(equivalent_atom(&entity, "type", SLICE("x-a"), SLICE("x-a"), &f->refusal));
+    assert_false(equivalent_atom(&entity, "type", SLICE("x-a"), SLICE("a_1"), &f->refusal));
+    assert_refused(f, 406,
+                   "inequivalent arg 'type' for queue 'q' in vhost '/': "
+                   "received ''x-a'' but current is 'a_1'");
+}
+
 static void text_values_are_shown_as_they_are(void **state) {
     struct fixture *f = *state;
     struct amqp_table_builder received = {0};
@@ -52,6 +62,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(flags_are_shown_quoted),
         FIXTURE_TEST(words_are_shown_quoted),
+        FIXTURE_TEST(atoms_that_are_no_plain_words_have_quotes_of_their_own),
         FIXTURE_TEST(text_values_are_shown_as_they_are),
         FIXTURE_TEST(argument_absent_on_both_sides_agrees),
     };
