@@ -70,14 +70,14 @@ static void octets_reset(struct octets *octets) {
     octets->len = 0;
 }
 
-#define ENTRIES_RESET(array, count, capacity)                                                       \
-    do {                                                                                           \
-        if ((capacity) > KEPT_ENTRIES) {                                                           \
-            free(array);                                                                           \
-            (array) = NULL;                                                                        \
-            (capacity) = 0;                                                                        \
-        }                                                                                          \
-        (count) = 0;                                                                               \
+#define ENTRIES_RESET(array, count, capacity) \
+    do {                                      \
+        if ((capacity) > KEPT_ENTRIES) {      \
+            free(array);                      \
+            (array) = NULL;                   \
+            (capacity) = 0;                   \
+        }                                     \
+        (count) = 0;                          \
     } while (0)
 
 void batch_reset(struct batch *batch) {
@@ -138,14 +138,16 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size) {
 }
 
 void batch_add_settled(struct batch *batch, struct journal_target target) {
-    batch->settled =
-        grown(batch->settled, batch->settled_count, &batch->settled_capacity, sizeof *batch->settled);
+    batch->settled = grown(batch->settled, batch->settled_count, &batch->settled_capacity,
+                           sizeof *batch->settled);
     batch->settled[batch->settled_count++] =
         (struct settled){.queue_id = target.queue_id, .sequence = target.sequence};
 }
 
-struct pending_message *batch_add_message(struct batch *batch, const struct journal_content *content,
-                                          const struct journal_target *targets, size_t target_count) {
+struct pending_message *batch_add_message(struct batch *batch,
+                                          const struct journal_content *content,
+                                          const struct journal_target *targets,
+                                          size_t target_count) {
     struct slice *body = arena_take(&batch->arena, content->body_parts, sizeof *body);
     struct pending_message *pending;
 
@@ -153,7 +155,8 @@ struct pending_message *batch_add_message(struct batch *batch, const struct jour
                             sizeof *batch->messages);
     pending = &batch->messages[batch->message_count++];
     batch->live_message_count++;
-    *pending = (struct pending_message){.content = *content, .target_count = (uint32_t)target_count};
+    *pending =
+        (struct pending_message){.content = *content, .target_count = (uint32_t)target_count};
     if (content->body_parts > 0)
         memcpy(body, content->body, content->body_parts * sizeof *body);
     pending->content.body = body;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is appended between two hand-overs. The loop thread fills the open batch while the writer thread owns
- * the one under way; there are two of them, taking turns.
+ * What is appended between two hand-overs. The loop thread fills the open batch while the writer
+ * thread owns the one under way; there are two of them, taking turns.
  *
  * Message octets stay with their owner and are borrowed until the batch is written; lists of
  * targets and body parts are copied into the batch's arena.
@@ -60,9 +60,9 @@ struct batch {
     uint32_t id; /* 0 or 1 */
     uint64_t lsn;
     int64_t wall_ms;
-    uint32_t flags;         /* BATCH_CLEAN */
-    bool touched;           /* somebody was told its LSN */
-    bool is_forced;         /* written though empty: a checkpoint needs a batch to stand on */
+    uint32_t flags;            /* BATCH_CLEAN */
+    bool touched;              /* somebody was told its LSN */
+    bool is_forced;            /* written though empty: a checkpoint needs a batch to stand on */
     struct octets definitions; /* records without batch number and checksum */
     struct octets queue_deletes;
     struct settled *settled;
@@ -86,8 +86,10 @@ void batch_add_meta(struct batch *batch, uint8_t type, uint8_t kind, struct slic
 void batch_add_queue_delete(struct batch *batch, uint64_t queue_id);
 void batch_add_settled(struct batch *batch, struct journal_target target);
 /* The message at the end of `messages`; its number is its `place`. */
-struct pending_message *batch_add_message(struct batch *batch, const struct journal_content *content,
-                                          const struct journal_target *targets, size_t target_count);
+struct pending_message *batch_add_message(struct batch *batch,
+                                          const struct journal_content *content,
+                                          const struct journal_target *targets,
+                                          size_t target_count);
 struct pending_relocation *batch_add_relocation(struct batch *batch);
 
 /* Takes the target off the message; nothing happens when it is not there. */

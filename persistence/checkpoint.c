@@ -87,8 +87,8 @@ static uint32_t checksum(struct slice file, const uint8_t uuid[16], uint64_t ind
 
 void checkpoint_encode(struct octets *ret, const uint8_t uuid[16],
                        const struct checkpoint *checkpoint, const struct checkpoint_state *state) {
-    uint64_t length = HEAD_LENGTH + (uint64_t)checkpoint->segment_count * SEGMENT_ENTRY +
-                      state->octets.len;
+    uint64_t length =
+        HEAD_LENGTH + (uint64_t)checkpoint->segment_count * SEGMENT_ENTRY + state->octets.len;
     struct octets file = {0};
     struct writer crc;
 
@@ -97,8 +97,8 @@ void checkpoint_encode(struct octets *ret, const uint8_t uuid[16],
     put_u32(&file, 0);
     octets_append(&file, slice_of(uuid, 16));
     put_u64s(&file,
-             (uint64_t[]){length, checkpoint->index, checkpoint->term, (uint64_t)checkpoint->time_ms,
-                          checkpoint->next_segment},
+             (uint64_t[]){length, checkpoint->index, checkpoint->term,
+                          (uint64_t)checkpoint->time_ms, checkpoint->next_segment},
              5);
     put_u32(&file, checkpoint->segment_count);
     put_u32(&file, state->queue_count);
@@ -106,10 +106,10 @@ void checkpoint_encode(struct octets *ret, const uint8_t uuid[16],
     for (uint32_t i = 0; i < checkpoint->segment_count; i++) {
         const struct checkpoint_segment *segment = &checkpoint->segments[i];
 
-        put_u64s(&file,
-                 (uint64_t[]){segment->number, segment->first_index, segment->last_index,
-                              segment->end},
-                 4);
+        put_u64s(
+            &file,
+            (uint64_t[]){segment->number, segment->first_index, segment->last_index, segment->end},
+            4);
     }
     octets_append(&file, octets_slice(&state->octets));
     crc = writer_over(file.data + CRC_AT, 4);

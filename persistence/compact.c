@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compaction: the live messages of a mostly dead segment are copied to the end of the journal, so that the segment
- * can go. One long-lived message costs its own size and not its segment.
+ * Compaction: the live messages of a mostly dead segment are copied to the end of the journal, so
+ * that the segment can go. One long-lived message costs its own size and not its segment.
  *
- * The copy is a record of an ordinary batch, read from the old place by the writer thread. The message stays where
- * it is until that batch is durable; then its handle points to the copy. The record says that it is a copy, and
- * copies bring nothing to life in replay: a target settled between is settled. The old segment then has
- * nothing alive and is left out of the next checkpoints.
+ * The copy is a record of an ordinary batch, read from the old place by the writer thread. The
+ * message stays where it is until that batch is durable; then its handle points to the copy. The
+ * record says that it is a copy, and copies bring nothing to life in replay: a target settled
+ * between is settled. The old segment then has nothing alive and is left out of the next
+ * checkpoints.
  */
 #include <assert.h>
 
@@ -14,7 +15,8 @@
 
 enum {
     VICTIM_LIVE_PERCENT = 50,
-    SLICE_OCTETS = 256 * 1024, /* copied in one batch at most, so that confirms do not wait for it */
+    SLICE_OCTETS =
+        256 * 1024, /* copied in one batch at most, so that confirms do not wait for it */
 };
 
 static bool can_be_victim(const struct journal *journal, uint32_t slot) {
@@ -110,8 +112,8 @@ void journal_collect_relocations(struct journal *journal, const struct batch *ba
             journal->segments[message->segment].damaged = true;
         } else {
             journal_unplace_message(journal, message);
-            journal_place_message(journal, message, journal->current_segment, relocation->ret_offset,
-                                  relocation->length);
+            journal_place_message(journal, message, journal->current_segment,
+                                  relocation->ret_offset, relocation->length);
             journal->relocated_bytes += relocation->length;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC32C. The platform edge is here: which instruction computes it and whether this processor has it.
+ * CRC32C. The platform edge is here: which instruction computes it and whether this processor has
+ * it.
  */
 #include "persistence/crc32c.h"
 

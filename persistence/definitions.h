@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The definitions a journal holds: payloads by (kind, key), ordered by both. Kept in memory because every checkpoint
- * writes all of them. Keys come from clients, so this is a tree: no names make it slow.
+ * The definitions a journal holds: payloads by (kind, key), ordered by both. Kept in memory because
+ * every checkpoint writes all of them. Keys come from clients, so this is a tree: no names make it
+ * slow.
  */
 #ifndef LEVERET_PERSISTENCE_DEFINITIONS_H
 #define LEVERET_PERSISTENCE_DEFINITIONS_H

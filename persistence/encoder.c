@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order of records in a batch: definitions, settles, messages, copies of compaction, deletions of queues. The
- * last come last because a message published to a queue and the queue's deletion may be in one batch.
+ * The order of records in a batch: definitions, settles, messages, copies of compaction, deletions
+ * of queues. The last come last because a message published to a queue and the queue's deletion may
+ * be in one batch.
  */
 #include "persistence/encoder.h"
 
@@ -42,7 +43,10 @@ uint64_t encoder_bound(const struct batch *batch) {
     return segment_round_up(bound);
 }
 
-/* Octets of the buffer that every encoding stays below: it must not move while pieces point into it. */
+/*
+ * Octets of the buffer that every encoding stays below: it must not move while pieces point into
+ * it.
+ */
 static uint64_t buffer_bound(const struct batch *batch) {
     uint64_t bound = BATCH_HEADER + batch->definitions.len + batch->queue_deletes.len +
                      batch->settled_count * SETTLE_BOUND + SEGMENT_BLOCK;
@@ -112,8 +116,8 @@ static void end_record(struct encoder *encoder, uint8_t *head, uint32_t crc, siz
 
 static void emit_record(struct encoder *encoder, uint8_t type, uint16_t flags, struct slice body) {
     uint8_t *head = emit(encoder, RECORD_HEAD);
-    uint32_t crc = record_head_begin(head, encoder->seed, type, flags, body.len,
-                                     encoder->batch_number);
+    uint32_t crc =
+        record_head_begin(head, encoder->seed, type, flags, body.len, encoder->batch_number);
 
     memcpy(emit(encoder, body.len), body.data, body.len);
     end_record(encoder, head, crc32c(crc, body.data, body.len), body.len);
@@ -175,8 +179,8 @@ static void emit_message(struct encoder *encoder, struct pending_message *pendin
     uint64_t start = encoder->length;
     uint8_t *head = emit(encoder, RECORD_HEAD);
     uint8_t *fixed = emit(encoder, RECORD_MESSAGE_FIXED + targets_len);
-    uint32_t crc = record_head_begin(head, encoder->seed, RECORD_MESSAGE, 0, body_len,
-                                     encoder->batch_number);
+    uint32_t crc =
+        record_head_begin(head, encoder->seed, RECORD_MESSAGE, 0, body_len, encoder->batch_number);
 
     record_put_message(fixed, &(struct message_record){.index = index,
                                                        .slot = slot,

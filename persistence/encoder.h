@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Turns a batch into the octets of FORMAT.md as a list of pieces for one vectored write: small things are laid out in
- * a buffer, the octets of larger contents are pointed at where they are. Checksums are computed here, on
- * the writer's thread.
+ * Turns a batch into the octets of FORMAT.md as a list of pieces for one vectored write: small
+ * things are laid out in a buffer, the octets of larger contents are pointed at where they are.
+ * Checksums are computed here, on the writer's thread.
  */
 #ifndef LEVERET_PERSISTENCE_ENCODER_H
 #define LEVERET_PERSISTENCE_ENCODER_H
@@ -32,8 +32,9 @@ struct encoder {
 uint64_t encoder_bound(const struct batch *batch);
 
 /*
- * Encodes `batch` to be at `place`; `header` has term, index, time and flags set, the rest is filled in. Reads
- * what is to be relocated through `io`. Says where each message will be; `pieces` are for io_write_all().
+ * Encodes `batch` to be at `place`; `header` has term, index, time and flags set, the rest is
+ * filled in. Reads what is to be relocated through `io`. Says where each message will be; `pieces`
+ * are for io_write_all().
  */
 void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
                     const struct segment_place *place, struct batch_header *header);

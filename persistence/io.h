@@ -54,6 +54,8 @@ ssize_t io_read_all(struct io *io, int handle, void *buffer, size_t len, uint64_
  * `ret_io` is closed with io_posix_close().
  */
 int io_posix_open(const char *directory, struct io **ret_io);
+/* The same for a directory that must be there (-ENOENT). */
+int io_posix_open_existing(const char *directory, struct io **ret_io);
 void io_posix_close(struct io *io);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of one directory by POSIX calls relative to its descriptor, so that a directory renamed under
- * the process changes nothing, and no path is ever followed through a symbolic link.
+ * Files of one directory by POSIX calls relative to its descriptor, so that a directory renamed
+ * under the process changes nothing, and no path is ever followed through a symbolic link.
  */
 #include "persistence/io.h"
 
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -91,7 +92,8 @@ static int posix_unlink(struct io *io, const char *name) {
     return zero_or_errno(unlinkat(directory_of(io), name, 0));
 }
 
-static int posix_list(struct io *io, void (*visit)(void *context, const char *name), void *context) {
+static int posix_list(struct io *io, void (*visit)(void *context, const char *name),
+                      void *context) {
     int handle = openat(directory_of(io), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = handle < 0 ? NULL : fdopendir(handle);
     struct dirent *entry;
@@ -160,14 +162,11 @@ static int sync_parent(int directory) {
     return error;
 }
 
-int io_posix_open(const char *directory, struct io **ret_io) {
-    bool made = mkdir(directory, 0700) == 0;
+static int open_directory(const char *directory, bool made, struct io **ret_io) {
+    int handle = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct io_posix *posix;
-    int handle, error;
+    int error;
 
-    if (!made && errno != EEXIST)
-        return -errno;
-    handle = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (handle < 0)
         return -errno;
     error = check_and_lock(handle);
@@ -182,6 +181,18 @@ int io_posix_open(const char *directory, struct io **ret_io) {
     posix->directory = handle;
     *ret_io = &posix->io;
     return 0;
+}
+
+int io_posix_open_existing(const char *directory, struct io **ret_io) {
+    return open_directory(directory, false, ret_io);
+}
+
+int io_posix_open(const char *directory, struct io **ret_io) {
+    bool made = mkdir(directory, 0700) == 0;
+
+    if (!made && errno != EEXIST)
+        return -errno;
+    return open_directory(directory, made, ret_io);
 }
 
 void io_posix_close(struct io *io) {

@@ -2,15 +2,17 @@
 /*
  * The public face of the journal: appending, handing over, taking back.
  *
- * Memory is always ahead: the live set, the definitions and the counts change when something is appended; the
- * disk follows batch by batch. The open batch has the LSN that appends return. When it is handed
- * over, a new one opens; when it comes back, safe_lsn moves to its LSN and its messages have a place.
+ * Memory is always ahead: the live set, the definitions and the counts change when something is
+ * appended; the disk follows batch by batch. The open batch has the LSN that appends return. When
+ * it is handed over, a new one opens; when it comes back, safe_lsn moves to its LSN and its
+ * messages have a place.
  *
- *   1. LSNs count hand-overs, batch indexes count what is on disk. They differ, because an open batch
- *      from which everything was settled away takes no write: its LSN is safe at once.
- *   2. A message is placed (in a segment's list, counted there) exactly when its batch has come back and a target
- *      is left.
- *   3. A settle of a message in the open batch changes that batch; any other is a record in the open batch.
+ *   1. LSNs count hand-overs, batch indexes count what is on disk. They differ, because an open
+ *      batch from which everything was settled away takes no write: its LSN is safe at once.
+ *   2. A message is placed (in a segment's list, counted there) exactly when its batch has come
+ *      back and a target is left.
+ *   3. A settle of a message in the open batch changes that batch; any other is a record in the
+ *      open batch.
  *
  * If you add a kind of record, also touch encoder.c, replay.c and, when it is state, checkpoint.c.
  */
@@ -84,8 +86,8 @@ static void journal_destroy(struct journal *journal) {
     free(journal);
 }
 
-int journal_open(const struct journal_options *options, const struct replay_sink *sink, bool salvage,
-                 struct journal **ret_journal, struct journal_report *ret_report,
+int journal_open(const struct journal_options *options, const struct replay_sink *sink,
+                 bool salvage, struct journal **ret_journal, struct journal_report *ret_report,
                  struct journal_error *ret_error) {
     struct journal *journal = journal_create(options);
     int error;
@@ -472,10 +474,8 @@ static int parse_stored(const struct journal *journal, struct slice octets,
         !cursor_at_end(&c) || record_read_message(record.body, &message) < 0)
         return -EBADMSG;
     *ret_body = message.body;
-    *ret_content = (struct journal_content){.address = message.address,
-                                            .header = message.header,
-                                            .body = ret_body,
-                                            .body_parts = 1};
+    *ret_content = (struct journal_content){
+        .address = message.address, .header = message.header, .body = ret_body, .body_parts = 1};
     return 0;
 }
 

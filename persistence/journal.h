@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal: one append-only log for definitions, messages and acknowledgements of a node, with group
- * commit. FORMAT.md has the bytes, this header the meaning.
+ * The journal: one append-only log for definitions, messages and acknowledgements of a node, with
+ * group commit. FORMAT.md has the bytes, this header the meaning.
  *
- * Two threads: the loop thread calls everything here; the writer thread writes one batch at a time and
- * syncs it. Appends collect in the open batch; journal_submit() hands it over when the writer is idle.
- * An append returns the LSN: the index of the batch it will be in. A batch is on disk wholly or not at
- * all, and everything up to journal_safe_lsn() is on stable storage. After the first failed write or
- * sync the journal is FAILED for good: safe_lsn stands still and nothing more is written.
+ * Two threads: the loop thread calls everything here; the writer thread writes one batch at a time
+ * and syncs it. Appends collect in the open batch; journal_submit() hands it over when the writer
+ * is idle. An append returns the LSN of the batch that it will be in, a number that grows with
+ * every hand-over of this life. A batch is on disk wholly or not at all, and everything up to
+ * journal_safe_lsn() is on stable storage. After the first failed write or sync the journal is
+ * FAILED for good: safe_lsn stands still and nothing more is written.
  *
  * A message lives in the journal as long as one of its targets does. Settling the last target of a
- * message whose batch was not handed over yet takes the message out of that batch: neither of the two
- * reaches the disk.
+ * message whose batch was not handed over yet takes the message out of that batch: neither of the
+ * two reaches the disk.
  */
 #ifndef LEVERET_PERSISTENCE_JOURNAL_H
 #define LEVERET_PERSISTENCE_JOURNAL_H
@@ -36,7 +37,7 @@ struct journal_target {
 /* A stored message, owned by the journal; gone when its last target was settled. */
 struct stored_message;
 
-/* What is stored of a message: two heads (address, content header payload) and the body's octets. */
+/* What is stored of a message: two heads (address, content header payload) and the body. */
 struct journal_content {
     struct slice address;
     struct slice header;
@@ -45,20 +46,22 @@ struct journal_content {
 };
 
 struct journal_options {
-    struct io *io;             /* outlives the journal */
-    uint64_t segment_size;     /* octets of a segment file, 0 for 64 MiB */
-    uint64_t first_segment_size; /* of the first one of a life, made at the first record; 0 for 1 MiB */
+    struct io *io;         /* outlives the journal */
+    uint64_t segment_size; /* octets of a segment file, 0 for 64 MiB */
+    /* Of the first one of a life, which is made at the first record; 0 for 1 MiB. */
+    uint64_t first_segment_size;
     uint64_t checkpoint_bytes; /* written between two checkpoints, 0 for 256 MiB */
-    unsigned spare_segments;   /* made ahead in the background, so that a full disk shows there; <= 2 */
-    uint8_t uuid[16];          /* of a journal that is new */
-    bool threaded;             /* false: no writer thread, journal_write_now() does its work */
+    /* Made ahead in the background, so that a full disk shows there; at most 2. */
+    unsigned spare_segments;
+    uint8_t uuid[16];              /* of a journal that is new */
+    bool threaded;                 /* false: no writer thread, journal_write_now() does its work */
     void (*notify)(void *context); /* a batch was finished; called on the writer thread */
     void *notify_context;
 };
 
 /*
- * What recovery found: definitions by kind and key, queues, then messages in the order of their places in
- * the files (sort by sequence). Any function may be NULL.
+ * What recovery found: definitions by kind and key, queues, then messages in the order of their
+ * places in the files (sort by sequence). Any function may be NULL.
  */
 struct replay_sink {
     void *context;
@@ -67,8 +70,8 @@ struct replay_sink {
     void (*on_queue)(void *context, uint64_t queue_id, uint64_t highest_sequence);
     /* `content` is borrowed. `targets` are those still alive. */
     void (*on_message)(void *context, struct stored_message *message,
-                       const struct journal_content *content,
-                       const struct journal_target *targets, size_t target_count);
+                       const struct journal_content *content, const struct journal_target *targets,
+                       size_t target_count);
     void (*on_progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 };
 
@@ -80,13 +83,13 @@ struct journal_error {
 
 /* How the journal was found. Filled as far as recovery came, also when opening fails. */
 struct journal_report {
-    bool clean;              /* the last stop was clean; after any other all messages are redelivered */
-    bool torn_tail;          /* the last batch was not written to its end: at the place below */
+    bool clean;     /* the last stop was clean; after any other all messages are redelivered */
+    bool torn_tail; /* the last batch was not written to its end: at the place below */
     uint64_t torn_segment;
     uint64_t torn_offset;
-    bool checkpoint_damaged; /* the older one stood in */
+    bool checkpoint_damaged;   /* the older one stood in */
     uint32_t damaged_segments; /* put into quarantine by salvage */
-    uint32_t damages;        /* places that salvage passed over; the first is in `first_damage` */
+    uint32_t damages;          /* places that salvage passed over; the first is in `first_damage` */
     char first_damage[256];
     uint64_t last_index; /* of the last valid batch */
     uint64_t batches;    /* applied one by one, behind the checkpoint */
@@ -94,12 +97,13 @@ struct journal_report {
 };
 
 /*
- * Recovers what is there into `sink` and opens for appending. An empty directory is a new journal. Damage
- * is refused (-EBADMSG) unless `salvage`, which applies what is valid and renames damaged segments to
- * quarantine files. -EPROTONOSUPPORT: written by a newer major version, nothing was touched.
+ * Recovers what is there into `sink` and opens for appending. An empty directory is a new journal.
+ * Damage is refused (-EBADMSG) unless `salvage`, which applies what is valid and renames damaged
+ * segments to quarantine files. -EPROTONOSUPPORT: written by a newer major version, nothing was
+ * touched.
  */
-int journal_open(const struct journal_options *options, const struct replay_sink *sink, bool salvage,
-                 struct journal **ret_journal, struct journal_report *ret_report,
+int journal_open(const struct journal_options *options, const struct replay_sink *sink,
+                 bool salvage, struct journal **ret_journal, struct journal_report *ret_report,
                  struct journal_error *ret_error);
 
 /*
@@ -114,9 +118,9 @@ uint64_t journal_put_meta(struct journal *journal, uint8_t kind, struct slice ke
 uint64_t journal_delete_meta(struct journal *journal, uint8_t kind, struct slice key);
 
 /*
- * One message with all its targets, at least one; the sequences of a queue must grow. The octets of `content` must stay until `release(owner)` is called
- * on the loop thread (from journal_collect, a settle or journal_close): they are written from where they
- * are.
+ * One message with all its targets, at least one; the sequences of a queue must grow. The octets of
+ * `content` must stay until `release(owner)` is called on the loop thread (from journal_collect, a
+ * settle or journal_close): they are written from where they are.
  */
 uint64_t journal_append_message(struct journal *journal, const struct journal_content *content,
                                 const struct journal_target *targets, size_t target_count,
@@ -124,21 +128,22 @@ uint64_t journal_append_message(struct journal *journal, const struct journal_co
                                 struct stored_message **ret_message);
 
 /*
- * One target of the message is done with: acked, dropped, expired, purged. Nobody waits for it. May call
- * `release` and, with the last target, ends the life of `message`.
+ * One target of the message is done with: acked, dropped, expired, purged. Nobody waits for it. May
+ * call `release` and, with the last target, ends the life of `message`.
  */
 uint64_t journal_settle(struct journal *journal, struct stored_message *message,
                         struct journal_target target);
 
 /*
- * The queue is deleted: one record instead of a settle for each message. Its messages must still be settled,
- * now or when a channel lets go of them; that writes nothing any more. The id is never used again.
+ * The queue is deleted: one record instead of a settle for each message. Its messages must still be
+ * settled, now or when a channel lets go of them; that writes nothing any more. The id is never
+ * used again.
  */
 uint64_t journal_delete_queue(struct journal *journal, uint64_t queue_id);
 
 /*
- * Begin and end of changes that must be in one batch (tx, dead-letter move). Nothing is handed over in
- * between; calls nest.
+ * Begin and end of changes that must be in one batch (tx, dead-letter move). Nothing is handed over
+ * in between; calls nest.
  */
 void journal_begin_atomic(struct journal *journal);
 void journal_end_atomic(struct journal *journal);
@@ -157,7 +162,7 @@ bool journal_is_writing(const struct journal *journal);
 /* A checkpoint with the next batch, whether one is due or not. */
 void journal_request_checkpoint(struct journal *journal);
 
-/* Hands the open batch over when it holds anything and the writer is idle. `wall_ms` goes into it. */
+/* Hands the open batch over when it holds anything and the writer is idle; it gets `wall_ms`. */
 void journal_submit(struct journal *journal, int64_t wall_ms);
 /* After notify: takes over what the writer finished (safe_lsn moves, releases are called). */
 void journal_collect(struct journal *journal);
@@ -166,16 +171,16 @@ void journal_write_now(struct journal *journal);
 
 /*
  * Reads a stored message back. `buffer` is grown with realloc as needed. 0, or -EBADMSG when its
- * checksum fails: nothing of it is returned then. -EINPROGRESS while it is not written yet: the octets it was
- * appended with are still there.
+ * checksum fails: nothing of it is returned then. -EINPROGRESS while it is not written yet: the
+ * octets it was appended with are still there.
  */
 int journal_read(struct journal *journal, const struct stored_message *message, uint8_t **buffer,
                  size_t *capacity, struct journal_content *ret_content, struct slice *ret_body);
 
 struct journal_statistics {
-    uint64_t last_index; /* of the batches known to be written */
+    uint64_t last_index;                             /* of the batches known to be written */
     uint64_t batches, records, bytes_written, syncs; /* since the journal was opened */
-    uint64_t segments, total_bytes; /* files, spares not counted */
+    uint64_t segments, total_bytes;                  /* files, spares not counted */
     uint64_t live_bytes, live_messages;
     uint64_t relocated_bytes, checkpoints, unlinked_segments;
     uint64_t sync_us_max;

@@ -6,8 +6,8 @@
  *   batch N is durable:   index and segments are known, the file goes to the writer
  *   file is durable:      segments that this checkpoint and the one before left out are gone
  *
- * The last two checkpoints are kept, and a segment goes only when neither lists it, so that the older one can
- * stand in when the newer is damaged.
+ * The last two checkpoints are kept, and a segment goes only when neither lists it, so that the
+ * older one can stand in when the newer is damaged.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -58,8 +58,7 @@ static int compare_numbers(const void *left, const void *right) {
 /* What the checkpoint lists and what it lets go of. */
 static void choose_segments(struct journal *journal, struct checkpoint *checkpoint,
                             struct checkpoint_job *job) {
-    checkpoint->segments =
-        journal_allocate(journal->segment_slots, sizeof *checkpoint->segments);
+    checkpoint->segments = journal_allocate(journal->segment_slots, sizeof *checkpoint->segments);
     job->segments = journal_allocate(journal->segment_slots, sizeof *job->segments);
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++) {
         struct journal_segment *segment = &journal->segments[slot];
@@ -70,18 +69,16 @@ static void choose_segments(struct journal *journal, struct checkpoint *checkpoi
         if (segment->unlinking)
             job->segments[job->segment_count++] = segment->number;
         if (segment->used && listed)
-            checkpoint->segments[checkpoint->segment_count++] =
-                (struct checkpoint_segment){segment->number, segment->first_index,
-                                            segment->last_index, segment->end};
+            checkpoint->segments[checkpoint->segment_count++] = (struct checkpoint_segment){
+                segment->number, segment->first_index, segment->last_index, segment->end};
     }
     qsort(checkpoint->segments, checkpoint->segment_count, sizeof *checkpoint->segments,
           compare_numbers);
 }
 
 void journal_start_checkpoint(struct journal *journal) {
-    struct checkpoint checkpoint = {.index = journal->last_index,
-                                    .term = journal->term,
-                                    .time_ms = journal->last_time_ms};
+    struct checkpoint checkpoint = {
+        .index = journal->last_index, .term = journal->term, .time_ms = journal->last_time_ms};
     struct writer_statistics writer;
 
     assert(journal->job == NULL);

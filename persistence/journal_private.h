@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a journal, shared by journal.c, replay.c and compact.c. All of it belongs to the loop thread.
+ * The inside of a journal, shared by journal.c, replay.c and compact.c. All of it belongs to the
+ * loop thread.
  */
 #ifndef LEVERET_PERSISTENCE_JOURNAL_PRIVATE_H
 #define LEVERET_PERSISTENCE_JOURNAL_PRIVATE_H
@@ -28,11 +29,11 @@ struct journal_segment {
     uint32_t last_message;
     int read_handle; /* -1: not open */
     bool sealed;
-    bool damaged;  /* a copy failed, or salvage found damage: compaction leaves it alone */
-    bool salvaged; /* damaged, and to be put into quarantine once nothing in it lives */
-    bool in_snapshot; /* to be listed by the checkpoint being made */
-    bool left_out;    /* not listed by it */
-    bool unlinking;   /* goes when it is durable */
+    bool damaged;      /* a copy failed, or salvage found damage: compaction leaves it alone */
+    bool salvaged;     /* damaged, and to be put into quarantine once nothing in it lives */
+    bool in_snapshot;  /* to be listed by the checkpoint being made */
+    bool left_out;     /* not listed by it */
+    bool unlinking;    /* goes when it is durable */
     unsigned unlisted; /* how many of the last checkpoints left it out */
 };
 
@@ -59,7 +60,7 @@ struct journal {
     /* Checkpoints. */
     bool checkpoint_wanted;
     unsigned checkpoint_pause; /* hand-overs until the next attempt, after a full disk */
-    bool snapshot_taken; /* waits for its batch to be durable */
+    bool snapshot_taken;       /* waits for its batch to be durable */
     struct checkpoint_state snapshot;
     struct checkpoint_job *job;
     bool has_checkpoint, has_older_checkpoint;
@@ -108,8 +109,8 @@ int journal_replay(struct journal *journal, const struct replay_sink *sink, bool
                    struct journal_report *report, struct journal_error *error);
 
 /*
- * Salvage, after replay: moves what lives in damaged segments, writes a checkpoint without them and renames them to
- * quarantine files. quarantine.c
+ * Salvage, after replay: moves what lives in damaged segments, writes a checkpoint without them and
+ * renames them to quarantine files. quarantine.c
  */
 int journal_quarantine(struct journal *journal, struct journal_report *report,
                        struct journal_error *error);

@@ -2,14 +2,15 @@
 /*
  * The writer.
  *
- * What the two threads share is a handful of fields under one mutex: the batch and the job handed over, the ones that are
- * done, and a copy of the figures. Everything else belongs to whoever runs the writer.
+ * What the two threads share is a handful of fields under one mutex: the batch and the job handed
+ * over, the ones that are done, and a copy of the figures. Everything else belongs to whoever runs
+ * the writer.
  *
  *   submit --> submitted --(writer: write, sync)--> finished --> take_finished
  *
- * When a batch does not fit behind the last one, the segment is sealed by a batch of its own, and the next
- * segment is a spare or is made now. Spares and checkpoints are made in small steps, one after each batch
- * or whenever there is no batch, so that no batch ever waits for more than a step.
+ * When a batch does not fit behind the last one, the segment is sealed by a batch of its own, and
+ * the next segment is a spare or is made now. Spares and checkpoints are made in small steps, one
+ * after each batch or whenever there is no batch, so that no batch ever waits for more than a step.
  */
 #include "persistence/journal_writer.h"
 
@@ -141,7 +142,7 @@ static void begin_making(struct journal_writer *writer, uint64_t size) {
     writer->is_making = true;
 }
 
-/* 1 when the segment is made and in `file`, 0 when more is to do, or an error; a full disk is one. */
+/* 1 when the segment is made and in `file`, 0 when more is to do, or an error. */
 static int continue_making(struct journal_writer *writer, struct segment_file *file) {
     int done = segment_maker_step(&writer->maker, writer->options.io, &no_content);
 
@@ -166,7 +167,7 @@ static int make_now(struct journal_writer *writer, uint64_t size) {
     return done < 0 ? done : 0;
 }
 
-/* Numbers must grow in the order of use: a spare made before a larger segment cannot come after it. */
+/* Numbers must grow in the order of use: a spare cannot come after a segment made later. */
 static int drop_spares(struct journal_writer *writer) {
     struct io *io = writer->options.io;
     char name[SEGMENT_NAME_SIZE];
@@ -342,7 +343,7 @@ static int spare_step(struct journal_writer *writer) {
     return done < 0 ? done : 0;
 }
 
-/* One step of whatever there is; false when there is nothing. Sets the error that ends the journal. */
+/* One step of whatever there is; false when there is nothing. `ret_error` ends the journal. */
 static bool background_step(struct journal_writer *writer, struct checkpoint_job *job,
                             bool *ret_job_done, int *ret_error) {
     int done;
@@ -377,7 +378,7 @@ static void notify(struct journal_writer *writer) {
         writer->options.notify(writer->options.notify_context);
 }
 
-/* Writes the submitted batch. False when the disk is full: it is still there then. Called locked. */
+/* Writes the submitted batch. False when the disk is full: it still waits. Called locked. */
 static bool run_batch(struct journal_writer *writer) {
     struct batch *batch = writer->submitted;
     int error;
@@ -449,7 +450,7 @@ static void wait_for_room(struct journal_writer *writer) {
     pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
 }
 
-/* Locked. A background step is done after each batch too, or spares would never be made under load. */
+/* Locked. A background step follows each batch, or no spare would ever be made under load. */
 static void thread_step(struct journal_writer *writer) {
     bool had_job = writer->job != NULL;
     bool wrote = false, worked;

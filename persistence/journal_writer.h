@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer: takes one batch at a time, writes it and syncs it, and does the slow work of the journal in
- * between: spare segments, checkpoints, unlinking.
+ * The writer: takes one batch at a time, writes it and syncs it, and does the slow work of the
+ * journal in between: spare segments, checkpoints, unlinking.
  *
- * It runs on a thread of its own, or, unthreaded, whenever journal_writer_run() is called; tests step through it
- * that way. Everything here is called on the loop thread. Between submit and take_finished
- * a batch is the writer's.
+ * It runs on a thread of its own, or, unthreaded, whenever journal_writer_run() is called; tests
+ * step through it that way. Everything here is called on the loop thread. Between submit and
+ * take_finished a batch is the writer's.
  *
- *   1. One batch is under way at any time: the next is accepted after the one before was taken back.
- *   2. The first failed write or sync of a batch is the last call for the journal's files: the writer has
- *      failed for good. A sync that is repeated after an error says 0 and proves nothing.
- *   3. A segment that cannot be made because the disk is full is no failure: nothing was promised to be in it. The
- *      batch waits, the writer is starved, and tries again.
+ *   1. One batch is under way at any time: the next is accepted after the one before was taken
+ *      back.
+ *   2. The first failed write or sync of a batch is the last call for the journal's files: the
+ *      writer has failed for good. A sync that is repeated after an error says 0 and proves
+ *      nothing.
+ *   3. A segment that cannot be made because the disk is full is no failure: nothing was
+ *      promised to be in it. The batch waits, the writer is starved, and tries again.
  */
 #ifndef LEVERET_PERSISTENCE_JOURNAL_WRITER_H
 #define LEVERET_PERSISTENCE_JOURNAL_WRITER_H
@@ -33,9 +35,9 @@ struct checkpoint_job {
     size_t segment_count;
     bool has_old; /* an old checkpoint to unlink */
     uint64_t old_index;
-    int error;        /* by the writer; -ENOSPC means that it is not there and all is as before */
-    bool is_durable;  /* the writer: renamed and synced */
-    int handle;       /* of the writer, as are those below */
+    int error;       /* by the writer; -ENOSPC means that it is not there and all is as before */
+    bool is_durable; /* the writer: renamed and synced */
+    int handle;      /* of the writer, as are those below */
     uint64_t written;
     size_t unlinked;
 };
@@ -56,11 +58,17 @@ struct writer_options {
 };
 
 struct journal_writer *journal_writer_create(const struct writer_options *options);
-/* Goes on behind what recovery wrote to a new segment; takes the handle. Before anything is submitted. */
+/*
+ * Goes on behind what recovery wrote to a new segment; takes the handle. Before anything is
+ * submitted.
+ */
 void journal_writer_adopt(struct journal_writer *writer, int handle, uint64_t number, uint64_t size,
                           uint64_t offset);
 int journal_writer_start_thread(struct journal_writer *writer);
-/* Finishes the batch under way unless starved, and ends the thread; unthreaded work goes on as before. */
+/*
+ * Finishes the batch under way unless starved, and ends the thread; unthreaded work goes on as
+ * before.
+ */
 void journal_writer_stop_thread(struct journal_writer *writer);
 /* Stops and frees; batches and jobs in it are the caller's to know. */
 void journal_writer_destroy(struct journal_writer *writer);

@@ -172,7 +172,8 @@ bool live_set_remove(struct live_set *set, uint64_t queue_id, uint64_t sequence)
     return true;
 }
 
-void live_set_remove_range(struct live_set *set, uint64_t queue_id, uint64_t first, uint64_t count) {
+void live_set_remove_range(struct live_set *set, uint64_t queue_id, uint64_t first,
+                           uint64_t count) {
     while (count > 0) {
         uint64_t in_page = LIVE_PAGE_SEQUENCES - first % LIVE_PAGE_SEQUENCES;
         uint64_t here = count < in_page ? count : in_page;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which targets are alive: one bit for each (queue id, sequence), in pages of 1024 sequences, and for each queue
- * the highest sequence ever used. The set is what a checkpoint stores and what replay decides by, so a
- * queue of ten million messages costs little more than a megabyte of it.
+ * Which targets are alive: one bit for each (queue id, sequence), in pages of 1024 sequences, and
+ * for each queue the highest sequence ever used. The set is what a checkpoint stores and what
+ * replay decides by, so a queue of ten million messages costs little more than a megabyte of it.
  */
 #ifndef LEVERET_PERSISTENCE_LIVE_SET_H
 #define LEVERET_PERSISTENCE_LIVE_SET_H

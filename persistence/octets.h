@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A growing run of octets, and the one way of this folder to memory. The sizes asked for here are the
- * journal's own, so running out of memory ends the process; nothing half-written can look confirmed.
+ * A growing run of octets, and the one way of this folder to memory. The sizes asked for here are
+ * the journal's own, so running out of memory ends the process; nothing half-written can look
+ * confirmed.
  */
 #ifndef LEVERET_PERSISTENCE_OCTETS_H
 #define LEVERET_PERSISTENCE_OCTETS_H

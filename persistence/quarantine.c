@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of salvage: nothing may refer to a damaged segment any more before it is put aside, or the next start would miss
- * it. So its live messages are copied, as compaction copies, a checkpoint is made that does not list it, and
- * only then it is renamed. A crash before that finds the damage again, and salvage starts over.
+ * The end of salvage: nothing may refer to a damaged segment any more before it is put aside, or
+ * the next start would miss it. So its live messages are copied, as compaction copies, a checkpoint
+ * is made that does not list it, and only then it is renamed. A crash before that finds the damage
+ * again, and salvage starts over.
  */
 #include <errno.h>
 #include <inttypes.h>

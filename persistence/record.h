@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records, the pieces of a batch: a head of 16 octets with its own checksum, and a body. FORMAT.md has
- * the bytes. A record is checked by itself, so that a message read back for delivery, or found inside
- * a damaged batch, is known to be whole.
+ * Records, the pieces of a batch: a head of 16 octets with its own checksum, and a body. FORMAT.md
+ * has the bytes. A record is checked by itself, so that a message read back for delivery, or found
+ * inside a damaged batch, is known to be whole.
  *
  * Decoders are pure functions from slices; what is malformed comes back as -EBADMSG.
  */
@@ -55,8 +55,8 @@ size_t record_padded_length(size_t body_len);
 uint32_t record_seed(const uint8_t uuid[16]);
 
 /*
- * Writes the head of a record whose body's checksum goes on from record_head_crc(); see journal_writer.c
- * for bodies in many pieces.
+ * Writes the head of a record whose body's checksum goes on from record_head_crc(); see
+ * journal_writer.c for bodies in many pieces.
  */
 uint32_t record_head_begin(uint8_t head[RECORD_HEAD], uint32_t seed, uint8_t type, uint16_t flags,
                            size_t body_len, uint32_t batch);
@@ -77,7 +77,7 @@ void record_put_meta(struct octets *body, uint8_t kind, struct slice key, struct
 int record_read_meta(struct slice body, struct meta_record *ret);
 
 struct message_record {
-    uint64_t index; /* batch in which the message was published: with `slot` its identity for life */
+    uint64_t index; /* batch of its publication: with `slot` its identity for life */
     uint32_t slot;
     uint32_t target_count;
     struct slice targets; /* `target_count` times queue id and sequence */
@@ -98,7 +98,7 @@ struct settled {
     uint64_t queue_id;
     uint64_t sequence;
 };
-/* Appends the body of one SETTLE record for the first queue in `settled`; returns how many it took. */
+/* Appends the body of one SETTLE record for the first queue in `settled`; how many it took. */
 size_t record_put_settle(struct octets *body, const struct settled *settled, size_t count);
 
 struct settle_reader {

@@ -2,25 +2,31 @@
 /*
  * Recovery: from whatever a crash left in the directory to a journal that can be appended to.
  *
- *   survey    sync the directory, open everything, versions, newest valid checkpoint, statements of supersession
- *   scan      apply the batches behind the checkpoint to the live set and the definitions; find the end
- *   emit      walk all listed segments again and hand out what is alive
- *   succeed   a new segment with a copy of the last valid batch and a statement that ends the old ones
+ *   survey    sync the directory, open everything, versions, newest valid checkpoint, statements of
+ *   supersession scan      apply the batches behind the checkpoint to the live set and the
+ *   definitions; find the end emit      walk all listed segments again and hand out what is alive
+ *   succeed   a new segment with a copy of the last valid batch and a statement that ends the old
+ *   ones
  *
- * The invariants, each of which a random model of kills, power cuts and failing syncs (journal-model) and the crash
- * enumeration in tests/journal need:
+ * The invariants, each of which a random model of kills, power cuts and failing syncs
+ * (journal-model) and the crash enumeration in tests/journal need:
  *
- *   1. The directory is synced first: what is seen may not be durable yet, and decisions are built on it.
- *   2. Nothing is ever appended to a segment that was found, and nothing is cut off: a batch that is visible may be only in
- *      the page cache, because its sync failed. Appending behind it would make a hole after a power cut.
- *   3. The last valid batch is written again, sealed or not, because it alone may not be durable: only one batch is
- *      under way at any time, so every batch before it was synced.
+ *   1. The directory is synced first: what is seen may not be durable yet, and decisions are
+ *      built on it.
+ *   2. Nothing is ever appended to a segment that was found, and nothing is cut off: a batch
+ *      that is visible may be only in the page cache, because its sync failed. Appending behind it
+ *      would make a hole after a power cut.
+ *   3. The last valid batch is written again, sealed or not, because it alone may not be
+ *      durable: only one batch is under way at any time, so every batch before it was synced.
  *   4. The statement covers every segment from that batch on, empty and torn ones too.
- *   5. Before an end given by a checkpoint or a statement everything must be valid: an invalid batch there is damage. Behind, it is
- *      a torn tail, unless a later header is valid, which proves that the batch had been synced.
- *   6. A copy of the last batch loses its flags: SEAL would end the new segment, CLEAN would outlive its truth.
+ *   5. Before an end given by a checkpoint or a statement everything must be valid: an invalid
+ *      batch there is damage. Behind, it is a torn tail, unless a later header is valid, which
+ *      proves that the batch had been synced.
+ *   6. A copy of the last batch loses its flags: SEAL would end the new segment, CLEAN would
+ *      outlive its truth.
  *
- * Every step can be repeated: a crash inside recovery leaves a state that is recovered the same way.
+ * Every step can be repeated: a crash inside recovery leaves a state that is recovered the same
+ * way.
  */
 #include <assert.h>
 #include <errno.h>
@@ -44,8 +50,8 @@ struct found_segment {
     bool is_void;    /* superseded from 0 on */
     bool is_garbage; /* older than the checkpoint and not listed by it */
     const struct checkpoint_segment *listed;
-    uint64_t limit;  /* end of what counts, by statement or size */
-    uint32_t slot;   /* in the journal's table */
+    uint64_t limit; /* end of what counts, by statement or size */
+    uint32_t slot;  /* in the journal's table */
     /* By the walk. */
     uint64_t first_index;
     uint64_t last_index;
@@ -116,9 +122,11 @@ static int damage(struct replay *replay, struct found_segment *segment, const ch
         segment->damaged = true;
     snprintf(text, sizeof text, "%s: offset %" PRIu64 ": %s", file, offset, what);
     if (!replay->salvage)
-        return refuse(replay, -EBADMSG,
-                      "%s; restore the file, or let salvage keep what is valid and put the rest into "
-                      "quarantine", text);
+        return refuse(
+            replay, -EBADMSG,
+            "%s; restore the file, or let salvage keep what is valid and put the rest into "
+            "quarantine",
+            text);
     if (replay->emitting && segment != NULL && segment->listed == NULL)
         return 0; /* the scan came by here and counted it */
     if (replay->report->damages++ == 0)
@@ -163,8 +171,8 @@ static void note_name(void *context, const char *name) {
             (struct found_segment){.number = number, .handle = -1};
         note_number(replay, number);
     } else if (segment_parse_name(name, ".lvc", &number)) {
-        replay->checkpoints = journal_reallocate(
-            replay->checkpoints, replay->checkpoint_count + 1, sizeof *replay->checkpoints);
+        replay->checkpoints = journal_reallocate(replay->checkpoints, replay->checkpoint_count + 1,
+                                                 sizeof *replay->checkpoints);
         replay->checkpoints[replay->checkpoint_count++] = number;
     } else if (len > 4 && len < NAME_ROOM && strcmp(name + len - 4, ".tmp") == 0) {
         note_temporary(replay, name, len);
@@ -238,8 +246,7 @@ static int load_checkpoints(struct replay *replay) {
     uint8_t uuid[16];
 
     for (size_t i = 0; i < replay->checkpoint_count && !replay->has_older; i++) {
-        struct checkpoint *into =
-            replay->has_checkpoint ? &replay->older : &replay->checkpoint;
+        struct checkpoint *into = replay->has_checkpoint ? &replay->older : &replay->checkpoint;
         int error = checkpoint_load(replay->io, replay->checkpoints[i], into, uuid);
         char name[CHECKPOINT_NAME_SIZE];
 
@@ -301,8 +308,8 @@ static uint64_t last_listed(const struct replay *replay) {
 }
 
 static bool is_ours(const struct replay *replay, const struct found_segment *segment) {
-    return segment->header_valid && memcmp(segment->header.uuid, replay->journal->uuid,
-                                           sizeof replay->journal->uuid) == 0;
+    return segment->header_valid &&
+           memcmp(segment->header.uuid, replay->journal->uuid, sizeof replay->journal->uuid) == 0;
 }
 
 static void classify(struct replay *replay) {
@@ -344,9 +351,9 @@ static int check_presence(struct replay *replay) {
         struct found_segment *segment = &replay->found[i];
 
         if (counts(segment) && !is_ours(replay, segment))
-            error = damage_in(replay, segment, 0, segment->header_valid
-                                                      ? "segment of another journal"
-                                                      : "invalid segment header");
+            error = damage_in(replay, segment, 0,
+                              segment->header_valid ? "segment of another journal"
+                                                    : "invalid segment header");
         if (counts(segment))
             replay->total_bytes += segment->size;
     }
@@ -473,8 +480,8 @@ static void note_batch(struct replay *replay, struct found_segment *segment, uin
 }
 
 /*
- * What to do about an invalid batch. 1: this is the end of what was written here; 0: damage that salvage passed over, and
- * `offset` is behind it; or the error.
+ * What to do about an invalid batch. 1: this is the end of what was written here; 0: damage that
+ * salvage passed over, and `offset` is behind it; or the error.
  */
 static int judge(struct replay *replay, struct found_segment *segment, uint64_t *offset,
                  uint64_t limit, bool must_reach, bool wrong_index, record_visitor visit) {
@@ -498,7 +505,8 @@ static int judge(struct replay *replay, struct found_segment *segment, uint64_t 
     if (error < 0)
         return error;
     if (wrong_index) {
-        *offset += replay->any_gap ? SEGMENT_BLOCK : 0; /* an older batch: nothing to take from it */
+        *offset +=
+            replay->any_gap ? SEGMENT_BLOCK : 0; /* an older batch: nothing to take from it */
         replay->any_gap = true;
         return 0;
     }
@@ -516,8 +524,8 @@ static int judge(struct replay *replay, struct found_segment *segment, uint64_t 
 }
 
 /*
- * Visits the records of all batches from `offset` to `limit`, or to a SEAL, or to the end of what was written, which is not
- * allowed with `must_reach`. segment->end is where it stopped.
+ * Visits the records of all batches from `offset` to `limit`, or to a SEAL, or to the end of what
+ * was written, which is not allowed with `must_reach`. segment->end is where it stopped.
  */
 static int walk(struct replay *replay, struct found_segment *segment, uint64_t offset,
                 uint64_t limit, bool must_reach, record_visitor visit) {
@@ -662,9 +670,9 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
         segment->last_index = segment->listed->last_index;
     if (*ended) {
         /* A batch here proves that the one that should stand before it was synced. */
-        int found = segment_find_batch(replay->io, segment->handle,
-                                       place_in(replay, segment, start), segment->limit,
-                                       replay->previous_index + 1, &elsewhere);
+        int found =
+            segment_find_batch(replay->io, segment->handle, place_in(replay, segment, start),
+                               segment->limit, replay->previous_index + 1, &elsewhere);
 
         if (found < 0)
             return io_error(replay, found, "journal segment");
@@ -681,7 +689,10 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
     error = walk(replay, segment, start, segment->limit, is_cut, apply_record);
     if (error < 0)
         return error;
-    /* An empty one ends nothing: a spare, or one that came to be although its directory could not be synced. */
+    /*
+     * An empty one ends nothing: a spare, or one that came to be although its directory could not
+     * be synced.
+     */
     *ended = !segment->sealed && !is_cut && (segment->end > SEGMENT_BLOCK || segment->ends_torn);
     if (*ended && segment->ends_torn) {
         replay->report->torn_tail = true;
@@ -914,9 +925,8 @@ static int make_successor(struct replay *replay, const struct octets *copy, int 
 
     memcpy(maker.header.uuid, journal->uuid, sizeof maker.header.uuid);
     maker.header.number = replay->recovery_number;
-    maker.header.size = needed > journal->options.first_segment_size
-                            ? needed
-                            : journal->options.first_segment_size;
+    maker.header.size =
+        needed > journal->options.first_segment_size ? needed : journal->options.first_segment_size;
     maker.header.epoch = journal->epoch;
     state_supersession(replay, &maker.header);
     while (done == 0)
@@ -1022,8 +1032,7 @@ static int remove_segment(struct replay *replay, const struct found_segment *seg
         return 0;
     if (!segment->is_void && replay->has_older &&
         checkpoint_find_segment(&replay->older, segment->number) != NULL) {
-        uint32_t slot =
-            journal_add_segment(replay->journal, segment->number, segment->size);
+        uint32_t slot = journal_add_segment(replay->journal, segment->number, segment->size);
 
         replay->journal->segments[slot].sealed = true;
         replay->journal->segments[slot].unlisted = 1;

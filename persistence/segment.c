@@ -2,8 +2,8 @@
 /*
  * Segment files: names, headers, reading of batches, making of new files.
  *
- * Everything that is read here is untrusted: a length is compared with the limit before it is used, and
- * a batch counts only as a whole.
+ * Everything that is read here is untrusted: a length is compared with the limit before it is used,
+ * and a batch counts only as a whole.
  */
 #include "persistence/segment.h"
 
@@ -199,7 +199,8 @@ int segment_read_batch(struct io *io, int handle, const struct segment_place *pl
     if (place->offset > limit || limit - place->offset < SEGMENT_BLOCK)
         return -EBADMSG;
     buffer->len = 0;
-    got = io_read_all(io, handle, octets_extend(buffer, SEGMENT_BLOCK), SEGMENT_BLOCK, place->offset);
+    got =
+        io_read_all(io, handle, octets_extend(buffer, SEGMENT_BLOCK), SEGMENT_BLOCK, place->offset);
     if (got < 0)
         return (int)got;
     if (got < SEGMENT_BLOCK)

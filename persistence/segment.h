@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments, the files of the journal: a header block, then batches, each on a 4 KiB boundary. FORMAT.md
- * has the bytes.
+ * Segments, the files of the journal: a header block, then batches, each on a 4 KiB boundary.
+ * FORMAT.md has the bytes.
  *
- * A segment comes into being as NNNN.tmp, is filled with zeros to its size, gets its header, is synced,
- * renamed to its name and the directory synced: whatever has a segment's name has a whole header, and
- * a full disk shows here and never in the middle of an append.
+ * A segment comes into being as NNNN.tmp, is filled with zeros to its size, gets its header, is
+ * synced, renamed to its name and the directory synced: whatever has a segment's name has a whole
+ * header, and a full disk shows here and never in the middle of an append.
  *
- * Checksums of batch headers and of payloads are seeded with the journal's UUID, the segment's number and the
- * offset, so that a block that is stale, misplaced or of another journal never validates.
+ * Checksums of batch headers and of payloads are seeded with the journal's UUID, the segment's
+ * number and the offset, so that a block that is stale, misplaced or of another journal never
+ * validates.
  */
 #ifndef LEVERET_PERSISTENCE_SEGMENT_H
 #define LEVERET_PERSISTENCE_SEGMENT_H
@@ -35,8 +36,8 @@ struct segment_header {
     uint64_t size;
     uint64_t epoch; /* how often the journal was opened before */
     /*
-     * Made by recovery: segment `superseded` ends at `superseded_end`, and every segment between it and
-     * this one is void. 0, 0 says that of all before this one.
+     * Made by recovery: segment `superseded` ends at `superseded_end`, and every segment between it
+     * and this one is void. 0, 0 says that of all before this one.
      */
     bool supersedes;
     uint64_t superseded;
@@ -85,16 +86,17 @@ int batch_header_decode(struct slice octets, const struct segment_place *place,
                         struct batch_header *ret);
 
 /*
- * Reads the batch at `place` into `buffer`, which grows as needed; records are buffer[64..length). 0 when it
- * is valid: both checksums, length, every record, count and padding, all within `limit`. -EBADMSG when not;
- * another error is the disk's. `ret_header_valid` (may be NULL) tells a torn or damaged batch from none.
+ * Reads the batch at `place` into `buffer`, which grows as needed; records are buffer[64..length).
+ * 0 when it is valid: both checksums, length, every record, count and padding, all within `limit`.
+ * -EBADMSG when not; another error is the disk's. `ret_header_valid` (may be NULL) tells a torn or
+ * damaged batch from none.
  */
 int segment_read_batch(struct io *io, int handle, const struct segment_place *place, uint64_t limit,
                        struct octets *buffer, struct batch_header *ret, bool *ret_header_valid);
 
 /*
- * Looks in 4 KiB steps from `place` to `limit` for the next header of a batch with an index of at least
- * `least`. 1 and its offset, 0 when there is none, or the disk's error.
+ * Looks in 4 KiB steps from `place` to `limit` for the next header of a batch with an index of at
+ * least `least`. 1 and its offset, 0 when there is none, or the disk's error.
  */
 int segment_find_batch(struct io *io, int handle, struct segment_place place, uint64_t limit,
                        uint64_t least, uint64_t *ret_offset);
@@ -114,9 +116,9 @@ struct segment_content {
 };
 
 /*
- * One step: creates the file, fills up to 1 MiB, or finishes. 1 when the segment has its name and is durable
- * (`maker->handle` is open for writing and the caller's), 0 when there is more to do. After an error the
- * temporary file is removed and the maker can begin again.
+ * One step: creates the file, fills up to 1 MiB, or finishes. 1 when the segment has its name and
+ * is durable (`maker->handle` is open for writing and the caller's), 0 when there is more to do.
+ * After an error the temporary file is removed and the maker can begin again.
  */
 int segment_maker_step(struct segment_maker *maker, struct io *io,
                        const struct segment_content *content);

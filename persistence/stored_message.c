@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of message handles: chunks of 64 KiB aligned to their size, so that a handle finds its number. */
+/*
+ * The pool of message handles: chunks of 64 KiB aligned to their size, so that a handle finds its
+ * number.
+ */
 #include "persistence/stored_message.h"
 
 #include <assert.h>

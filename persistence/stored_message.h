@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handle of a stored message: where it is and how many of its targets are left, in 24 octets, because
- * a deep queue has millions of them. Handles live in aligned chunks, are numbered, and link to each other by
- * number in the list of their segment, which compaction walks.
+ * The handle of a stored message: where it is and how many of its targets are left, in 24 octets,
+ * because a deep queue has millions of them. Handles live in aligned chunks, are numbered, and link
+ * to each other by number in the list of their segment, which compaction walks.
  */
 #ifndef LEVERET_PERSISTENCE_STORED_MESSAGE_H
 #define LEVERET_PERSISTENCE_STORED_MESSAGE_H
@@ -14,10 +14,10 @@
 struct stored_message {
     uint32_t next; /* number in the segment's list, 0 for none */
     uint32_t previous;
-    uint32_t segment; /* slot in the journal's segment table, or of a batch: stored_message_is_pending() */
-    uint32_t place;   /* offset in the segment / 8; while pending the position in the batch */
-    uint32_t length;  /* octets of the record with its head; 0 while pending */
-    uint32_t targets : 31;    /* not settled yet */
+    uint32_t segment;      /* slot in the segment table, or a batch: stored_message_is_pending() */
+    uint32_t place;        /* offset in the segment / 8; while pending the position in the batch */
+    uint32_t length;       /* octets of the record with its head; 0 while pending */
+    uint32_t targets : 31; /* not settled yet */
     uint32_t relocating : 1; /* a copy of it is in a batch */
 };
 

@@ -101,8 +101,8 @@ static void list_sort(struct hash_list *list) {
 }
 
 static bool list_has(const struct hash_list *list, uint64_t hash) {
-    return list->count > 0 && bsearch(&hash, list->hashes, list->count, sizeof hash,
-                                      compare_hashes) != NULL;
+    return list->count > 0 &&
+           bsearch(&hash, list->hashes, list->count, sizeof hash, compare_hashes) != NULL;
 }
 
 /* ---- the run ---- */
@@ -150,8 +150,8 @@ struct run {
     bool submitted_clean;
     struct version *versions;
     size_t version_count, version_capacity;
-    uint64_t last_index;  /* last known to be written */
-    uint64_t last_hash;   /* state it stands for */
+    uint64_t last_index; /* last known to be written */
+    uint64_t last_hash;  /* state it stands for */
     uint64_t content_number;
     struct hash_list known; /* every target and definition there ever was */
     bool expects_failure;
@@ -176,8 +176,8 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct run *run, const ch
 
 const char *workload_name(unsigned workload) {
     static const char *const names[WORKLOAD_KINDS] = {
-        "confirms", "fan-out", "acks",    "transactions", "dead letters", "definitions",
-        "deletes",  "purges",  "large",   "backlog",      "compaction",   "mix",
+        "confirms", "fan-out", "acks",  "transactions", "dead letters", "definitions",
+        "deletes",  "purges",  "large", "backlog",      "compaction",   "mix",
     };
 
     return names[workload % WORKLOAD_KINDS];
@@ -217,12 +217,12 @@ static struct version *add_version(struct run *run, uint64_t index, uint64_t has
         if (run->versions == NULL)
             abort();
     }
-    run->versions[run->version_count] =
-        (struct version){.index = index, .hash = hash, .born = now(run), .confirmed = NEVER, .clean = clean};
+    run->versions[run->version_count] = (struct version){
+        .index = index, .hash = hash, .born = now(run), .confirmed = NEVER, .clean = clean};
     return &run->versions[run->version_count++];
 }
 
-/* What may be found once the batch is handed over: itself, behind a SEAL or not, or the SEAL alone. */
+/* What may be found once the batch is handed over: itself, behind a SEAL or not, or the SEAL. */
 static void note_handed_over(struct run *run, bool clean) {
     run->submitted_hash = run->hash;
     run->submitted_clean = clean;
@@ -361,8 +361,8 @@ static bool check_disk(struct run *run, struct memory_disk *disk, size_t positio
         return fail(run, "operation %zu, %s: batch %" PRIu64 " was confirmed, %" PRIu64 " found",
                     position, what, safe, report.last_index);
     if (!is_possible(run, position, report.last_index, checker.hash, report.clean))
-        return fail(run, "operation %zu, %s: the state is not that of batch %" PRIu64 "%s", position,
-                    what, report.last_index, report.clean ? " (clean)" : "");
+        return fail(run, "operation %zu, %s: the state is not that of batch %" PRIu64 "%s",
+                    position, what, report.last_index, report.clean ? " (clean)" : "");
     return true;
 }
 
@@ -461,8 +461,8 @@ static struct choice choose(struct run *run, const struct disk_crash *crash, uin
         break;
     default:
         choice.what = "the last of a prefix is torn";
-        choice.torn = number % 8 == 6 || pending == 0 ? random_below(&run->random, pending + 1)
-                                                       : pending - 1;
+        choice.torn =
+            number % 8 == 6 || pending == 0 ? random_below(&run->random, pending + 1) : pending - 1;
         memset(chosen, 1, choice.torn < pending ? choice.torn + 1 : pending);
         len = choice.torn < pending ? disk_crash_pending_length(crash, choice.torn) : 0;
         choice.torn_octets = len == 0 ? 0 : random_below(&run->random, len / 512 + 1) * 512;
@@ -511,7 +511,8 @@ static bool check_boundary(struct run *run, struct disk_crash *crash, unsigned s
     if (good && exhaustive && pending > 0)
         good = check_all_tears(run, crash, chosen);
     for (unsigned i = 0; good && i < (pending == 0 ? 1 : states); i++) {
-        struct choice choice = choose(run, crash, exhaustive ? i : random_next(&run->random), chosen);
+        struct choice choice =
+            choose(run, crash, exhaustive ? i : random_next(&run->random), chosen);
 
         good = try_choice(run, crash, &choice, (unsigned)random_below(&run->random, 12));
     }
@@ -531,7 +532,8 @@ static void on_release(void *owner) {
 
 static void fill(struct run *run, uint8_t *octets, size_t len) {
     for (size_t i = 0; i < len; i++)
-        octets[i] = i % 8 == 0 ? (uint8_t)random_next(&run->random) : (uint8_t)(octets[i - 1] * 5 + 1);
+        octets[i] =
+            i % 8 == 0 ? (uint8_t)random_next(&run->random) : (uint8_t)(octets[i - 1] * 5 + 1);
 }
 
 static struct model_content *make_content(struct run *run, size_t body_len) {
@@ -629,7 +631,8 @@ static void change_meta(struct run *run, uint64_t kind, uint64_t key, bool put) 
         fill(run, payload, len);
         *held = hash_meta((uint8_t)kind, slice_from_text(text), slice_of(payload, len));
         list_add(&run->known, *held);
-        journal_put_meta(run->journal, (uint8_t)kind, slice_from_text(text), slice_of(payload, len));
+        journal_put_meta(run->journal, (uint8_t)kind, slice_from_text(text),
+                         slice_of(payload, len));
     } else {
         journal_delete_meta(run->journal, (uint8_t)kind, slice_from_text(text));
     }
@@ -816,8 +819,8 @@ static bool check_reads(struct run *run) {
             const struct model_target *target = &run->queues[q].targets[i];
             struct journal_content content;
             struct slice body;
-            int error = journal_read(run->journal, target->message, &buffer, &capacity, &content,
-                                     &body);
+            int error =
+                journal_read(run->journal, target->message, &buffer, &capacity, &content, &body);
 
             if (error == -EINPROGRESS)
                 continue;
@@ -892,7 +895,8 @@ static bool begin_life(struct run *run) {
     run->figures->lives++;
     if (report.last_index < safe_index(run, position) ||
         !is_possible(run, position, report.last_index, checker.hash, report.clean))
-        return fail(run, "operation %zu: a life began with a state that is not that of batch %" PRIu64,
+        return fail(run,
+                    "operation %zu: a life began with a state that is not that of batch %" PRIu64,
                     position, report.last_index);
     run->hash = checker.hash;
     /* Messages of queues whose ids are not the model's any more would stay for ever. */
@@ -1013,7 +1017,10 @@ bool campaign_run_failing(unsigned workload, uint64_t seed, uint64_t call, int e
 
 /* ---- damage ---- */
 
-/* What one start handed out: definitions, and for each live target its hash and that of its content. */
+/*
+ * What one start handed out: definitions, and for each live target its hash and that of its
+ * content.
+ */
 struct harvest {
     struct hash_list all; /* definitions and targets */
     struct hash_list contents;
@@ -1082,10 +1089,13 @@ struct flip_plan {
     const struct harvest *intact;
     const struct journal_report *intact_report;
     const struct hash_list *known; /* every target and definition there ever was */
-    size_t most_lost; /* contents that this damage can have hit */
+    size_t most_lost;              /* contents that this damage can have hit */
 };
 
-/* After salvage: nothing that never was, at most what was hit is missing, and the next start is an ordinary one. */
+/*
+ * After salvage: nothing that never was, at most what was hit is missing, and the next start is an
+ * ordinary one.
+ */
 static bool check_salvage(struct run *run, struct memory_disk *disk, const struct flip_plan *plan,
                           const char *where) {
     struct harvest kept, again;
@@ -1101,7 +1111,8 @@ static bool check_salvage(struct run *run, struct memory_disk *disk, const struc
         if (!list_has(plan->known, kept.all.hashes[i]))
             good = fail(run, "%s: salvage made something up", where);
     if (good && lost > plan->most_lost)
-        good = fail(run, "%s: salvage lost %zu undamaged things: %s", where, lost, report.first_damage);
+        good = fail(run, "%s: salvage lost %zu undamaged things: %s", where, lost,
+                    report.first_damage);
     if (good) {
         code = harvest_disk(run, disk, false, &again, &report, &error);
         if (code < 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random lives of a journal on a memory disk, and the question after each possible crash: is what recovery finds
- * exactly the state after some batch, not older than what was confirmed?
+ * Random lives of a journal on a memory disk, and the question after each possible crash: is what
+ * recovery finds exactly the state after some batch, not older than what was confirmed?
  *
- * A run is a sequence of lives (workload, then a clean stop, a kill at some call, or a failing sync), all on one disk whose
- * operations are recorded. Beside it the run notes the versions of the state: which state each batch index
- * stands for, from which operation on it can be found and from which on it must be. The state is a sum of
- * hashes over every live (queue, sequence, content) and every definition, so one lost, resurrected, corrupt or half-applied thing
- * changes it.
+ * A run is a sequence of lives (workload, then a clean stop, a kill at some call, or a failing
+ * sync), all on one disk whose operations are recorded. Beside it the run notes the versions of the
+ * state: which state each batch index stands for, from which operation on it can be found and from
+ * which on it must be. The state is a sum of hashes over every live (queue, sequence, content) and
+ * every definition, so one lost, resurrected, corrupt or half-applied thing changes it.
  */
 #ifndef TESTS_JOURNAL_CAMPAIGN_H
 #define TESTS_JOURNAL_CAMPAIGN_H
@@ -53,32 +53,36 @@ struct campaign_figures {
     uint64_t checkpoints;
     uint64_t relocated_bytes;
     uint64_t unlinked_segments;
-    uint64_t recovery_crashes; /* states in which recovery itself was cut short, included in `states` */
+    uint64_t recovery_crashes; /* of `states`: recovery itself was cut short */
     uint64_t torn_tails;
-    uint64_t refused; /* damaged directories that were refused, and salvaged */
+    uint64_t refused;  /* damaged directories that were refused, and salvaged */
     uint64_t stood_in; /* in which the older checkpoint did its duty */
     uint64_t failed;
     char first_failure[1024];
 };
 
 /*
- * One run with that seed; checks about `states_per_boundary` states at each operation, with 0 one at every fourth, from 32 on
- * also all subsets and all tears. Adds to `figures`. False when something is wrong; the text is in figures->first_failure.
+ * One run with that seed; checks about `states_per_boundary` states at each operation, with 0 one
+ * at every fourth, from 32 on also all subsets and all tears. Adds to `figures`. False when
+ * something is wrong; the text is in figures->first_failure.
  */
 bool campaign_run(unsigned workload, uint64_t seed, unsigned states_per_boundary,
                   struct campaign_figures *figures);
 
 /*
- * One run in which call number `call` fails: with `error`, or 0 for a short write. Everything that was confirmed must be there after
- * a restart. `ret_calls`: how many calls the run makes when nothing fails.
+ * One run in which call number `call` fails: with `error`, or 0 for a short write. Everything that
+ * was confirmed must be there after a restart. `ret_calls`: how many calls the run makes when
+ * nothing fails.
  */
 bool campaign_run_failing(unsigned workload, uint64_t seed, uint64_t call, int error, bool sticky,
                           uint64_t *ret_calls, struct campaign_figures *figures);
 
 /*
- * Damages of a directory that a run with that seed leaves: `flips` single bits, 0 for one in every octet. Each is detected, or is outside
- * live data and changes nothing, or is in the last batch and reported as a torn tail; salvage keeps the rest.
+ * Damages of a directory that a run with that seed leaves: `flips` single bits, 0 for one in every
+ * octet. Each is detected, or is outside live data and changes nothing, or is in the last batch and
+ * reported as a torn tail; salvage keeps the rest.
  */
-bool campaign_flip(unsigned workload, uint64_t seed, uint64_t flips, struct campaign_figures *figures);
+bool campaign_flip(unsigned workload, uint64_t seed, uint64_t flips,
+                   struct campaign_figures *figures);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proofs of the journal on the memory disk, for people and for CI: see usage(). Prints what was done and the
- * seed; the last line is the count.
+ * Proofs of the journal on the memory disk, for people and for CI: see usage(). Prints what was
+ * done and the seed; the last line is the count.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,8 +14,10 @@
 
 static const char usage_text[] =
     "usage: prove crash [--states N] [--seed S] [--workload W]   states after crashes (10000)\n"
-    "       prove ioerr [--calls N] [--seed S]                   each call failing in turn; N sampled (all)\n"
-    "       prove flip  [--flips N] [--seed S]                   damaged bits; N sampled (every octet)\n";
+    "       prove ioerr [--calls N] [--seed S]                   each call failing in turn; N "
+    "sampled (all)\n"
+    "       prove flip  [--flips N] [--seed S]                   damaged bits; N sampled (every "
+    "octet)\n";
 
 struct arguments {
     uint64_t number;
@@ -43,8 +45,8 @@ static int prove_crash(const struct arguments *arguments) {
     uint64_t seed = arguments->seed;
 
     for (uint64_t run = 0; figures.states < wanted; run++) {
-        unsigned workload =
-            arguments->workload >= 0 ? (unsigned)arguments->workload : (unsigned)(run % WORKLOAD_COUNT);
+        unsigned workload = arguments->workload >= 0 ? (unsigned)arguments->workload
+                                                     : (unsigned)(run % WORKLOAD_COUNT);
         /* All workloads first; later, now and then, every boundary is looked at from all sides. */
         unsigned states = run % 64 == 63 ? 32 : (unsigned)(run / WORKLOAD_COUNT % 4);
 
@@ -80,7 +82,8 @@ static int prove_ioerr(const struct arguments *arguments) {
         if (arguments->workload < 0 || (unsigned)arguments->workload == workload)
             fail_each_call(arguments, workload, &runs, &figures);
     print_figures(&figures, arguments->seed);
-    printf("%" PRIu64 " runs with a failing call (EIO, ENOSPC, short write; once and sticky)\n", runs);
+    printf("%" PRIu64 " runs with a failing call (EIO, ENOSPC, short write; once and sticky)\n",
+           runs);
     return finish(&figures, figures.runs - figures.failed);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client was told is on disk is there after any crash: ten thousand states after crashes over all workloads, and a
- * sample of failing calls. tools/prove does the same for as long as one likes.
+ * What a client was told is on disk is there after any crash: ten thousand states after crashes
+ * over all workloads, and a sample of failing calls. tools/prove does the same for as long as one
+ * likes.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The random model of the journal's rules, played with the journal itself: runs of three to eight lives on one disk, each ended by a
- * kill, a failing sync or a power cut, recoveries that are killed or cut as well, and the next life always on what the one
- * before left behind. Nothing that was confirmed may be lost, and no start may be refused.
+ * The random model of the journal's rules, played with the journal itself: runs of three to eight
+ * lives on one disk, each ended by a kill, a failing sync or a power cut, recoveries that are
+ * killed or cut as well, and the next life always on what the one before left behind. Nothing that
+ * was confirmed may be lost, and no start may be refused.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +25,7 @@ struct lives {
     uint64_t seed;
     struct memory_disk *disk;
     struct journal *journal;
-    uint64_t sequence;  /* last published */
+    uint64_t sequence; /* last published */
     bool confirmed[MOST_MESSAGES];
     bool found[MOST_MESSAGES];
 };
@@ -71,9 +72,8 @@ static struct journal_options options(const struct lives *lives) {
     return (struct journal_options){.io = memory_disk_io(lives->disk),
                                     .segment_size = 8 * 4096,
                                     .first_segment_size = 8 * 4096,
-                                    .checkpoint_bytes = lives->seed % 2 == 0
-                                                            ? UINT64_MAX
-                                                            : 64 * 1024,
+                                    .checkpoint_bytes =
+                                        lives->seed % 2 == 0 ? UINT64_MAX : 64 * 1024,
                                     .uuid = {1, 2, 3},
                                     .spare_segments = (unsigned)(lives->seed % 3)};
 }
@@ -93,8 +93,8 @@ static bool start(struct lives *lives) {
                          memory_disk_calls(lives->disk) + 1 + random_below(&lives->random, 30));
     else if (is_crashed)
         memory_disk_fail(lives->disk,
-                         memory_disk_calls(lives->disk) + 1 + random_below(&lives->random, 30), -EIO,
-                         false);
+                         memory_disk_calls(lives->disk) + 1 + random_below(&lives->random, 30),
+                         -EIO, false);
     code = journal_open(&with, &sink, false, &lives->journal, &report, &error);
     is_crashed = memory_disk_has_failed(lives->disk);
     memory_disk_heal(lives->disk);
