@@ -384,8 +384,11 @@ static void dead_letter_takes_the_old_keys(void **state) {
     peer_bind_queue(p, "dead", "amq.direct", "q");
     peer_declare_queue(p, "copied");
     peer_bind_queue(p, "copied", "amq.direct", "cc1");
+    peer_declare_queue(p, "hidden");
+    peer_bind_queue(p, "hidden", "amq.direct", "bcc1");
     peer_publish_with(p, "", "q", "m", .headers = copies(&builder, "cc1", "bcc1"));
     peer_expect_get(p, "dead", "m");
+    assert_header(get(p, "hidden", "m"), "BCC", NULL);
     assert_true(amqp_table_find(get(p, "copied", "m")->headers, SLICE("x-death"), &deaths));
     struct amqp_array_iterator i = amqp_array_begin(deaths.bytes);
     assert_true(amqp_array_next(&i, &death));
@@ -406,6 +409,7 @@ static void dead_letter_key_replaces_all_of_them(void **state) {
     peer_bind_queue(p, "dead", "amq.direct", "new");
     peer_declare_queue(p, "copied");
     peer_bind_queue(p, "copied", "amq.direct", "cc1");
+    peer_bind_queue(p, "copied", "amq.direct", "bcc1");
     peer_bind_queue(p, "copied", "amq.direct", "q");
     peer_publish_with(p, "", "q", "m", .headers = copies(&builder, "cc1", "bcc1"));
     peer_send(p, basic_get, .queue = SLICE("dead"), .no_ack = true);
@@ -428,6 +432,7 @@ static void spent_copies_do_not_come_back_to_life(void **state) {
     peer_bind_queue(p, "dead", "amq.direct", "b");
     peer_declare_queue(p, "copied");
     peer_bind_queue(p, "copied", "amq.direct", "cc1");
+    peer_bind_queue(p, "copied", "amq.direct", "bcc1");
     peer_publish_with(p, "", "q", "m", .headers = copies(&builder, "cc1", "bcc1"));
     peer_expect_get(p, "dead", "m");
     peer_expect_get_empty(p, "copied");
