@@ -19,11 +19,6 @@ static struct slice copy_slice(struct slice bytes) {
     return slice_of(copy, bytes.len);
 }
 
-/* A maximum of 0 has two levels, as in RabbitMQ. */
-static uint8_t highest_level(const struct queue_features *features) {
-    return (uint8_t)(features->max_priority == 0 ? 1 : features->max_priority);
-}
-
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments) {
     struct queue *queue = xcalloc(1, sizeof *queue);
     queue->vhost = vhost;
@@ -38,8 +33,8 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     list_init(&queue->runnable_link);
     ready_list_init(&queue->ready);
     queue->features = queue_args_features(queue->arguments);
-    if (queue->features != NULL && queue->features->max_priority >= 0)
-        queue->levels = ready_levels_create(highest_level(queue->features));
+    if (queue->features != NULL && queue->features->max_priority > 0)
+        queue->levels = ready_levels_create((uint8_t)queue->features->max_priority);
     return queue;
 }
 

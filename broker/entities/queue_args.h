@@ -29,7 +29,7 @@ struct queue_features {
     int64_t expires_ms;
     int64_t max_length;
     int64_t max_length_bytes;
-    int64_t max_priority; /* 0 means two levels, as in RabbitMQ */
+    int64_t max_priority; /* 0: one level, that is no priorities */
     enum queue_overflow overflow;
     bool single_active_consumer;
     struct slice dead_letter_exchange;    /* data NULL: none; both point into the arguments */
