@@ -227,9 +227,14 @@ def _delay(seconds):
 
 
 def _normalise_start(fields):
-    """Server properties sorted, those that name the product without their values."""
+    """
+    Server properties sorted, those that name the product without their values; mechanisms sorted too,
+    because RabbitMQ lists them in another order from node to node.
+    """
     out = []
     for name, kind, value in fields:
+        if name == "mechanisms":
+            value = b" ".join(sorted(value.split()))
         if name == "server-properties":
             value = sorted((key, (tag, b"*") if key in _NORMALISED and tag == "S" else (tag, one))
                            for key, (tag, one) in value if key != _OURS)
