@@ -98,6 +98,7 @@ static void on_recheck(struct timer *timer) {
 static void check(struct memory_watch *watch) {
     struct broker *broker = watch->broker;
     watch->bytes_before = broker->messages.bytes;
+    watch->work_before = broker->work;
     watch->next_look_ms = broker->env->now_ms + MEMORY_WATCH_MS;
     bool above = resident_memory(watch) > watch->watermark;
     if (above) {
@@ -127,13 +128,19 @@ static void hand_memory_back(struct memory_watch *watch) {
     watch->bytes_peak = watch->broker->messages.bytes;
 }
 
+static bool is_time_to_look(const struct memory_watch *watch) {
+    const struct broker *broker = watch->broker;
+    return broker->messages.bytes - watch->bytes_before >= MEMORY_WATCH_STEP ||
+           broker->work - watch->work_before >= MEMORY_WATCH_WORK ||
+           broker->env->now_ms >= watch->next_look_ms;
+}
+
 void memory_watch_tick(struct memory_watch *watch) {
     uint64_t bytes = watch->broker->messages.bytes;
 
     if (bytes < watch->bytes_before)
         watch->bytes_before = bytes;
-    if (bytes - watch->bytes_before >= MEMORY_WATCH_STEP ||
-        watch->broker->env->now_ms >= watch->next_look_ms)
+    if (is_time_to_look(watch))
         check(watch);
     if (bytes > watch->bytes_peak)
         watch->bytes_peak = bytes;

@@ -2,8 +2,9 @@
 /*
  * The memory alarm (compat section 6): publishers are blocked while the resident memory of the
  * process is above the watermark. Looked at when the broker holds MEMORY_WATCH_STEP more octets of
- * messages than it did, and once a second while the alarm is set or anything at all happens, for
- * messages are not the only thing that takes memory; never while nothing happens.
+ * messages than it did or has done MEMORY_WATCH_WORK more steps (a message takes memory in each of its
+ * queues), and once a second while the alarm is set or anything at all happens; never while nothing
+ * happens.
  *
  * It also hands memory back that malloc keeps after a backlog was consumed: bodies above
  * POOL_BLOCK_MAX leave holes in the heap which only malloc_trim() returns to the system.
@@ -16,6 +17,7 @@
 #include "broker/base/timer.h"
 
 #define MEMORY_WATCH_STEP      (4u * 1024u * 1024u)
+#define MEMORY_WATCH_WORK      1000000u
 #define MEMORY_WATCH_MS        1000
 #define MEMORY_WATCH_TRIM_STEP (64u * 1024u * 1024u)
 
@@ -25,6 +27,7 @@ struct memory_watch {
     struct broker *broker;
     uint64_t watermark;    /* octets of resident memory */
     uint64_t bytes_before; /* the least of broker->messages.bytes since the last look */
+    uint64_t work_before;  /* broker->work at the last look */
     uint64_t bytes_peak;   /* the most of it since memory was handed back */
     int64_t next_look_ms;  /* when something happens after that */
     int statm_fd;          /* /proc/self/statm, -1 when there is none: no alarm then */

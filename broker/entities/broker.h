@@ -92,7 +92,7 @@ struct broker {
     struct list gated_connections;    /* connections whose output waits for the disk (gate.h) */
     uint32_t connection_count;       /* open ones */
     uint32_t channel_count;
-    uint64_t work;        /* steps done for clients that one frame may ask for many of */
+    uint64_t work;        /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count; /* numbers the routes, for route_mark */
     bool memory_alarm;
     bool disk_alarm;

@@ -228,7 +228,9 @@ static void headers_route(struct exchange *exchange, struct slice routing_key,
     fill_slots(state, request->headers);
     LIST_FOR_EACH(&exchange->bindings, at) {
         struct binding *binding = LIST_ITEM(at, struct binding, source_link);
-        if (pattern_matches(binding->type_node, state->mark))
+        const struct headers_pattern *pattern = binding->type_node;
+        exchange->vhost->broker->work += pattern->count;
+        if (pattern_matches(pattern, state->mark))
             route_to_binding(route, binding);
     }
 }

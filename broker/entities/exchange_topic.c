@@ -315,6 +315,7 @@ static void topic_route(struct exchange *exchange, struct slice routing_key,
     push_visit(state, state->trie.root, &start);
     while (state->stack_count > 0) {
         struct topic_visit visit = state->stack[--state->stack_count];
+        exchange->vhost->broker->work++;
         visit_node(state, &key, visit.node, &visit.positions, route);
     }
     forget_key(&key);

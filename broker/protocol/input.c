@@ -31,8 +31,7 @@
  */
 #define WORK_PER_TURN 32768u
 
-#define METHOD_IDS_SIZE    4 /* class id and method id */
-#define CONTENT_FLAGS_SIZE 2 /* the end of a content header without properties */
+#define METHOD_IDS_SIZE 4u /* class id and method id */
 
 /* Class, weight and body size: with less RabbitMQ does not take a frame for a content header. */
 #define CONTENT_HEADER_FIXED_SIZE 12u
@@ -189,10 +188,8 @@ static void on_content_frame(struct connection *connection, struct frame_header 
         return;
     if (header.type == AMQP_FRAME_BODY)
         content_on_body(channel, payload);
-    else if (payload.len >= CONTENT_HEADER_FIXED_SIZE)
-        content_on_header(channel, payload);
     else
-        fail_unknown_frame(connection, header.type, payload);
+        content_on_header(channel, payload);
     blocking_on_publish(connection);
 }
 
@@ -202,7 +199,7 @@ static bool frame_is_known(struct frame_header header, struct slice payload) {
     case AMQP_FRAME_METHOD:
         return payload.len >= METHOD_IDS_SIZE;
     case AMQP_FRAME_HEADER:
-        return payload.len >= AMQP_CONTENT_HEADER_SIZE - CONTENT_FLAGS_SIZE;
+        return payload.len >= CONTENT_HEADER_FIXED_SIZE;
     case AMQP_FRAME_BODY:
         return true;
     case AMQP_FRAME_HEARTBEAT:
