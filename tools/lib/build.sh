@@ -25,6 +25,7 @@ build_preset() {
             return 70
         }
     fi
+    build_started=$(date +%s)
     announce_build &
     announcer=$!
     ninja -C "$folder" "$@" >"$folder/build.log" 2>&1
@@ -36,6 +37,8 @@ build_preset() {
         build_failed building
         return 70
     fi
+    build_seconds=$(($(date +%s) - build_started))
+    [ "$build_seconds" -lt 2 ] || echo "built $preset in $build_seconds s" >&2
 }
 
 # On a terminal the step ninja is at, as its log has it ("[12/90] Building ..."); otherwise one line.

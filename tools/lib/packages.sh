@@ -9,6 +9,7 @@
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev"
 TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev llvm"
+LINT_PACKAGES="clang clang-format"
 
 # Away from Debian a package name means nothing, so look for what the package is wanted for.
 package_is_usable() {
@@ -53,6 +54,10 @@ apt_install() {
         install --no-install-recommends "$@"
 }
 
+may_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
+}
+
 need_packages() {
     what_for=$1
     shift
@@ -64,18 +69,20 @@ need_packages() {
         echo "install what your system calls them and start again" >&2
         return 69
     fi
-    if [ "$(id -u)" != 0 ]; then
+    if ! may_install; then
         echo "missing for $what_for: $missing" >&2
         echo "install them and start again: sudo apt-get install $missing" >&2
         return 69
     fi
     echo "installing for $what_for: $missing" >&2
+    install_started=$(date +%s)
     install_log=$(mktemp)
     # shellcheck disable=SC2086
     if apt_install $missing >"$install_log" 2>&1 ||
         { apt-get -q -o DPkg::Lock::Timeout=600 update >>"$install_log" 2>&1 &&
             apt_install $missing >>"$install_log" 2>&1; }; then
         rm -f "$install_log"
+        echo "installed in $(($(date +%s) - install_started)) s" >&2
         return 0
     fi
     tail -n 20 "$install_log" >&2
