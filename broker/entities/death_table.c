@@ -123,16 +123,25 @@ static void put_deaths(struct amqp_table_builder *builder, const struct message 
 
 /* -- All headers ------------------------------------------------------------------------------- */
 
-static bool is_kept(const struct message *message, struct slice name) {
-    if (slice_has_prefix(name, FIRST_DEATH))
-        return message->dead_lettered;
-    return !slice_equal(name, X_DEATH) && !slice_has_prefix(name, LAST_DEATH);
+static bool is_death_header(struct slice name) {
+    return slice_equal(name, X_DEATH) || slice_has_prefix(name, FIRST_DEATH) ||
+           slice_has_prefix(name, LAST_DEATH);
+}
+
+/* What the first death wrote, once more. */
+static void keep_first_death(struct amqp_table_builder *builder, struct slice headers) {
+    struct amqp_table_iterator i = amqp_table_begin(headers);
+    struct slice name;
+    struct amqp_value value;
+
+    while (amqp_table_next(&i, &name, &value)) {
+        if (slice_has_prefix(name, FIRST_DEATH))
+            amqp_table_put_value(builder, name, &value);
+    }
 }
 
 static void put_first_death(struct amqp_table_builder *builder, const struct message *message,
                             const struct death *death) {
-    if (message->dead_lettered)
-        return;
     amqp_table_put_text(builder, SLICE("x-first-death-exchange"), message_exchange(message));
     amqp_table_put_text(builder, SLICE("x-first-death-queue"), death->queue);
     amqp_table_put_text(builder, SLICE("x-first-death-reason"), death->reason);
@@ -154,11 +163,14 @@ void death_table_build(struct amqp_table_builder *builder, const struct message 
     message_properties(message, &properties);
     struct amqp_table_iterator headers = amqp_table_begin(properties.headers);
     while (amqp_table_next(&headers, &name, &value)) {
-        if (is_kept(message, name))
+        if (!is_death_header(name))
             amqp_table_put_value(builder, name, &value);
     }
     put_deaths(builder, message, &properties, death);
-    put_first_death(builder, message, death);
+    if (message->dead_lettered)
+        keep_first_death(builder, properties.headers);
+    else
+        put_first_death(builder, message, death);
     put_last_death(builder, message, death);
 }
 

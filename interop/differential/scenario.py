@@ -138,6 +138,7 @@ class Run:
         self.queues = {}            # name -> owning connection or None
         self.exchanges = set()
         self.transcript = []
+        self.confirmed = {}         # "< c1.1" -> sequence numbers acked or nacked there
 
     def execute(self):
         """The transcript, as a list of lines."""
@@ -191,6 +192,7 @@ class Run:
 
     def _channel(self, reader):
         connection, channel = self._target(reader.word())
+        self.confirmed.pop(f"< {connection.name}.{channel}", None)
         self._call(connection, channel, "channel.open", {})
 
     def _raw(self, reader):
@@ -364,8 +366,10 @@ class Run:
             connection.events.clear()
             for channel in sorted(by_channel):
                 source = f"{name}.{channel}" if channel else name
-                lines = [self.names.shorten(f"< {source} {line}") for line in by_channel[channel]]
-                self.transcript += sorted(_single_confirms(lines)) if unordered else lines
+                lines = [_hide_now(self.names.shorten(f"< {source} {line}"))
+                         for line in by_channel[channel]]
+                single = _single_confirms(lines, self.confirmed)
+                self.transcript += sorted(single) if unordered else lines
 
     def _clean(self):
         for connection in self.connections.values():
@@ -381,6 +385,13 @@ class Run:
         for exchange in self.exchanges:
             probe.call("exchange.delete", {"exchange": exchange})
         probe.connection.close()
+
+
+def _hide_now(line):
+    """A timestamp of the last minutes is the broker's clock, such as the time in x-death."""
+    def shown(found):
+        return "<now>:T" if abs(time.time() - int(found.group(1))) < 300 else found.group()
+    return re.sub(r"\b(\d{10}):T", shown, line)
 
 
 def outside_address():
@@ -411,9 +422,9 @@ def _replies(method, values):
     return (method + "-ok",) if method + "-ok" in codec.METHODS else ()
 
 
-def _single_confirms(lines):
+def _single_confirms(lines, done):
     """`multiple` acknowledgements of publishes split up: how a broker bundles them is its own."""
-    out, done = [], {}
+    out = []
     for line in lines:
         found = re.fullmatch(r"(< \S+) basic\.(ack|nack) delivery-tag=(\d+) multiple=(\w+).*", line)
         if not found:
