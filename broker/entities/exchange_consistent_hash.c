@@ -22,10 +22,12 @@
 #include "broker/base/map.h"
 #include "broker/base/text.h"
 #include "broker/entities/binding.h"
+#include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/exchange_destinations.h"
 #include "broker/entities/message.h"
 #include "broker/entities/route.h"
+#include "broker/entities/vhost.h"
 
 #define WEIGHT_MAX 10000
 
@@ -241,6 +243,7 @@ static void hash_route(struct exchange *exchange, struct slice routing_key,
     uint64_t hash = hash_message(state, routing_key, request, route);
     struct contestant best = {0};
 
+    exchange->vhost->broker->work += state->destinations.count;
     for (size_t i = 0; i < state->destinations.count; i++) {
         const struct exchange_destination *destination = state->destinations.items[i];
         struct contestant next = {destination, draw(hash, destination->hash), destination->weight};

@@ -120,6 +120,18 @@ void connection_set_deadline(struct connection *connection, int64_t timeout_ms);
 struct channel *connection_find_channel(struct connection *connection, uint16_t number);
 
 /*
+ * How long the end of a closing connection is waited for: as long as a heartbeat, at most 30 s, as
+ * RabbitMQ does.
+ */
+static inline int64_t connection_close_wait_ms(const struct connection *connection) {
+    int64_t heartbeat_ms = (int64_t)connection->heartbeat_s * 1000;
+
+    return heartbeat_ms > 0 && heartbeat_ms < CONNECTION_CLOSE_WAIT_MAX_MS
+               ? heartbeat_ms
+               : CONNECTION_CLOSE_WAIT_MAX_MS;
+}
+
+/*
  * Compat 1.7: an error before the connection is open gets no frame; input is ignored and TCP closed
  * after 3 s. `reason` goes to the log.
  */

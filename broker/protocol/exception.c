@@ -74,12 +74,8 @@ static bool may_tell(const struct connection *connection, uint16_t reply_code) {
 }
 
 static int64_t close_wait_ms(const struct connection *connection) {
-    if (connection->state == CONNECTION_AWAIT_START_OK)
-        return CONNECTION_SILENT_CLOSE_MS;
-    int64_t heartbeat_ms = (int64_t)connection->heartbeat_s * 1000;
-    if (heartbeat_ms == 0 || heartbeat_ms > CONNECTION_CLOSE_WAIT_MAX_MS)
-        return CONNECTION_CLOSE_WAIT_MAX_MS;
-    return heartbeat_ms;
+    return connection->state == CONNECTION_AWAIT_START_OK ? CONNECTION_SILENT_CLOSE_MS
+                                                          : connection_close_wait_ms(connection);
 }
 
 static void close_connection(struct connection *connection, uint16_t reply_code,

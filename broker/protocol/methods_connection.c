@@ -226,15 +226,6 @@ void handle_connection_open(struct connection *connection, const struct amqp_met
         open_connection(connection, vhost);
 }
 
-/* RabbitMQ waits for the client to close TCP as long as a heartbeat, at most 30 s. */
-static int64_t close_wait_ms(const struct connection *connection) {
-    int64_t heartbeat_ms = (int64_t)connection->heartbeat_s * 1000;
-
-    return heartbeat_ms > 0 && heartbeat_ms < CONNECTION_CLOSE_WAIT_MAX_MS
-               ? heartbeat_ms
-               : CONNECTION_CLOSE_WAIT_MAX_MS;
-}
-
 /*
  * A close that crosses ours is answered too, but it is our own close-ok that ends the connection, as
  * in RabbitMQ.
@@ -245,7 +236,7 @@ void handle_connection_close(struct connection *connection, const struct amqp_me
         /* Exclusive queues are gone before the client hears that it is closed. */
         connection_release_entities(connection);
         connection_set_state(connection, CONNECTION_CLOSE_OK_SENT);
-        connection_set_deadline(connection, close_wait_ms(connection));
+        connection_set_deadline(connection, connection_close_wait_ms(connection));
     }
     send_method(connection, 0, &(struct amqp_method){.id = AMQP_CONNECTION_CLOSE_OK});
 }
