@@ -123,11 +123,20 @@ uint32_t journal_add_segment(struct journal *journal, uint64_t number, uint64_t 
     return slot;
 }
 
+static void close_read_handle(struct journal *journal, struct journal_segment *segment) {
+    if (segment->read_handle < 0)
+        return;
+    journal->options.io->ops->close(journal->options.io, segment->read_handle);
+    segment->read_handle = -1;
+    journal->read_handle_count--;
+}
+
 void journal_remove_segment(struct journal *journal, uint32_t slot) {
     struct journal_segment *segment = &journal->segments[slot];
 
-    if (segment->used && segment->read_handle >= 0)
-        journal->options.io->ops->close(journal->options.io, segment->read_handle);
+    if (!segment->used)
+        return;
+    close_read_handle(journal, segment);
     segment->used = false;
     if (journal->victim == slot)
         journal->victim = NO_SEGMENT;
@@ -454,13 +463,19 @@ void journal_request_checkpoint(struct journal *journal) {
     journal->checkpoint_wanted = true;
 }
 
+/* Reading goes through a queue in order, so few segments are wanted at a time. */
 static int read_handle(struct journal *journal, struct journal_segment *segment) {
     char name[SEGMENT_NAME_SIZE];
 
-    if (segment->read_handle < 0) {
-        segment_name(name, segment->number);
-        segment->read_handle = journal->options.io->ops->open_read(journal->options.io, name);
-    }
+    if (segment->read_handle >= 0)
+        return segment->read_handle;
+    if (journal->read_handle_count == READ_HANDLES_AT_MOST)
+        for (uint32_t slot = 0; slot < journal->segment_slots; slot++)
+            close_read_handle(journal, &journal->segments[slot]);
+    segment_name(name, segment->number);
+    segment->read_handle = journal->options.io->ops->open_read(journal->options.io, name);
+    if (segment->read_handle >= 0)
+        journal->read_handle_count++;
     return segment->read_handle;
 }
 

@@ -54,6 +54,7 @@ struct journal {
     struct message_pool pool;
     struct journal_segment *segments;
     uint32_t segment_slots;
+    uint32_t read_handle_count;
     uint32_t current_segment; /* slot, NO_SEGMENT before the first */
     uint64_t last_index;
     int64_t last_time_ms;
@@ -77,6 +78,7 @@ enum {
     DEFAULT_SEGMENT_SIZE = 64 * 1024 * 1024,
     DEFAULT_FIRST_SEGMENT_SIZE = 1024 * 1024,
     DEFAULT_CHECKPOINT_BYTES = 256 * 1024 * 1024,
+    READ_HANDLES_AT_MOST = 64,
 };
 
 /* A new entry of the segment table. */

@@ -208,17 +208,31 @@ static int list_directory(struct replay *replay) {
     return 0;
 }
 
-static int open_segment(struct replay *replay, struct found_segment *segment) {
+static void close_segment(struct replay *replay, struct found_segment *segment) {
+    if (segment->handle >= 0)
+        replay->io->ops->close(replay->io, segment->handle);
+    segment->handle = -1;
+}
+
+/* Segments are open only while they are walked through: there may be too many of them. */
+static int reopen_segment(struct replay *replay, struct found_segment *segment) {
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(name, segment->number);
+    segment->handle = replay->io->ops->open_read(replay->io, name);
+    return segment->handle < 0 ? io_error(replay, segment->handle, name) : 0;
+}
+
+static int survey_segment(struct replay *replay, struct found_segment *segment) {
     uint8_t block[SEGMENT_BLOCK];
     char name[SEGMENT_NAME_SIZE];
     int64_t size;
     ssize_t got;
-    int error;
+    int error = reopen_segment(replay, segment);
 
+    if (error < 0)
+        return error;
     segment_name(name, segment->number);
-    segment->handle = replay->io->ops->open_read(replay->io, name);
-    if (segment->handle < 0)
-        return io_error(replay, segment->handle, name);
     size = replay->io->ops->size(replay->io, segment->handle);
     if (size < 0)
         return io_error(replay, (int)size, name);
@@ -230,14 +244,15 @@ static int open_segment(struct replay *replay, struct found_segment *segment) {
     if (error == -EPROTONOSUPPORT)
         return refuse(replay, error, "%s was written by a newer version of the broker", name);
     segment->header_valid = error == 0 && segment->header.number == segment->number;
+    close_segment(replay, segment);
     return 0;
 }
 
-static int open_segments(struct replay *replay) {
+static int survey_segments(struct replay *replay) {
     int error = 0;
 
     for (size_t i = 0; i < replay->found_count && error == 0; i++)
-        error = open_segment(replay, &replay->found[i]);
+        error = survey_segment(replay, &replay->found[i]);
     return error;
 }
 
@@ -372,7 +387,7 @@ static int survey(struct replay *replay) {
     int error = list_directory(replay);
 
     if (error == 0)
-        error = open_segments(replay);
+        error = survey_segments(replay);
     if (error == 0)
         error = load_checkpoints(replay);
     if (error < 0)
@@ -718,8 +733,12 @@ static int scan(struct replay *replay) {
     for (size_t i = 0; i < replay->found_count && error == 0; i++) {
         struct found_segment *segment = &replay->found[i];
 
-        if (counts(segment) && !is_covered(replay, segment))
+        if (!counts(segment) || is_covered(replay, segment))
+            continue;
+        error = reopen_segment(replay, segment);
+        if (error == 0)
             error = scan_segment(replay, segment, &ended);
+        close_segment(replay, segment);
     }
     replay->report->torn_tail = replay->report->torn_tail && ended;
     replay->report->last_index = replay->previous_index;
@@ -868,9 +887,16 @@ static int emit(struct replay *replay) {
     add_to_table(replay);
     copy_live_set(&replay->unclaimed, &replay->journal->live);
     emit_state(replay);
-    for (size_t i = 0; i < replay->found_count && error == 0; i++)
-        if (counts(&replay->found[i]))
-            error = emit_segment(replay, &replay->found[i]);
+    for (size_t i = 0; i < replay->found_count && error == 0; i++) {
+        struct found_segment *segment = &replay->found[i];
+
+        if (!counts(segment))
+            continue;
+        error = reopen_segment(replay, segment);
+        if (error == 0)
+            error = emit_segment(replay, segment);
+        close_segment(replay, segment);
+    }
     if (error == 0)
         error = account_for_unclaimed(replay);
     replay->previous_index = last_index;
@@ -886,9 +912,13 @@ static int copy_last_batch(struct replay *replay, struct octets *into) {
     struct batch_header header;
     struct record record;
     struct cursor c;
-    int error = segment_read_batch(replay->io, replay->last->handle, &from,
-                                   replay->last_offset + replay->last_length, into, &header, NULL);
+    int error = reopen_segment(replay, replay->last);
 
+    if (error < 0)
+        return error;
+    error = segment_read_batch(replay->io, replay->last->handle, &from,
+                               replay->last_offset + replay->last_length, into, &header, NULL);
+    close_segment(replay, replay->last);
     if (error < 0)
         return io_error(replay, error, "journal segment");
     c = cursor_over(slice_of(into->data, (size_t)header.length));
@@ -1091,8 +1121,7 @@ static int recover(struct replay *replay) {
 
 static void replay_clear(struct replay *replay) {
     for (size_t i = 0; i < replay->found_count; i++)
-        if (replay->found[i].handle >= 0)
-            replay->io->ops->close(replay->io, replay->found[i].handle);
+        close_segment(replay, &replay->found[i]);
     free(replay->found);
     free(replay->checkpoints);
     free(replay->temporaries);

@@ -853,6 +853,8 @@ static bool end_life(struct run *run, bool clean) {
     }
     error = journal_close(run->journal, clean);
     run->journal = NULL;
+    if (memory_disk_open_handles(run->disk) != 0)
+        return fail(run, "%" PRIi64 " files are left open", memory_disk_open_handles(run->disk));
     if (clean && error < 0 && !run->expects_failure)
         return fail(run, "clean stop failed: %d", error);
     return true;
@@ -889,6 +891,8 @@ static bool begin_life(struct run *run) {
     sink.on_meta = restore_meta;
     if (journal_open(&options, &sink, false, &run->journal, &report, &error) < 0) {
         run->journal = NULL;
+        if (memory_disk_open_handles(run->disk) != 0)
+            return fail(run, "files are left open after a failed start");
         return run->expects_failure ||
                fail(run, "life refused to start: %d %s", error.code, error.text);
     }

@@ -9,7 +9,15 @@
 
 enum { NAME_ROOM = 64, DIRECTORY_ROOM = 512 };
 
-enum operation_kind { OP_CREATE, OP_WRITE, OP_SYNC, OP_SYNC_FAILED, OP_SYNC_DIRECTORY, OP_RENAME, OP_UNLINK };
+enum operation_kind {
+    OP_CREATE,
+    OP_WRITE,
+    OP_SYNC,
+    OP_SYNC_FAILED,
+    OP_SYNC_DIRECTORY,
+    OP_RENAME,
+    OP_UNLINK
+};
 
 struct operation {
     enum operation_kind kind;
@@ -51,6 +59,7 @@ struct memory_disk {
     int fail_error;
     bool fail_sticky, fail_short, fail_dead;
     bool has_failed;
+    int64_t open_handles;
 };
 
 static void *must(void *memory) {
@@ -155,9 +164,9 @@ static void record(struct memory_disk *disk, struct operation op) {
         return;
     }
     if (disk->operation_count == disk->operation_capacity) {
-        disk->operation_capacity = disk->operation_capacity == 0 ? 64 : disk->operation_capacity * 2;
-        disk->operations =
-            must(realloc(disk->operations, disk->operation_capacity * sizeof op));
+        disk->operation_capacity =
+            disk->operation_capacity == 0 ? 64 : disk->operation_capacity * 2;
+        disk->operations = must(realloc(disk->operations, disk->operation_capacity * sizeof op));
     }
     disk->operations[disk->operation_count++] = op;
 }
@@ -200,6 +209,7 @@ static int memory_open_new(struct io *io, const char *name) {
     name_operation(&op, name, NULL);
     content_apply(&disk->now, &op, 0);
     record(disk, op);
+    disk->open_handles++;
     return (int)op.file;
 }
 
@@ -211,12 +221,15 @@ static int memory_open(struct io *io, const char *name) {
     if (error < 0)
         return error;
     entry = content_find(&disk->now, name);
-    return entry == NULL ? -ENOENT : (int)entry->file;
+    if (entry == NULL)
+        return -ENOENT;
+    disk->open_handles++;
+    return (int)entry->file;
 }
 
 static void memory_close(struct io *io, int handle) {
-    (void)io;
     (void)handle;
+    disk_of(io)->open_handles--;
 }
 
 static void write_part(struct memory_disk *disk, int handle, const struct iovec *iov, int count,
@@ -399,6 +412,10 @@ size_t memory_disk_operations(const struct memory_disk *disk) {
     return disk->operation_count;
 }
 
+int64_t memory_disk_open_handles(const struct memory_disk *disk) {
+    return disk->open_handles;
+}
+
 uint64_t memory_disk_calls(const struct memory_disk *disk) {
     return disk->calls;
 }
@@ -572,7 +589,8 @@ struct memory_disk *disk_crash_build(const struct disk_crash *crash, const bool 
         const struct operation *op = crash->pending[i].op;
 
         if (chosen[i])
-            content_apply(&disk->now, op, i == torn && torn_octets < op->len ? torn_octets : op->len);
+            content_apply(&disk->now, op,
+                          i == torn && torn_octets < op->len ? torn_octets : op->len);
     }
     return disk;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk in memory behind struct io_ops that records every operation, fails on command, and can be crashed at
- * any recorded operation in any way a real disk may: what was not synced is there, is not there, or is there in part.
+ * A disk in memory behind struct io_ops that records every operation, fails on command, and can be
+ * crashed at any recorded operation in any way a real disk may: what was not synced is there, is
+ * not there, or is there in part.
  *
  * The live disk is what a process sees (the page cache). A `disk_crash` walks along the record and
- * knows what is durable and what is pending; it builds new disks from a choice of the pending operations.
+ * knows what is durable and what is pending; it builds new disks from a choice of the pending
+ * operations.
  */
 #ifndef TESTS_SUPPORT_MEMORY_DISK_H
 #define TESTS_SUPPORT_MEMORY_DISK_H
@@ -26,12 +28,15 @@ void memory_disk_start_recording(struct memory_disk *disk);
 /* Operations recorded. */
 size_t memory_disk_operations(const struct memory_disk *disk);
 
+/* Handles that were opened and not closed. */
+int64_t memory_disk_open_handles(const struct memory_disk *disk);
+
 /* Calls that can fail (all but close and free_space) since the disk was made. */
 uint64_t memory_disk_calls(const struct memory_disk *disk);
 /*
- * Call number `call`, and with `sticky` each later one, returns `error` (negative) and has no effect, but for two: a
- * write leaves half of its octets, and what a failed sync should have made durable stays visible and is never made
- * durable by a later one.
+ * Call number `call`, and with `sticky` each later one, returns `error` (negative) and has no
+ * effect, but for two: a write leaves half of its octets, and what a failed sync should have made
+ * durable stays visible and is never made durable by a later one.
  */
 void memory_disk_fail(struct memory_disk *disk, uint64_t call, int error, bool sticky);
 /* Call number `call`, if a write, writes only half of what it was asked to, and says so. */
@@ -62,8 +67,8 @@ size_t disk_crash_pending(const struct disk_crash *crash);
 size_t disk_crash_pending_length(const struct disk_crash *crash, size_t at);
 
 /*
- * The disk after a crash here in which of the pending operations those happened for which `chosen` is true; of
- * operation `torn` (SIZE_MAX for none) only the first `torn_octets`.
+ * The disk after a crash here in which of the pending operations those happened for which `chosen`
+ * is true; of operation `torn` (SIZE_MAX for none) only the first `torn_octets`.
  */
 struct memory_disk *disk_crash_build(const struct disk_crash *crash, const bool *chosen,
                                      size_t torn, size_t torn_octets);
