@@ -83,6 +83,17 @@ static void a_newer_major_version_is_told_from_damage(void **state) {
     assert_int_equal(segment_header_decode(block, &header), -EPROTONOSUPPORT);
 }
 
+/* Field by field: the octets that pad the struct have no value. */
+static void assert_same_header(const struct batch_header *one, const struct batch_header *other) {
+    assert_int_equal(one->length, other->length);
+    assert_int_equal(one->term, other->term);
+    assert_int_equal(one->index, other->index);
+    assert_int_equal(one->time_ms, other->time_ms);
+    assert_int_equal(one->record_count, other->record_count);
+    assert_int_equal(one->flags, other->flags);
+    assert_int_equal(one->payload_crc, other->payload_crc);
+}
+
 static void a_batch_header_is_valid_at_its_place_alone(void **state) {
     struct segment_place place = {uuid, 3, 8192};
     struct batch_header written = {.length = 100,
@@ -99,7 +110,7 @@ static void a_batch_header_is_valid_at_its_place_alone(void **state) {
     (void)state;
     batch_header_encode(&written, &place, octets);
     assert_int_equal(batch_header_decode(slice_of(octets, sizeof octets), &place, &read), 0);
-    assert_memory_equal(&read, &written, sizeof read);
+    assert_same_header(&read, &written);
     assert_int_equal(batch_header_decode(slice_of(octets, sizeof octets - 1), &place, &read),
                      -EBADMSG);
     place.offset += SEGMENT_BLOCK;
