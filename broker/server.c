@@ -109,6 +109,7 @@ static void stop_for_failed_journal(struct server *server) {
               "Journal: %s; nothing is confirmed any more, the broker stops. A restart recovers "
               "everything that was confirmed.",
               strerror(-journal_failure(server->broker->journal)));
+    gates_fail(server->broker);
     begin_shutdown(server, AMQP_INTERNAL_ERROR, FAILURE_REASON);
 }
 

@@ -81,6 +81,7 @@ struct broker {
     struct message_memory messages;
     struct journal *journal;  /* NULL: nothing is durable */
     uint64_t promise_lsn;     /* the last definition or transaction appended to it */
+    uint64_t settle_lsn;      /* the last message that left a durable queue */
     uint64_t last_queue_id;
     struct vhost *vhosts; /* map by name */
     struct user *users;   /* map by name */

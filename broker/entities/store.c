@@ -236,8 +236,9 @@ void store_settle(const struct queue *queue, const struct entry *entry) {
     struct broker *broker = queue->vhost->broker;
     if (entry->message->stored == NULL || !queue->durable || broker->journal == NULL)
         return;
-    journal_settle(broker->journal, entry->message->stored,
-                   (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+    broker->settle_lsn = journal_settle(
+        broker->journal, entry->message->stored,
+        (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
 }
 
 void store_begin_atomic(struct broker *broker) {

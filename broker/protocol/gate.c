@@ -63,6 +63,14 @@ void gates_open(struct broker *broker) {
     }
 }
 
+void gates_fail(struct broker *broker) {
+    LIST_FOR_EACH_SAFE(&broker->gated_connections, at) {
+        struct connection *connection = LIST_ITEM(at, struct connection, gate_link);
+        outbuf_clear(&connection->held);
+        open_gate(connection);
+    }
+}
+
 void gate_end(struct connection *connection) {
     list_remove(&connection->gate_link);
     outbuf_clear(&connection->held);

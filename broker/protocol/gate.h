@@ -39,6 +39,12 @@ void gate_limit(struct connection *connection);
 /* A batch was written: opens every gate that waited for it. A step of the tick. */
 void gates_open(struct broker *broker);
 
+/*
+ * The journal has failed: what waited for it is never said. Every gate is open again, so that the clients
+ * can be told why they are disconnected.
+ */
+void gates_fail(struct broker *broker);
+
 /* The connection is going away; what was held is output if it may be, and dropped if not. */
 void gate_end(struct connection *connection);
 

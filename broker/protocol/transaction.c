@@ -133,6 +133,7 @@ bool transaction_commit(struct channel *channel) {
     struct broker *broker = channel->connection->broker;
     struct list *link;
     bool accepted = true;
+    bool settles = !list_is_empty(&transaction->settlements);
     store_begin_atomic(broker);
     while ((link = list_take_first(&transaction->publishes)) != NULL)
         accepted &= commit_publish(channel, LIST_ITEM(link, struct held_publish, link));
@@ -142,6 +143,8 @@ bool transaction_commit(struct channel *channel) {
         free(held);
     }
     store_end_atomic(broker);
+    if (settles && broker->promise_lsn < broker->settle_lsn)
+        broker->promise_lsn = broker->settle_lsn;
     return accepted;
 }
 

@@ -7,9 +7,15 @@
 
 #include "amqp/slice.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/confirms.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/gate.h"
+#include "broker/recovery.h"
+#include "persistence/journal.h"
+#include "tests/support/memory_disk.h"
 #include "tests/support/peer.h"
 
 /* Deliveries per queue and tick: few, so that budgets run out in tests too. */
@@ -44,7 +50,24 @@ static size_t read_size_of_environment(void) {
     return size == 0 ? SIZE_MAX : size;
 }
 
-struct fixture *fixture_create_with(const struct broker_settings *settings) {
+/* What outlives a broker of a fixture is its disk. */
+static void add_broker(struct fixture *fixture, const struct broker_settings *settings) {
+    fixture->broker = broker_create(&fixture->env, settings);
+    if (fixture->disk != NULL) {
+        struct journal_options options = {.io = memory_disk_io(fixture->disk), .uuid = {1}};
+        struct text error = {0};
+        int code = recovery_run(fixture->broker, &options, &error);
+        if (code != 0)
+            print_error("recovery: %d %s\n", code, text_chars(&error));
+        assert(code == 0);
+        text_clear(&error);
+    }
+    broker_add_vhost(fixture->broker, SLICE("/"));
+    user_add(fixture->broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
+    user_add(fixture->broker, SLICE("bob"), SLICE("builder"));
+}
+
+static struct fixture *create(const struct broker_settings *settings, struct memory_disk *disk) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
 
     assert(fixture != NULL);
@@ -59,11 +82,13 @@ struct fixture *fixture_create_with(const struct broker_settings *settings) {
     fixture->random_state = 88172645463325252u;
     fixture->read_size = read_size_of_environment();
     list_init(&fixture->peers);
-    fixture->broker = broker_create(&fixture->env, settings);
-    broker_add_vhost(fixture->broker, SLICE("/"));
-    user_add(fixture->broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
-    user_add(fixture->broker, SLICE("bob"), SLICE("builder"));
+    fixture->disk = disk;
+    add_broker(fixture, settings);
     return fixture;
+}
+
+struct fixture *fixture_create_with(const struct broker_settings *settings) {
+    return create(settings, NULL);
 }
 
 struct fixture *fixture_create(void) {
@@ -73,13 +98,48 @@ struct fixture *fixture_create(void) {
     return fixture_create_with(&settings);
 }
 
-void fixture_destroy(struct fixture *fixture) {
+struct fixture *fixture_create_durable(void) {
+    struct broker_settings settings;
+
+    broker_settings_init(&settings);
+    struct fixture *fixture = create(&settings, memory_disk_create());
+    fixture_write_all(fixture);
+    return fixture;
+}
+
+/* The order is that of server_stop_journal(). */
+static void end_broker(struct fixture *fixture, bool clean) {
+    struct journal *journal = fixture->broker->journal;
+
+    if (!clean) /* nothing that follows happens to the disk */
+        memory_disk_kill(fixture->disk, memory_disk_calls(fixture->disk));
     LIST_FOR_EACH_SAFE(&fixture->peers, at) {
         struct peer *peer = LIST_ITEM(at, struct peer, link);
         peer_drop(peer);
         peer_destroy(peer);
     }
+    if (journal != NULL && clean)
+        store_prepare_stop(fixture->broker);
+    fixture->broker->journal = NULL;
+    int result = journal_close(journal, clean);
+    assert(result == 0);
+    (void)result;
     broker_destroy(fixture->broker);
+}
+
+void fixture_restart(struct fixture *fixture, bool clean) {
+    const struct broker_settings settings = fixture->broker->settings;
+
+    end_broker(fixture, clean);
+    memory_disk_heal(fixture->disk);
+    add_broker(fixture, &settings);
+    fixture_write_all(fixture);
+}
+
+void fixture_destroy(struct fixture *fixture) {
+    end_broker(fixture, fixture->disk == NULL);
+    if (fixture->disk != NULL)
+        memory_disk_destroy(fixture->disk);
     free(fixture);
 }
 
@@ -93,6 +153,8 @@ static bool fixture_tick(struct fixture *fixture) {
     timers_expire(&broker->timers, fixture->env.now_ms);
     is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
+    if (broker->journal != NULL)
+        journal_submit(broker->journal, fixture->env.wall_ms);
     confirms_settle(broker);
     return is_busy || !list_is_empty(&broker->endpoints.dirty) ||
            !list_is_empty(&broker->dead_letters);
@@ -101,6 +163,30 @@ static bool fixture_tick(struct fixture *fixture) {
 void fixture_run(struct fixture *fixture) {
     for (int ticks = 0; fixture_tick(fixture); ticks++)
         assert(ticks < TICKS_MAX);
+}
+
+/* As take_finished_batch() of the server. */
+bool fixture_write(struct fixture *fixture) {
+    struct broker *broker = fixture->broker;
+
+    if (!journal_is_writing(broker->journal))
+        return false;
+    journal_write_now(broker->journal);
+    journal_collect(broker->journal);
+    confirms_resume(broker);
+    gates_open(broker);
+    if (journal_state(broker->journal) == JOURNAL_FAILED) {
+        gates_fail(broker);
+        connections_force_close_all(broker, AMQP_INTERNAL_ERROR, "the journal has failed");
+    }
+    fixture_run(fixture);
+    return true;
+}
+
+void fixture_write_all(struct fixture *fixture) {
+    fixture_run(fixture);
+    while (fixture_write(fixture))
+        continue;
 }
 
 static void fixture_set_time(struct fixture *fixture, int64_t now_ms) {
@@ -124,6 +210,11 @@ void fixture_advance(struct fixture *fixture, int64_t ms) {
 
 int fixture_setup(void **state) {
     *state = fixture_create();
+    return 0;
+}
+
+int fixture_setup_durable(void **state) {
+    *state = fixture_create_durable();
     return 0;
 }
 

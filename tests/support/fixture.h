@@ -23,9 +23,12 @@
 #include "broker/base/list.h"
 #include "broker/entities/broker.h"
 
+struct memory_disk;
+
 struct fixture {
     struct env env;
     struct broker *broker;
+    struct memory_disk *disk; /* owned; NULL: the broker has no journal */
     struct list peers;     /* owned; link: peer.link */
     size_t read_size;      /* octets per feed, SIZE_MAX: all there is */
     uint64_t random_state; /* env's random numbers: the same ones in every run */
@@ -35,6 +38,21 @@ struct fixture {
 /* RabbitMQ's defaults; vhost "/", guest/guest from loopback only, and bob/builder from anywhere. */
 struct fixture *fixture_create(void);
 struct fixture *fixture_create_with(const struct broker_settings *settings);
+
+/*
+ * With a journal on a disk in memory. The disk writes only when fixture_write() tells it to, one batch
+ * each time: until then what was submitted is under way.
+ */
+struct fixture *fixture_create_durable(void);
+
+/* The batch that is under way is written, or fails if the disk does, and the broker hears of it. False
+ * when nothing was under way. */
+bool fixture_write(struct fixture *fixture);
+/* Until everything is written. */
+void fixture_write_all(struct fixture *fixture);
+
+/* The broker ends, cleanly or as by kill -9, and another one begins with what is on the disk. */
+void fixture_restart(struct fixture *fixture, bool clean);
 
 /* Every connection is dropped first. */
 void fixture_destroy(struct fixture *fixture);
@@ -48,7 +66,10 @@ void fixture_advance(struct fixture *fixture, int64_t ms);
 /* For cmocka: *state becomes a fixture; frames nobody expected fail the test at its end. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+int fixture_setup_durable(void **state);
 
+#define DURABLE_CONVERSATION(name) \
+    cmocka_unit_test_setup_teardown(name, fixture_setup_durable, fixture_teardown)
 #define CONVERSATION(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 #endif
