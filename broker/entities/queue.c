@@ -143,17 +143,19 @@ static bool publish_with_features(struct queue *queue, struct entry entry) {
     return true;
 }
 
+static inline struct entry new_entry(struct queue *queue, struct message *message) {
+    return (struct entry){.message = message,
+                          .sequence = queue->next_sequence++ & ENTRY_SEQUENCE_MAX,
+                          .expires_ms = ENTRY_NEVER_EXPIRES};
+}
+
 bool queue_publish(struct queue *queue, struct message *message) {
     if (queue->deleted)
         return true;
     queue->published_count++;
-    struct entry entry = {.message = message,
-                          .sequence = queue->next_sequence++ & ENTRY_SEQUENCE_MAX,
-                          .expires_ms = ENTRY_NEVER_EXPIRES};
     if (queue->features != NULL || message_flags(message) & AMQP_EXPIRATION)
-        return publish_with_features(queue, entry);
-    message_ref(message);
-    ready_list_push(&queue->ready, entry);
+        return publish_with_features(queue, new_entry(queue, message));
+    ready_list_push(&queue->ready, new_entry(queue, message_ref(message)));
     if (!list_is_empty(&queue->ready_consumers))
         broker_queue_runnable(queue->vhost->broker, queue);
     return true;
@@ -255,8 +257,8 @@ size_t queue_purge(struct queue *queue) {
 
 /* --- running --- */
 
-/* The consumer whose turn it is; those without credit move to the waiting list on the way. */
-static struct consumer *next_consumer(struct queue *queue) {
+/* The next consumer with credit; those without move to the waiting list on the way. */
+static struct consumer *skip_to_credit(struct queue *queue) {
     struct list *link;
     while ((link = list_first(&queue->ready_consumers)) != NULL) {
         struct consumer *consumer = LIST_ITEM(link, struct consumer, queue_link);
@@ -269,6 +271,15 @@ static struct consumer *next_consumer(struct queue *queue) {
     return NULL;
 }
 
+/* The consumer whose turn it is, most often the first; NULL when nobody has credit. */
+static inline struct consumer *next_consumer(struct queue *queue) {
+    struct list *link = list_first(&queue->ready_consumers);
+    if (link == NULL)
+        return NULL;
+    struct consumer *consumer = LIST_ITEM(link, struct consumer, queue_link);
+    return consumer->ops->has_credit(consumer) ? consumer : skip_to_credit(queue);
+}
+
 static bool is_equal(const struct queue *queue, const struct list *link,
                      const struct consumer *consumer) {
     return link != &queue->ready_consumers &&
@@ -276,7 +287,7 @@ static bool is_equal(const struct queue *queue, const struct list *link,
 }
 
 /* The served consumer goes behind its equals; they are most often all there are. */
-static void rotate(struct queue *queue, struct consumer *consumer) {
+static void move_behind_equals(struct queue *queue, struct consumer *consumer) {
     struct list *behind = &queue->ready_consumers;
     if (!is_equal(queue, queue->ready_consumers.previous, consumer)) {
         behind = consumer->queue_link.next;
@@ -285,6 +296,11 @@ static void rotate(struct queue *queue, struct consumer *consumer) {
     }
     list_remove(&consumer->queue_link);
     list_insert_before(behind, &consumer->queue_link);
+}
+
+static inline void rotate(struct queue *queue, struct consumer *consumer) {
+    if (consumer->queue_link.next != &queue->ready_consumers)
+        move_behind_equals(queue, consumer);
 }
 
 static size_t run_plain(struct queue *queue, size_t budget) {

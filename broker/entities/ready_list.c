@@ -18,8 +18,8 @@ void ready_list_clear(struct ready_list *list) {
     ready_list_init(list);
 }
 
-/* The ring's last chunk is full or there is none. A drained ring keeps one chunk for what comes. */
-static void add_chunk(struct ready_list *list) {
+/* A drained ring keeps one chunk for what comes. */
+void ready_list_add_chunk(struct ready_list *list) {
     struct ready_chunk *chunk = xmalloc(sizeof *chunk);
     chunk->next = NULL;
     if (list->last != NULL) {
@@ -30,13 +30,6 @@ static void add_chunk(struct ready_list *list) {
     }
     list->last = chunk;
     list->last_index = 0;
-}
-
-void ready_list_push(struct ready_list *list, struct entry entry) {
-    if (list->last == NULL || list->last_index == READY_CHUNK_ENTRIES)
-        add_chunk(list);
-    list->last->entries[list->last_index++] = entry;
-    list->ring_count++;
 }
 
 static struct entry ring_take(struct ready_list *list) {
@@ -112,7 +105,7 @@ bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry) {
     return true;
 }
 
-bool ready_list_take(struct ready_list *list, struct entry *ret_entry) {
+bool ready_list_take_rarely(struct ready_list *list, struct entry *ret_entry) {
     if (list->returned_count > 0)
         *ret_entry = heap_take(list);
     else if (list->ring_count > 0)

@@ -54,8 +54,16 @@ static inline size_t ready_list_count(const struct ready_list *list) {
     return list->ring_count + list->returned_count;
 }
 
+/* For ready_list_push(): the last chunk is full or there is none. */
+void ready_list_add_chunk(struct ready_list *list);
+
 /* Takes the entry's message reference. Sequences grow from push to push. */
-void ready_list_push(struct ready_list *list, struct entry entry);
+static inline void ready_list_push(struct ready_list *list, struct entry entry) {
+    if (list->last == NULL || list->last_index == READY_CHUNK_ENTRIES)
+        ready_list_add_chunk(list);
+    list->last->entries[list->last_index++] = entry;
+    list->ring_count++;
+}
 
 /* An entry that was taken before comes back to its place. Takes the message reference. */
 void ready_list_return(struct ready_list *list, struct entry entry);
@@ -63,7 +71,17 @@ void ready_list_return(struct ready_list *list, struct entry entry);
 /* The front entry stays in the list; false when empty. */
 bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry);
 
+/* For ready_list_take(): an entry that came back, the last one, or the last of its chunk. */
+bool ready_list_take_rarely(struct ready_list *list, struct entry *ret_entry);
+
 /* Removes the front entry and hands its message reference to the caller; false when empty. */
-bool ready_list_take(struct ready_list *list, struct entry *ret_entry);
+static inline bool ready_list_take(struct ready_list *list, struct entry *ret_entry) {
+    if (list->returned_count > 0 || list->ring_count <= 1 ||
+        list->first_index == READY_CHUNK_ENTRIES - 1)
+        return ready_list_take_rarely(list, ret_entry);
+    *ret_entry = list->first->entries[list->first_index++];
+    list->ring_count--;
+    return true;
+}
 
 #endif
