@@ -14,10 +14,13 @@
 #include "broker/entities/vhost.h"
 
 static void link_by_priority(struct list *consumers, struct consumer *consumer) {
+    struct broker *broker = consumer->queue->vhost->broker;
     struct list *behind = consumers->previous;
     while (behind != consumers &&
-           LIST_ITEM(behind, struct consumer, queue_link)->priority < consumer->priority)
+           LIST_ITEM(behind, struct consumer, queue_link)->priority < consumer->priority) {
         behind = behind->previous;
+        broker->work++;
+    }
     list_insert_before(behind->next, &consumer->queue_link);
 }
 
