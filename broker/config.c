@@ -320,6 +320,8 @@ static const struct config_key keys[] = {
      "octets of a message body"},
     {"consumer_max_per_channel", read_limit, FIELD(broker.consumer_max_per_channel), 1, UINT32_MAX,
      "infinity", "consumers of a channel"},
+    {"leveret.transaction_copies_max", read_limit, FIELD(broker.transaction_copies_max), 1,
+     UINT32_MAX, "4194304", "messages a transaction may put into queues, counted in each of them"},
     {"connection_max", read_limit, FIELD(broker.connection_max), 1, UINT32_MAX, "infinity",
      "open connections"},
     {"channel_max_per_node", read_limit, FIELD(broker.channel_max_per_node), 1, UINT32_MAX,

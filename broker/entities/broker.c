@@ -24,6 +24,7 @@ void broker_settings_init(struct broker_settings *settings) {
         .heartbeat_s = 60,
         .handshake_timeout_ms = 10000,
         .max_message_size = 16777216,
+        .transaction_copies_max = 4194304,
         .permit_global_qos = true,
         .permit_transient_queues = true,
         .default_vhost = "/",

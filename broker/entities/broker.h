@@ -35,6 +35,7 @@ struct broker_settings {
     uint32_t handshake_timeout_ms;
     uint64_t max_message_size;   /* larger bodies: 406 at the content header */
     uint32_t consumer_max_per_channel; /* 0: no limit */
+    uint32_t transaction_copies_max;   /* of messages, one for each queue; 0: no limit */
     uint32_t connection_max;           /* 0: no limit */
     uint32_t channel_max_per_node;     /* 0: no limit */
     bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/protocol/transaction.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "amqp/table.h"
@@ -16,6 +17,7 @@
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/delivery.h"
+#include "broker/protocol/exception.h"
 #include "broker/protocol/publish.h"
 #include "broker/protocol/settle.h"
 
@@ -23,6 +25,7 @@ struct held_publish {
     struct list link;
     struct message *message;
     bool mandatory;
+    uint32_t name_count;
     struct amqp_table_builder queue_names; /* the values of a table without keys */
 };
 
@@ -35,18 +38,20 @@ struct held_settlement {
 struct transaction {
     struct list publishes;
     struct list settlements;
+    uint64_t copies; /* that the publishes will make at most */
 };
 
 void transaction_select(struct channel *channel) {
     if (channel->transaction != NULL)
         return;
-    channel->transaction = xmalloc(sizeof *channel->transaction);
+    channel->transaction = xcalloc(1, sizeof *channel->transaction);
     list_init(&channel->transaction->publishes);
     list_init(&channel->transaction->settlements);
 }
 
 static void add_name(struct held_publish *held, struct slice name) {
     amqp_table_put_text(&held->queue_names, AMQP_NO_NAME, name);
+    held->name_count++;
 }
 
 /* CC or BCC; what is no text is no key. */
@@ -73,13 +78,18 @@ static void add_queue_names(struct held_publish *held, const struct publisher *p
 
 void transaction_hold_publish(struct channel *channel, struct message *message,
                               const struct route_request *request) {
-    struct held_publish *held = xmalloc(sizeof *held);
+    uint32_t copies_max = channel->connection->broker->settings.transaction_copies_max;
+    struct held_publish *held = xcalloc(1, sizeof *held);
     list_init(&held->link);
     held->message = message_ref(message);
     held->mandatory = channel->publisher->mandatory;
     amqp_table_builder_init(&held->queue_names);
     add_queue_names(held, channel->publisher, request);
     list_append(&channel->transaction->publishes, &held->link);
+    channel->transaction->copies += held->name_count;
+    if (copies_max != 0 && channel->transaction->copies > copies_max)
+        connection_fail(channel->connection, AMQP_RESOURCE_ERROR,
+                        "transaction of more than %" PRIu32 " copies of messages", copies_max);
 }
 
 void transaction_hold_settlement(struct channel *channel, const struct unacked *record,
@@ -132,6 +142,7 @@ bool transaction_commit(struct channel *channel) {
     struct transaction *transaction = channel->transaction;
     struct broker *broker = channel->connection->broker;
     struct list *link;
+    transaction->copies = 0;
     bool accepted = true;
     bool settles = !list_is_empty(&transaction->settlements);
     store_begin_atomic(broker);
@@ -151,6 +162,7 @@ bool transaction_commit(struct channel *channel) {
 void transaction_rollback(struct channel *channel) {
     struct transaction *transaction = channel->transaction;
     struct list *link;
+    transaction->copies = 0;
     while ((link = list_take_first(&transaction->publishes)) != NULL)
         free_publish(LIST_ITEM(link, struct held_publish, link));
     while ((link = list_take_first(&transaction->settlements)) != NULL) {

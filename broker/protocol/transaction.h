@@ -4,6 +4,9 @@
  * Commit enqueues all messages, then applies the acks; rollback drops the one and puts the other back
  * among the outstanding. All of it happens between two frames, so other connections see all or nothing.
  *
+ * A transaction of more copies than settings.transaction_copies_max ends its connection with 506: the
+ * commit would keep everybody waiting, and take memory that no alarm can hold back.
+ *
  * As in RabbitMQ a held publish keeps the names of its queues, and commit delivers to those that exist
  * then. For the default exchange these are the routing keys, whether there is such a queue yet or not.
  */
@@ -25,7 +28,10 @@ struct transaction;
 /* Starts holding; does nothing when the channel is transactional already. */
 void transaction_select(struct channel *channel);
 
-/* Takes one more reference of the message; `request` is what it was routed by. */
+/*
+ * Takes one more reference of the message; `request` is what it was routed by. The connection may have
+ * been failed and the channel be gone afterwards.
+ */
 void transaction_hold_publish(struct channel *channel, struct message *message,
                               const struct route_request *request);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Class tx. */
+#include "broker/entities/broker.h"
 #include "tests/support/peer.h"
 
 static struct peer *connect_transactional(void **state) {
@@ -203,6 +204,38 @@ static void unknown_delivery_tag_fails_at_once(void **state) {
     peer_expect_channel_exception(p, 406, "unknown delivery tag 7", basic_ack);
 }
 
+static int small_transactions_only(void **state) {
+    struct broker_settings settings;
+    broker_settings_init(&settings);
+    settings.transaction_copies_max = 4;
+    *state = fixture_create_with(&settings);
+    return 0;
+}
+
+/* A copy is a message in a queue; commit and rollback begin to count anew. */
+static void transaction_of_too_many_copies_is_506(void **state) {
+    struct peer *p = connect_transactional(state);
+
+    peer_bind_queue(p, "q", "amq.fanout", "");
+    peer_declare_queue(p, "r");
+    peer_bind_queue(p, "r", "amq.fanout", "");
+    for (int i = 0; i < 2; i++) {
+        peer_publish(p, "amq.fanout", "", "two");
+        peer_publish(p, "amq.fanout", "", "four");
+        if (i == 0)
+            commit(p);
+        else
+            rollback(p);
+    }
+    peer_expect_counts(p, "q", 2, 0);
+    for (int i = 0; i < 4; i++)
+        peer_publish(p, "", "q", "one");
+    peer_expect_nothing(p);
+    peer_publish(p, "", "q", "five");
+    peer_expect_connection_exception(p, 506, "transaction of more than 4 copies of messages",
+                                     basic_publish);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONVERSATION(publish_is_invisible_until_commit),
@@ -219,6 +252,8 @@ int main(void) {
         CONVERSATION(queue_declared_again_before_commit_gets_the_message),
         CONVERSATION(publish_to_a_missing_exchange_fails_at_once),
         CONVERSATION(unknown_delivery_tag_fails_at_once),
+        cmocka_unit_test_setup_teardown(transaction_of_too_many_copies_is_506,
+                                        small_transactions_only, fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("transactions", tests, NULL, NULL);
