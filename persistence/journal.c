@@ -142,13 +142,6 @@ void journal_remove_segment(struct journal *journal, uint32_t slot) {
         journal->victim = NO_SEGMENT;
 }
 
-uint32_t journal_find_segment(const struct journal *journal, uint64_t number) {
-    for (uint32_t slot = 0; slot < journal->segment_slots; slot++)
-        if (journal->segments[slot].used && journal->segments[slot].number == number)
-            return slot;
-    return NO_SEGMENT;
-}
-
 void journal_place_message(struct journal *journal, struct stored_message *message, uint32_t slot,
                            uint64_t offset, uint32_t length) {
     struct journal_segment *segment = &journal->segments[slot];

@@ -85,8 +85,6 @@ enum {
 uint32_t journal_add_segment(struct journal *journal, uint64_t number, uint64_t size);
 /* Closes its read handle and frees the slot; nothing in it is alive. */
 void journal_remove_segment(struct journal *journal, uint32_t slot);
-/* NO_SEGMENT when unknown. */
-uint32_t journal_find_segment(const struct journal *journal, uint64_t number);
 
 /* The message lives at this place from now on. */
 void journal_place_message(struct journal *journal, struct stored_message *message, uint32_t slot,

@@ -461,6 +461,13 @@ const char *memory_disk_file(struct memory_disk *disk, size_t at, uint8_t **ret_
     return disk->now.entries[at].name;
 }
 
+void memory_disk_truncate(struct memory_disk *disk, const char *name, size_t len) {
+    const struct entry *entry = content_find(&disk->now, name);
+
+    if (entry != NULL && disk->now.files[entry->file].len > len)
+        disk->now.files[entry->file].len = len;
+}
+
 struct memory_disk *memory_disk_copy(const struct memory_disk *disk) {
     struct memory_disk *copy = memory_disk_create();
 

@@ -50,6 +50,7 @@ bool memory_disk_has_failed(const struct memory_disk *disk);
 /* Files as they are now; for damaging them. NULL at the end. */
 const char *memory_disk_file(struct memory_disk *disk, size_t at, uint8_t **ret_octets,
                              size_t *ret_len);
+void memory_disk_truncate(struct memory_disk *disk, const char *name, size_t len);
 struct memory_disk *memory_disk_copy(const struct memory_disk *disk);
 
 struct disk_crash;
