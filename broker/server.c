@@ -258,6 +258,11 @@ static int open_directory(struct server *server, const char *directory, struct t
         return EX_OK;
     if (result == -EWOULDBLOCK)
         text_append_format(error, "data directory %s is in use by another broker", directory);
+    else if (result == -EPERM)
+        text_append_format(error,
+                           "data directory %s: it must belong to the user that runs the broker, and "
+                           "others must not be able to write there",
+                           directory);
     else
         text_append_format(error, "data directory %s: %s", directory, strerror(-result));
     return result == -EPERM ? EX_NOPERM : EX_CANTCREAT;
@@ -275,7 +280,11 @@ static int open_journal(struct server *server, const char *directory, struct tex
     fill_random(NULL, options.uuid, sizeof options.uuid);
     log_info(&server->env.log, "Data directory %s", directory);
     loop_set_on_wake(server->loop, on_wake, server);
-    return recovery_run(server->broker, &options, error);
+    text_append_format(error, "data directory %s: ", directory);
+    int code = recovery_run(server->broker, &options, error);
+    if (code == EX_DATAERR)
+        text_append_format(error, ": leveret-journal salvage %s", directory);
+    return code;
 }
 
 int server_recover(struct server *server, const char *data_directory, struct text *error) {

@@ -5,6 +5,7 @@ The client writes frames by hand and knows only what these tests need; everythin
 tested in tests/conversation.
 """
 import json
+import os
 import select
 import signal
 import socket
@@ -29,12 +30,17 @@ def is_sanitized(program):
 class Broker:
     """One broker process on a free port; a context manager that leaves nothing behind."""
 
-    def __init__(self, *options, program=None, address="127.0.0.1", before=None):
-        command = [program or BROKER, "--json", "--ephemeral", "--port", "0", *options]
+    def __init__(self, *options, program=None, address="127.0.0.1", before=None, data_dir=None,
+                 wrapper=(), environment=None):
+        """`data_dir`: keeps what is durable there. `wrapper`: a command that starts the broker, such
+        as strace. `environment`: variables to set, which then choose the data directory."""
+        place = ["--data-dir", data_dir] if data_dir else [] if environment else ["--ephemeral"]
+        command = [*wrapper, program or BROKER, "--json", *place, "--port", "0", *options]
         self.address = address
         self.log_file = tempfile.TemporaryFile()    # a pipe that nobody reads would fill up
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=self.log_file, preexec_fn=before)
+                                        stderr=self.log_file, preexec_fn=before,
+                                        env={**os.environ, **(environment or {})})
         self.ready = json.loads(self.first_line())
         self.port = self.ready["amqp_port"]
         self.log = None     # known once the process has ended
@@ -59,6 +65,11 @@ class Broker:
         self.log_file.seek(0)
         self.log = self.log_file.read().decode(errors="replace")
         return self.process.returncode
+
+    def kill(self):
+        """As if the power had gone, but for the page cache."""
+        os.kill(self.ready["pid"], signal.SIGKILL)
+        return self.wait()
 
     def is_running(self):
         return self.process.poll() is None
@@ -181,10 +192,11 @@ class Client:
         self.close()
 
 
-def run(*options):
+def run(*options, before=None, environment=None):
     """A broker that is expected to end by itself: exit code, stdout, stderr."""
     done = subprocess.run([BROKER, *options], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=PATIENCE, text=True)
+                          timeout=PATIENCE, text=True, preexec_fn=before,
+                          env={**os.environ, **(environment or {})})
     return done.returncode, done.stdout, done.stderr
 
 
