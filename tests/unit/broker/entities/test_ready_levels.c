@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/broker/entities/support.h"
+
+#include "broker/entities/ready_levels.h"
+
+/* A message of this priority with an empty body; -1: without the property. */
+static struct message *message_of(struct fixture *f, int priority) {
+    uint8_t header[AMQP_CONTENT_HEADER_SIZE + 1] = {0, 60};
+    struct slice payload = slice_of(header, sizeof header - (priority < 0));
+
+    if (priority >= 0) {
+        header[12] = AMQP_PRIORITY >> 8;
+        header[14] = (uint8_t)priority;
+    }
+    return message_create(&f->broker->messages, SLICE(""), SLICE("k"), payload, SLICE(""));
+}
+
+static void push(struct fixture *f, struct ready_levels *levels, int priority, uint64_t sequence) {
+    ready_levels_push(levels, (struct entry){.message = message_of(f, priority),
+                                             .sequence = sequence & ENTRY_SEQUENCE_MAX});
+}
+
+static void assert_takes(struct ready_levels *levels, uint64_t sequence) {
+    struct entry front, entry;
+
+    assert_true(ready_levels_peek(levels, &front));
+    assert_true(ready_levels_take(levels, &entry));
+    assert_int_equal(front.sequence, sequence);
+    assert_int_equal(entry.sequence, sequence);
+    message_unref(entry.message);
+}
+
+static void highest_level_comes_first(void **state) {
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create(255);
+    const int priorities[] = {0, 63, 64, 127, 128, 255, 1, 192};
+    const uint64_t order[] = {5, 7, 4, 3, 2, 1, 6, 0};
+
+    for (size_t i = 0; i < 8; i++)
+        push(f, levels, priorities[i], i);
+    assert_int_equal(levels->count, 8);
+    for (size_t i = 0; i < 8; i++)
+        assert_takes(levels, order[i]);
+    assert_int_equal(levels->count, 0);
+    ready_levels_destroy(levels);
+}
+
+static void greater_priorities_count_as_the_highest(void **state) {
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create(3);
+
+    push(f, levels, -1, 0);
+    push(f, levels, 3, 1);
+    push(f, levels, 200, 2);
+    push(f, levels, 2, 3);
+    assert_takes(levels, 1);
+    assert_takes(levels, 2);
+    assert_takes(levels, 3);
+    assert_takes(levels, 0);
+    ready_levels_destroy(levels);
+}
+
+static void returned_entry_takes_its_place_on_its_level(void **state) {
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create(1);
+    struct entry low;
+
+    push(f, levels, 0, 0);
+    push(f, levels, 0, 1);
+    assert_true(ready_levels_take(levels, &low));
+    push(f, levels, 1, 2);
+    ready_levels_return(levels, low);
+    assert_takes(levels, 2);
+    assert_takes(levels, 0);
+    assert_takes(levels, 1);
+    ready_levels_destroy(levels);
+}
+
+static void cleared_levels_are_empty_and_usable(void **state) {
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create(200);
+    struct entry entry;
+
+    push(f, levels, 7, 0);
+    push(f, levels, 170, 1);
+    ready_levels_clear(levels);
+    assert_int_equal(levels->count, 0);
+    assert_false(ready_levels_peek(levels, &entry));
+    assert_false(ready_levels_take(levels, &entry));
+    push(f, levels, 9, 2);
+    assert_takes(levels, 2);
+    ready_levels_destroy(levels);
+    assert_int_equal(f->broker->messages.bytes, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(highest_level_comes_first),
+        FIXTURE_TEST(greater_priorities_count_as_the_highest),
+        FIXTURE_TEST(returned_entry_takes_its_place_on_its_level),
+        FIXTURE_TEST(cleared_levels_are_empty_and_usable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
