@@ -18,6 +18,7 @@
 #include "amqp/table.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -321,6 +322,7 @@ static void tick(struct world *world, size_t budget) {
     struct broker *broker = world->broker;
 
     timers_expire(&broker->timers, world->env.now_ms);
+    broker_drain_dead_letters(broker, budget);
     broker_run_queues(broker, budget);
     confirms_settle(broker);
     for (size_t i = 0; i < CLIENT_COUNT; i++)
