@@ -97,8 +97,13 @@ struct vhost *broker_add_vhost(struct broker *broker, struct slice name) {
 static struct message *fresh_copy(const struct message *message) {
     struct amqp_properties properties;
     message_properties(message, &properties);
-    return message_copy_with(message, message_exchange(message), message_routing_key(message),
-                             &properties);
+    struct message *copy = message_copy_with(message, message_exchange(message),
+                                             message_routing_key(message), &properties);
+    if (copy != NULL) {
+        copy->dead_lettered = message->dead_lettered;
+        copy->copied_keys_are_spent = message->copied_keys_are_spent;
+    }
+    return copy;
 }
 
 static bool enqueue(struct broker *broker, struct message *message, struct queue *const *queues,
