@@ -340,6 +340,56 @@ static void history_bound_to_itself_comes_to_an_end(void **state) {
     peer_expect_counts(p, "q", 4, 0);
 }
 
+static int durable_setup(void **state) {
+    *state = fixture_create_durable();
+    return 0;
+}
+
+/* Acknowledges the persistent messages 1 and 2 of a durable queue. */
+static void take_both(struct peer *p, const char *queue) {
+    for (int i = 0; i < 2; i++) {
+        peer_send(p, basic_get, .queue = slice_from_text(queue));
+        uint64_t tag = peer_receive(p, basic_get_ok)->delivery_tag;
+        peer_expect_content(p, i == 0 ? "1" : "2");
+        peer_send(p, basic_ack, .delivery_tag = tag);
+    }
+}
+
+/* rows: 153
+ * Each replay is a message of its own to the journal, or an ack would settle another's. */
+static void replayed_persistent_messages_are_settled_one_by_one(void **state) {
+    static const char *const queues[] = {"a", "b", "c"};
+    struct peer *p = peer_connect(*state);
+
+    peer_send(p, exchange_declare, .exchange = SLICE("x"), .type = SLICE("x-recent-history"),
+              .durable = true);
+    fixture_write_all(*state);
+    peer_expect(p, exchange_declare_ok);
+    for (int i = 0; i < 3; i++) {
+        peer_send(p, queue_declare, .queue = slice_from_text(queues[i]), .durable = true);
+        fixture_write_all(*state);
+        peer_skip(p, queue_declare_ok);
+        peer_send(p, queue_bind, .queue = slice_from_text(queues[i]), .exchange = SLICE("x"));
+        fixture_write_all(*state);
+        peer_expect(p, queue_bind_ok);
+        if (i > 0)
+            continue;
+        peer_publish_with(p, "x", "", "1", .delivery_mode = 2);
+        peer_publish_with(p, "x", "", "2", .delivery_mode = 2);
+    }
+    take_both(p, "b");
+    take_both(p, "a");
+    fixture_write_all(*state);
+    fixture_restart(*state, false);
+    p = peer_connect(*state);
+    peer_expect_counts(p, "a", 0, 0);
+    peer_expect_counts(p, "b", 0, 0);
+    peer_expect_counts(p, "c", 2, 0);
+    take_both(p, "c");
+    peer_publish(p, "x", "", "the exchange and its bindings are there");
+    peer_expect_get(p, "a", "the exchange and its bindings are there");
+}
+
 /* rows: 154 */
 static void history_wants_a_positive_length(void **state) {
     struct peer *p = peer_connect(*state);
@@ -694,6 +744,8 @@ int main(void) {
         CONVERSATION(history_sees_what_comes_by_another_exchange),
         CONVERSATION(history_goes_to_an_exchange_too_newest_first),
         CONVERSATION(history_bound_to_itself_comes_to_an_end),
+        cmocka_unit_test_setup_teardown(replayed_persistent_messages_are_settled_one_by_one,
+                                        durable_setup, fixture_teardown),
         CONVERSATION(history_wants_a_positive_length),
         CONVERSATION(delayed_message_comes_after_its_delay),
         CONVERSATION(delayed_messages_of_one_moment_keep_their_order),
