@@ -316,6 +316,8 @@ void journal_submit(struct journal *journal, int64_t wall_ms) {
     if (journal->state != JOURNAL_OPEN || journal->atomic_depth > 0 ||
         !journal_writer_is_idle(journal->writer))
         return;
+    if (journal->checkpoint_pause > 0)
+        journal->checkpoint_pause--;
     journal_compact(journal);
     journal_drop_dead_relocations(journal);
     if (batch_is_empty(journal->open) && journal_checkpoint_is_due(journal))
@@ -456,6 +458,11 @@ void journal_request_checkpoint(struct journal *journal) {
     journal->checkpoint_wanted = true;
 }
 
+void journal_retry_space(struct journal *journal) {
+    journal->checkpoint_pause = 0;
+    journal_writer_retry_spares(journal->writer);
+}
+
 /* Reading goes through a queue in order, so few segments are wanted at a time. */
 static int read_handle(struct journal *journal, struct journal_segment *segment) {
     char name[SEGMENT_NAME_SIZE];
@@ -527,6 +534,7 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
     all.sync_us_max = writer.sync_us_max;
     all.spares = writer.spares;
     all.starved = writer.starved;
+    all.disk_full = writer.disk_full;
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++) {
         const struct journal_segment *segment = &journal->segments[slot];
 

@@ -162,6 +162,12 @@ bool journal_is_writing(const struct journal *journal);
 /* A checkpoint with the next batch, whether one is due or not. */
 void journal_request_checkpoint(struct journal *journal);
 
+/*
+ * With statistics.disk_full and nothing to write: asks the writer to look for room again. Spares
+ * are tried with each batch anyway.
+ */
+void journal_retry_space(struct journal *journal);
+
 /* Hands the open batch over when it holds anything and the writer is idle; it gets `wall_ms`. */
 void journal_submit(struct journal *journal, int64_t wall_ms);
 /* After notify: takes over what the writer finished (safe_lsn moves, releases are called). */
@@ -185,7 +191,8 @@ struct journal_statistics {
     uint64_t relocated_bytes, checkpoints, unlinked_segments;
     uint64_t sync_us_max;
     unsigned spares;
-    bool starved; /* a batch waits for room: the disk is full, nothing is lost */
+    bool disk_full; /* no room for a spare segment: time to stop who publishes; acks still fit */
+    bool starved;   /* no room for the batch under way either: it waits, nothing is lost */
 };
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics);
 

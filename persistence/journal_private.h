@@ -60,7 +60,7 @@ struct journal {
     int64_t last_time_ms;
     /* Checkpoints. */
     bool checkpoint_wanted;
-    unsigned checkpoint_pause; /* hand-overs until the next attempt, after a full disk */
+    unsigned checkpoint_pause; /* submits until the next attempt, after a full disk */
     bool snapshot_taken;       /* waits for its batch to be durable */
     struct checkpoint_state snapshot;
     struct checkpoint_job *job;

@@ -45,7 +45,7 @@ struct journal_writer {
     unsigned spare_count;
     struct segment_maker maker;
     bool is_making;
-    bool spare_postponed; /* the disk was full; tried again with the next batch */
+    bool spare_postponed; /* the disk was full; tried again with the next batch, or when told */
     struct encoder encoder;
     struct writer_statistics figures;
     /* Under `mutex`. */
@@ -58,6 +58,7 @@ struct journal_writer {
     struct writer_statistics published;
     int failure;
     bool stop;
+    bool retry_spares; /* room may have come back */
     /* Of the loop thread. */
     pthread_t thread;
     bool has_thread;
@@ -167,21 +168,27 @@ static int make_now(struct journal_writer *writer, uint64_t size) {
     return done < 0 ? done : 0;
 }
 
+static void stop_making(struct journal_writer *writer) {
+    segment_maker_cancel(&writer->maker, writer->options.io);
+    writer->is_making = false;
+}
+
+static int drop_last_spare(struct journal_writer *writer) {
+    struct segment_file *spare = &writer->spares[--writer->spare_count];
+    char name[SEGMENT_NAME_SIZE];
+
+    close_file(writer, spare);
+    segment_name(name, spare->number);
+    return writer->options.io->ops->unlink(writer->options.io, name);
+}
+
 /* Numbers must grow in the order of use: a spare cannot come after a segment made later. */
 static int drop_spares(struct journal_writer *writer) {
-    struct io *io = writer->options.io;
-    char name[SEGMENT_NAME_SIZE];
     int error = 0;
 
-    segment_maker_cancel(&writer->maker, io);
-    writer->is_making = false;
-    while (writer->spare_count > 0 && error == 0) {
-        struct segment_file *spare = &writer->spares[--writer->spare_count];
-
-        close_file(writer, spare);
-        segment_name(name, spare->number);
-        error = io->ops->unlink(io, name);
-    }
+    stop_making(writer);
+    while (writer->spare_count > 0 && error == 0)
+        error = drop_last_spare(writer);
     return error;
 }
 
@@ -328,9 +335,20 @@ static bool wants_spare(const struct journal_writer *writer) {
            writer->spare_count < writer->options.spares;
 }
 
+/* Asked before a spare is begun, so that a full disk is not filled to its last block for nothing. */
+static bool has_room_for_spare(const struct journal_writer *writer) {
+    int64_t room = writer->options.io->ops->free_space(writer->options.io);
+
+    return room < 0 || (uint64_t)room > writer->options.segment_size;
+}
+
 static int spare_step(struct journal_writer *writer) {
     int done;
 
+    if (!writer->is_making && !has_room_for_spare(writer)) {
+        writer->spare_postponed = true;
+        return 0;
+    }
     if (!writer->is_making)
         begin_making(writer, writer->options.segment_size);
     done = continue_making(writer, &writer->spares[writer->spare_count]);
@@ -341,6 +359,19 @@ static int spare_step(struct journal_writer *writer) {
         return 0;
     }
     return done < 0 ? done : 0;
+}
+
+/*
+ * A checkpoint is what frees segments, so on a full disk a spare makes room for it and is made
+ * again afterwards.
+ */
+static int give_room(struct journal_writer *writer, struct checkpoint_job *job) {
+    bool was_making = writer->is_making;
+
+    writer->spare_postponed = true;
+    job->written = 0;
+    stop_making(writer);
+    return was_making ? 0 : drop_last_spare(writer);
 }
 
 /* One step of whatever there is; false when there is nothing. `ret_error` ends the journal. */
@@ -355,6 +386,10 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
         return true;
     }
     done = job_step(writer, job);
+    if (is_full(done) && !job->is_durable && (writer->is_making || writer->spare_count > 0)) {
+        *ret_error = give_room(writer, job);
+        return true;
+    }
     if (done < 0)
         job->error = done;
     if (done < 0 && !(is_full(done) && !job->is_durable))
@@ -367,6 +402,7 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
 
 static void publish(struct journal_writer *writer, int error) {
     writer->figures.spares = writer->spare_count;
+    writer->figures.disk_full = writer->figures.starved || writer->spare_postponed;
     writer->figures.next_segment = writer->options.next_segment;
     writer->published = writer->figures;
     if (error < 0 && writer->failure == 0)
@@ -411,6 +447,9 @@ static bool run_background(struct journal_writer *writer) {
         job->error = writer->failure;
         job_done = did = true;
     } else {
+        if (writer->retry_spares)
+            writer->spare_postponed = false;
+        writer->retry_spares = false;
         pthread_mutex_unlock(&writer->mutex);
         did = background_step(writer, job, &job_done, &error);
         pthread_mutex_lock(&writer->mutex);
@@ -551,6 +590,13 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
     pthread_mutex_unlock(&writer->mutex);
     writer->job_out = finished == NULL;
     return finished;
+}
+
+void journal_writer_retry_spares(struct journal_writer *writer) {
+    pthread_mutex_lock(&writer->mutex);
+    writer->retry_spares = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->mutex);
 }
 
 int journal_writer_failure(struct journal_writer *writer) {

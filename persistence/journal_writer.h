@@ -86,6 +86,9 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
 /* Unthreaded: does everything there is to do. */
 void journal_writer_run(struct journal_writer *writer);
 
+/* Room may have come back: spares that could not be made are tried again. */
+void journal_writer_retry_spares(struct journal_writer *writer);
+
 /* The error it failed with, negative, or 0. */
 int journal_writer_failure(struct journal_writer *writer);
 
@@ -93,6 +96,7 @@ struct writer_statistics {
     uint64_t batches, records, bytes_written, syncs, sync_us_max;
     unsigned spares;
     bool starved;
+    bool disk_full;
     uint64_t next_segment;
 };
 void journal_writer_statistics(struct journal_writer *writer, struct writer_statistics *ret);

@@ -453,6 +453,82 @@ static void a_full_disk_holds_the_batch_until_there_is_room(void **state) {
     assert_int_equal(fixture->found[1], 1);
 }
 
+static void no_room_for_a_spare_is_told_before_anything_waits(void **state) {
+    struct fixture *fixture = *state;
+    struct stored_message *message;
+    struct journal_target target;
+
+    journal_close(fixture->journal, false);
+    assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
+    publish(fixture, 1, 10, &target, &message);
+    journal_submit(fixture->journal, 1);
+    /* A first segment of 6 calls, the batch of 2, a spare of 6; the next has no room for its zeros. */
+    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 16, -ENOSPC, false);
+    journal_write_now(fixture->journal);
+    journal_collect(fixture->journal);
+    assert_true(memory_disk_has_failed(fixture->disk));
+    assert_true(statistics_of(fixture).disk_full);
+    assert_false(statistics_of(fixture).starved);
+    assert_int_equal(statistics_of(fixture).spares, 1);
+    memory_disk_heal(fixture->disk);
+    journal_write_now(fixture->journal);
+    assert_true(statistics_of(fixture).disk_full); /* an idle journal does not poll the disk */
+    journal_retry_space(fixture->journal);
+    journal_write_now(fixture->journal);
+    assert_false(statistics_of(fixture).disk_full);
+    assert_int_equal(statistics_of(fixture).spares, 2);
+}
+
+static void a_spare_makes_room_for_a_checkpoint(void **state) {
+    struct fixture *fixture = *state;
+    struct stored_message *message;
+    struct journal_target target;
+
+    journal_close(fixture->journal, false);
+    assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
+    publish(fixture, 1, 10, &target, &message);
+    commit(fixture);
+    assert_int_equal(statistics_of(fixture).spares, 2);
+    publish(fixture, 1, 10, &target, &message);
+    journal_request_checkpoint(fixture->journal);
+    commit(fixture);
+    /* The checkpoint is created, then has no room. */
+    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -ENOSPC, false);
+    journal_write_now(fixture->journal);
+    journal_collect(fixture->journal);
+    assert_true(memory_disk_has_failed(fixture->disk));
+    assert_int_equal(statistics_of(fixture).checkpoints, 1);
+    assert_int_equal(statistics_of(fixture).spares, 1);
+    assert_int_equal(journal_state(fixture->journal), JOURNAL_OPEN);
+    restart(fixture);
+    assert_int_equal(fixture->found[1], 2);
+}
+
+static void a_checkpoint_that_finds_no_room_is_tried_again_later(void **state) {
+    struct fixture *fixture = *state;
+    struct stored_message *message;
+    struct journal_target target;
+
+    publish(fixture, 1, 10, &target, &message);
+    journal_request_checkpoint(fixture->journal);
+    commit(fixture);
+    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -ENOSPC, false);
+    journal_write_now(fixture->journal);
+    journal_collect(fixture->journal);
+    assert_int_equal(journal_state(fixture->journal), JOURNAL_OPEN);
+    assert_int_equal(statistics_of(fixture).checkpoints, 0);
+    for (int i = 0; i < 70; i++) {
+        publish(fixture, 1, 10, &target, &message);
+        journal_request_checkpoint(fixture->journal);
+        commit(fixture);
+    }
+    journal_write_now(fixture->journal);
+    journal_collect(fixture->journal);
+    assert_true(statistics_of(fixture).checkpoints > 0);
+    restart(fixture);
+    assert_int_equal(fixture->found[1], 71);
+}
+
 /* 99 of 100 messages are consumed: what is left may pin nothing but itself. */
 static void space_comes_back_although_a_few_messages_stay(void **state) {
     struct fixture *fixture = *state;
@@ -619,6 +695,9 @@ int main(void) {
         CASE(spares_are_not_used_behind_a_larger_segment),
         CASE(a_failed_sync_confirms_nothing_ever_after),
         CASE(a_full_disk_holds_the_batch_until_there_is_room),
+        CASE(no_room_for_a_spare_is_told_before_anything_waits),
+        CASE(a_spare_makes_room_for_a_checkpoint),
+        CASE(a_checkpoint_that_finds_no_room_is_tried_again_later),
         CASE(space_comes_back_although_a_few_messages_stay),
         CASE(an_idle_journal_gives_its_garbage_back),
         CASE(the_older_checkpoint_stands_in),
