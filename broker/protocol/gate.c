@@ -5,6 +5,7 @@
 #include "broker/entities/store.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/delivery.h"
+#include "broker/protocol/heartbeat.h"
 
 bool gate_is_promise(enum amqp_method_id id) {
     switch (id) {
@@ -32,10 +33,23 @@ void gate_close_for_promise(struct connection *connection) {
         list_append(&broker->gated_connections, &connection->gate_link);
 }
 
-/* While much is held nothing more is read: a client cannot pile up replies behind a slow disk. */
+/*
+ * While much is held nothing more is read: a client cannot pile up replies behind a slow disk. Nor can
+ * it show that it lives, so nobody asks.
+ */
 void gate_limit(struct connection *connection) {
-    if (gate_is_closed(connection) && outbuf_size(&connection->held) > OUTPUT_HIGH_WATER)
-        endpoint_pause_input(&connection->endpoint, true);
+    if (!gate_is_closed(connection) || connection->endpoint.input_paused ||
+        outbuf_size(&connection->held) <= OUTPUT_HIGH_WATER)
+        return;
+    endpoint_pause_input(&connection->endpoint, true);
+    heartbeat_pause_receive(connection);
+}
+
+static void resume_input(struct connection *connection) {
+    if (connection->blocked || !connection->endpoint.input_paused)
+        return;
+    endpoint_pause_input(&connection->endpoint, false);
+    heartbeat_resume_receive(connection);
 }
 
 static void resume_consumers(struct connection *connection) {
@@ -49,8 +63,7 @@ static void open_gate(struct connection *connection) {
     list_remove(&connection->gate_link);
     connection->gate_lsn = 0;
     outbuf_move_all(&connection->endpoint.output, &connection->held);
-    if (!connection->blocked)
-        endpoint_pause_input(&connection->endpoint, false);
+    resume_input(connection);
     endpoint_mark_dirty(&connection->endpoint);
     resume_consumers(connection);
 }

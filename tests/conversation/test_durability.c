@@ -309,15 +309,21 @@ static void deliveries_rest_behind_the_gate_and_go_on_after_it(void **state) {
     peer_expect_delivery(p, "c", 2, "2");
 }
 
-static void heartbeats_pass_the_gate(void **state) {
-    struct fixture *fixture = *state;
+static struct peer *connect_with_heartbeat(struct fixture *fixture, uint16_t heartbeat_s) {
     struct peer *p = peer_accept(fixture);
 
     peer_expect_start(p);
     peer_authenticate(p, "guest", "guest");
-    peer_tune(p, 10);
+    peer_tune(p, heartbeat_s);
     peer_open(p);
     peer_open_channel(p, 1);
+    return p;
+}
+
+static void heartbeats_pass_the_gate(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_with_heartbeat(fixture, 10);
+
     peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true);
     for (int i = 0; i < 10; i++) {
         fixture_advance(fixture, 5000);
@@ -441,6 +447,27 @@ static void what_is_held_is_bounded(void **state) {
     }
 }
 
+/* It would say that it lives, but it is not read. */
+static void client_held_up_by_the_disk_is_not_taken_for_dead(void **state) {
+    static char body[60001];
+    struct peer *p = connect_with_heartbeat(*state, 10);
+
+    memset(body, 'b', sizeof body - 1);
+    declare_transient(p, "t");
+    for (int i = 0; i < 40; i++)
+        peer_publish(p, "", "t", body);
+    peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true);
+    for (int i = 0; i < 40; i++)
+        peer_send(p, basic_get, .queue = SLICE("t"), .no_ack = true);
+    assert_true(p->connection->endpoint.input_paused);
+    fixture_advance(*state, 60000);
+    assert_non_null(p->connection);
+    fixture_write(*state);
+    assert_false(p->connection->endpoint.input_paused);
+    fixture_advance(*state, 60000); /* now it could speak, and does not */
+    assert_null(p->connection);
+}
+
 /* --- the disk fails --- */
 
 static void fail_next_call(struct fixture *fixture) {
@@ -514,6 +541,7 @@ int main(void) {
         DURABLE_CONVERSATION(exception_waits_behind_the_gate),
         DURABLE_CONVERSATION(connection_lost_behind_the_gate),
         DURABLE_CONVERSATION(what_is_held_is_bounded),
+        DURABLE_CONVERSATION(client_held_up_by_the_disk_is_not_taken_for_dead),
         DURABLE_CONVERSATION(failed_disk_confirms_nothing_and_closes_with_541),
         DURABLE_CONVERSATION(failed_disk_tells_541_behind_the_gate_and_drops_the_promise),
         DURABLE_CONVERSATION(restart_after_a_failed_disk_has_what_was_confirmed),
