@@ -89,8 +89,8 @@ static void enqueue(struct broker *broker, struct route *route, struct message *
 static struct message *new_message(const struct dead_letter *letter, struct slice headers) {
     const struct queue_features *features = letter->queue->features;
     bool has_key = features->dead_letter_routing_key.data != NULL;
-    struct slice key = has_key ? features->dead_letter_routing_key
-                               : message_routing_key(letter->entry.message);
+    struct slice key =
+        has_key ? features->dead_letter_routing_key : message_routing_key(letter->entry.message);
     struct amqp_properties properties;
     struct message *message;
 
@@ -98,7 +98,8 @@ static struct message *new_message(const struct dead_letter *letter, struct slic
     properties.flags |= AMQP_HEADERS;
     properties.flags &= (uint16_t)~AMQP_EXPIRATION;
     properties.headers = headers;
-    message = message_copy_with(letter->entry.message, features->dead_letter_exchange, key, &properties);
+    message =
+        message_copy_with(letter->entry.message, features->dead_letter_exchange, key, &properties);
     if (message == NULL)
         return NULL;
     message->dead_lettered = true;

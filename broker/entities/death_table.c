@@ -40,8 +40,7 @@ static struct slice earlier_deaths(const struct message *message, struct slice h
 
 static void put_routing_keys(struct amqp_table_builder *builder, const struct message *message,
                              struct slice headers) {
-    struct amqp_array_iterator copies =
-        amqp_array_begin(message_copied_keys(message, headers));
+    struct amqp_array_iterator copies = amqp_array_begin(message_copied_keys(message, headers));
     struct amqp_value key;
 
     amqp_table_begin_array(builder, SLICE("routing-keys"));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/entities/expiration.h"
 
-static bool is_digit(uint8_t octet) { return octet >= '0' && octet <= '9'; }
+static bool is_digit(uint8_t octet) {
+    return octet >= '0' && octet <= '9';
+}
 
 struct number {
     bool negative;

@@ -40,8 +40,7 @@ typedef void read_value(struct queue_features *features, const struct amqp_value
 
 /* -- Values ------------------------------------------------------------------------------------ */
 
-static void check_any(const struct amqp_value *value, struct slice arguments,
-                      struct text *reason) {
+static void check_any(const struct amqp_value *value, struct slice arguments, struct text *reason) {
     (void)value;
     (void)arguments;
     (void)reason;
@@ -288,8 +287,7 @@ static void read_max_length(struct queue_features *features, const struct amqp_v
     read_count(&features->max_length, value);
 }
 
-static void read_max_length_bytes(struct queue_features *features,
-                                  const struct amqp_value *value) {
+static void read_max_length_bytes(struct queue_features *features, const struct amqp_value *value) {
     read_count(&features->max_length_bytes, value);
 }
 
@@ -425,18 +423,17 @@ static bool check_belongs(const struct subject *subject, const struct queue_argu
     if (row->types & type ||
         !amqp_table_find(subject->arguments, slice_from_text(row->key), &value))
         return true;
-    return refuse(refusal, AMQP_PRECONDITION_FAILED,
-                  "invalid arg '%s' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
-                  "' of queue type %s",
-                  row->key, SLICE_ARG(subject->name), SLICE_ARG(subject->vhost->name),
-                  type_module(type));
+    return refuse(
+        refusal, AMQP_PRECONDITION_FAILED,
+        "invalid arg '%s' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT "' of queue type %s",
+        row->key, SLICE_ARG(subject->name), SLICE_ARG(subject->vhost->name), type_module(type));
 }
 
 bool queue_args_check_server_named(struct slice arguments, struct refusal *refusal) {
     unsigned type = type_of(arguments);
-    return type == CLASSIC || refuse(refusal, AMQP_PRECONDITION_FAILED,
-                                     "Cannot declare a server-named queue for type %s",
-                                     type_module(type));
+    return type == CLASSIC ||
+           refuse(refusal, AMQP_PRECONDITION_FAILED,
+                  "Cannot declare a server-named queue for type %s", type_module(type));
 }
 
 bool queue_args_check(const struct vhost *vhost, struct slice queue_name, struct slice arguments,
@@ -468,8 +465,7 @@ static bool refuse_property(const struct subject *subject, const char *property,
 }
 
 static bool check_properties(const struct subject *subject,
-                             const struct queue_declaration *declaration,
-                             struct refusal *refusal) {
+                             const struct queue_declaration *declaration, struct refusal *refusal) {
     if (declaration->auto_delete)
         return refuse_property(subject, "auto-delete", refusal);
     if (declaration->exclusive)

@@ -41,8 +41,7 @@ static bool has_single_active_consumer(const struct queue *queue) {
 static bool exclusivity_conflicts(const struct queue *queue, const struct consumer *consumer) {
     if (queue->exclusive_consumer != NULL)
         return true;
-    return consumer->exclusive &&
-           (queue->consumer_count > 0 || has_single_active_consumer(queue));
+    return consumer->exclusive && (queue->consumer_count > 0 || has_single_active_consumer(queue));
 }
 
 static void activate(struct queue *queue, struct consumer *consumer) {

@@ -69,8 +69,7 @@ void queue_watch_front(struct queue *queue) {
         queue->may_expire = false;
     if (!front_has_deadline(queue, &deadline_ms))
         timer_stop(&broker_of(queue)->timers, &queue->message_timer);
-    else if (!timer_is_running(&queue->message_timer) ||
-             queue->message_timer.due_ms > deadline_ms)
+    else if (!timer_is_running(&queue->message_timer) || queue->message_timer.due_ms > deadline_ms)
         timer_start(&broker_of(queue)->timers, &queue->message_timer, deadline_ms,
                     on_message_timer);
 }
@@ -89,8 +88,7 @@ void queue_restart_expires(struct queue *queue) {
         timer_stop(timers, &queue->expires_timer);
     else
         timer_start(timers, &queue->expires_timer,
-                    broker_of(queue)->env->now_ms + queue->features->expires_ms,
-                    on_expires_timer);
+                    broker_of(queue)->env->now_ms + queue->features->expires_ms, on_expires_timer);
 }
 
 void queue_stop_timers(struct queue *queue) {

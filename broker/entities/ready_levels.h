@@ -16,8 +16,8 @@
 #define READY_LEVELS_MAX 256
 
 struct ready_levels {
-    size_t count;    /* entries on all levels */
-    uint8_t highest; /* messages of a greater priority are on this level */
+    size_t count;                             /* entries on all levels */
+    uint8_t highest;                          /* messages of a greater priority are on this level */
     uint64_t occupied[READY_LEVELS_MAX / 64]; /* a bit for each level that is not empty */
     struct ready_list lists[];
 };

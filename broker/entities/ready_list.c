@@ -7,7 +7,9 @@
 #include "broker/base/alloc.h"
 #include "broker/entities/message.h"
 
-void ready_list_init(struct ready_list *list) { *list = (struct ready_list){0}; }
+void ready_list_init(struct ready_list *list) {
+    *list = (struct ready_list){0};
+}
 
 void ready_list_clear(struct ready_list *list) {
     struct entry entry;

@@ -199,9 +199,8 @@ static void letter_survives_its_queue(void **state) {
 
 /* rows: 339 */
 static void without_the_exchange_a_dead_letter_is_dropped(void **state) {
-    struct peer *p =
-        connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", "later"),
-                                      INT("x-max-length", 1)));
+    struct peer *p = connect_with(
+        state, ARGUMENTS(TEXT("x-dead-letter-exchange", "later"), INT("x-max-length", 1)));
 
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");
@@ -262,9 +261,9 @@ static void x_death_counts_by_queue_and_reason(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "wait")));
     const struct amqp_properties *properties;
 
-    declare_with(p, "wait", ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                      TEXT("x-dead-letter-routing-key", "q"),
-                                      INT("x-message-ttl", 1000)));
+    declare_with(p, "wait",
+                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 1000)));
     peer_publish(p, "", "q", "retried");
     for (int round = 1; round <= 3; round++) {
         reject_front(p, "q", "retried");
@@ -292,10 +291,12 @@ static void latest_death_comes_first(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b")));
     struct amqp_value deaths, death, queue;
 
-    declare_with(p, "b", ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                   TEXT("x-dead-letter-routing-key", "c")));
-    declare_with(p, "c", ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                   TEXT("x-dead-letter-routing-key", "q")));
+    declare_with(
+        p, "b",
+        ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "c")));
+    declare_with(
+        p, "c",
+        ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "q")));
     peer_publish(p, "", "q", "m");
     reject_front(p, "q", "m");
     reject_front(p, "b", "m");
@@ -427,8 +428,8 @@ static void spent_copies_do_not_come_back_to_life(void **state) {
                                                    INT("x-max-length", 0)));
     struct amqp_table_builder builder = {0};
 
-    declare_with(p, "b", ARGUMENTS(TEXT("x-dead-letter-exchange", "amq.direct"),
-                                   INT("x-max-length", 0)));
+    declare_with(p, "b",
+                 ARGUMENTS(TEXT("x-dead-letter-exchange", "amq.direct"), INT("x-max-length", 0)));
     peer_bind_queue(p, "dead", "amq.direct", "b");
     peer_declare_queue(p, "copied");
     peer_bind_queue(p, "copied", "amq.direct", "cc1");
@@ -447,9 +448,9 @@ static void cycle_without_a_client_is_cut(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b"),
                                                    INT("x-message-ttl", 10)));
 
-    declare_with(p, "b", ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                   TEXT("x-dead-letter-routing-key", "q"),
-                                   INT("x-message-ttl", 10)));
+    declare_with(p, "b",
+                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 10)));
     peer_publish(p, "", "q", "m");
     fixture_advance(*state, 10);
     peer_expect_counts(p, "b", 1, 0);
@@ -459,8 +460,8 @@ static void cycle_without_a_client_is_cut(void **state) {
 }
 
 static void queue_that_is_its_own_dead_letter_queue_ends_at_once(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                                   INT("x-max-length", 0)));
+    struct peer *p =
+        connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", ""), INT("x-max-length", 0)));
 
     peer_publish(p, "", "q", "m");
     peer_expect_counts(p, "q", 0, 0);
@@ -482,9 +483,9 @@ static void cycle_with_a_reject_goes_on(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
                                                    TEXT("x-dead-letter-routing-key", "b")));
 
-    declare_with(p, "b", ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                   TEXT("x-dead-letter-routing-key", "q"),
-                                   INT("x-message-ttl", 10)));
+    declare_with(p, "b",
+                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 10)));
     peer_publish(p, "", "q", "m");
     for (int round = 0; round < 30; round++) {
         reject_front(p, "q", "m");

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define INVALID(key, reason) "invalid arg '" key "' for queue 'q' in vhost '/': " reason
-#define FOREIGN(key, module) "invalid arg '" key "' for queue 'q' in vhost '/' of queue type " module
+#define FOREIGN(key, module) \
+    "invalid arg '" key "' for queue 'q' in vhost '/' of queue type " module
 
 /* The declare is 406 with this text; the channel is open again afterwards. */
 static void refuse_declare(struct peer *p, struct slice arguments, const char *text) {
@@ -115,8 +116,8 @@ static void dead_letter_exchange_is_text(void **state) {
 static void dead_letter_key_needs_an_exchange(void **state) {
     struct peer *p = peer_connect(*state);
 
-    accept_declare(p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                TEXT("x-dead-letter-routing-key", "k")));
+    accept_declare(
+        p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "k")));
     refuse_declare(p, ARGUMENTS(TEXT("x-dead-letter-routing-key", "k")),
                    INVALID("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined"));
     refuse_declare(p, ARGUMENTS(INT("x-dead-letter-routing-key", 4)),
@@ -129,12 +130,12 @@ static void dead_letter_key_is_no_longer_than_a_routing_key(void **state) {
     char key[AMQP_SHORTSTR_MAX + 2] = "";
 
     memset(key, 'k', AMQP_SHORTSTR_MAX);
-    accept_declare(p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                TEXT("x-dead-letter-routing-key", key)));
+    accept_declare(
+        p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", key)));
     key[AMQP_SHORTSTR_MAX] = 'k';
-    refuse_declare(p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                                TEXT("x-dead-letter-routing-key", key)),
-                   INVALID("x-dead-letter-routing-key", "{too_long,256}"));
+    refuse_declare(
+        p, ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", key)),
+        INVALID("x-dead-letter-routing-key", "{too_long,256}"));
 }
 
 /* rows: 218 */
@@ -159,10 +160,14 @@ static void queue_type_is_a_known_word(void **state) {
 
 /* rows: 220 */
 static void argument_of_another_type_is_refused_on_a_classic_queue(void **state) {
-    static const char *const keys[] = {
-        "x-max-age",           "x-stream-max-segment-size-bytes", "x-delivery-limit",
-        "x-dead-letter-strategy", "x-quorum-initial-group-size",  "x-max-in-memory-length",
-        "x-consumer-timeout",  "x-initial-cluster-size"};
+    static const char *const keys[] = {"x-max-age",
+                                       "x-stream-max-segment-size-bytes",
+                                       "x-delivery-limit",
+                                       "x-dead-letter-strategy",
+                                       "x-quorum-initial-group-size",
+                                       "x-max-in-memory-length",
+                                       "x-consumer-timeout",
+                                       "x-initial-cluster-size"};
     struct peer *p = peer_connect(*state);
     char text[128];
 
@@ -219,8 +224,8 @@ static void leader_locator_is_one_of_a_list(void **state) {
     accept_declare(p, ARGUMENTS(TEXT("x-queue-leader-locator", "client-local")));
     refuse_declare(p, ARGUMENTS(TEXT("x-queue-leader-locator", "foo")),
                    INVALID("x-queue-leader-locator", "invalid_queue_locator_arg"));
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"),
-                                TEXT("x-queue-leader-locator", "foo")),
+    refuse_declare(p,
+                   ARGUMENTS(TEXT("x-queue-type", "stream"), TEXT("x-queue-leader-locator", "foo")),
                    INVALID("x-queue-leader-locator", "invalid_queue_locator_arg"));
 }
 
@@ -247,18 +252,20 @@ static void max_age_is_digits_and_a_unit(void **state) {
 static void stream_segments_have_a_greatest_size(void **state) {
     struct peer *p = peer_connect(*state);
 
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"),
-                                INT_OF('l', "x-stream-max-segment-size-bytes", 3000000000)),
+    refuse_declare(p,
+                   ARGUMENTS(TEXT("x-queue-type", "stream"),
+                             INT_OF('l', "x-stream-max-segment-size-bytes", 3000000000)),
                    NOT_SUPPORTED);
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"),
-                                INT_OF('l', "x-stream-max-segment-size-bytes", 3000000001)),
+    refuse_declare(p,
+                   ARGUMENTS(TEXT("x-queue-type", "stream"),
+                             INT_OF('l', "x-stream-max-segment-size-bytes", 3000000001)),
                    "Exceeded max value for x-stream-max-segment-size-bytes");
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"),
-                                INT("x-stream-filter-size-bytes", 15)),
+    refuse_declare(p,
+                   ARGUMENTS(TEXT("x-queue-type", "stream"), INT("x-stream-filter-size-bytes", 15)),
                    "Invalid value for x-stream-filter-size-bytes");
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"),
-                                TEXT("x-stream-filter-size-bytes", "16")),
-                   "Invalid type for x-stream-filter-size-bytes");
+    refuse_declare(
+        p, ARGUMENTS(TEXT("x-queue-type", "stream"), TEXT("x-stream-filter-size-bytes", "16")),
+        "Invalid type for x-stream-filter-size-bytes");
 }
 
 #define BAD_PROPERTY(property) "invalid property '" property "' for queue 'q' in vhost '/'"
@@ -299,7 +306,8 @@ static void only_classic_queues_are_named_by_the_broker(void **state) {
 
 /* -- Declaring again --------------------------------------------------------------------------- */
 
-#define INEQUIVALENT(key, what) "inequivalent arg '" key "' for queue 'q' in vhost '/': received " what
+#define INEQUIVALENT(key, what) \
+    "inequivalent arg '" key "' for queue 'q' in vhost '/': received " what
 
 static struct peer *connect_with_queue(void **state, struct slice arguments) {
     struct peer *p = peer_connect(*state);
@@ -311,8 +319,8 @@ static struct peer *connect_with_queue(void **state, struct slice arguments) {
 
 /* rows: 183 */
 static void another_value_shows_both_values(void **state) {
-    struct peer *p = connect_with_queue(state, ARGUMENTS(INT("x-message-ttl", 1000),
-                                                         TEXT("x-overflow", "drop-head")));
+    struct peer *p = connect_with_queue(
+        state, ARGUMENTS(INT("x-message-ttl", 1000), TEXT("x-overflow", "drop-head")));
 
     refuse_declare(p, ARGUMENTS(INT("x-message-ttl", 2000), TEXT("x-overflow", "drop-head")),
                    INEQUIVALENT("x-message-ttl", "'2000' but current is '1000'"));
@@ -324,12 +332,12 @@ static void another_value_shows_both_values(void **state) {
 static void value_on_one_side_shows_its_type(void **state) {
     struct peer *p = connect_with_queue(state, ARGUMENTS(INT("x-message-ttl", 1000)));
 
-    refuse_declare(p, ARGUMENTS(INT("unknown", 1)),
-                   INEQUIVALENT("x-message-ttl",
-                                "none but current is the value '1000' of type 'signedint'"));
-    refuse_declare(p, ARGUMENTS(INT("x-message-ttl", 1000), INT("x-expires", 5)),
-                   INEQUIVALENT("x-expires",
-                                "the value '5' of type 'signedint' but current is none"));
+    refuse_declare(
+        p, ARGUMENTS(INT("unknown", 1)),
+        INEQUIVALENT("x-message-ttl", "none but current is the value '1000' of type 'signedint'"));
+    refuse_declare(
+        p, ARGUMENTS(INT("x-message-ttl", 1000), INT("x-expires", 5)),
+        INEQUIVALENT("x-expires", "the value '5' of type 'signedint' but current is none"));
 }
 
 /* rows: 71 186 */

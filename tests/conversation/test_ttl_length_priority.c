@@ -591,8 +591,7 @@ static void exclusive_consume_is_403(void **state) {
     struct peer *p = connect_single_active(state);
 
     peer_send(p, basic_consume, .queue = SLICE("q"), .exclusive = true);
-    peer_expect_channel_exception(p, 403, "queue 'q' in vhost '/' in exclusive use",
-                                  basic_consume);
+    peer_expect_channel_exception(p, 403, "queue 'q' in vhost '/' in exclusive use", basic_consume);
 }
 
 static void get_is_allowed_beside_an_active_consumer(void **state) {

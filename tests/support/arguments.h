@@ -17,14 +17,18 @@ struct argument {
     const char *text;
 };
 
-#define INT(name, value)         {name, AMQP_TAG_INT32, value, NULL}
-#define INT_OF(tag, name, value) {name, tag, value, NULL}
-#define TEXT(name, value)        {name, AMQP_TAG_TEXT, 0, value}
-#define BOOL(name, value)        {name, AMQP_TAG_BOOL, value, NULL}
-#define REAL(name)               {name, AMQP_TAG_DOUBLE, 0, NULL}
+#define INT(name, value) \
+    { name, AMQP_TAG_INT32, value, NULL }
+#define INT_OF(tag, name, value) \
+    { name, tag, value, NULL }
+#define TEXT(name, value) \
+    { name, AMQP_TAG_TEXT, 0, value }
+#define BOOL(name, value) \
+    { name, AMQP_TAG_BOOL, value, NULL }
+#define REAL(name) \
+    { name, AMQP_TAG_DOUBLE, 0, NULL }
 
-#define ARGUMENTS(...) \
-    arguments_table((const struct argument[]){__VA_ARGS__, {NULL, 0, 0, NULL}})
+#define ARGUMENTS(...) arguments_table((const struct argument[]){__VA_ARGS__, {NULL, 0, 0, NULL}})
 
 /* Valid until the next call. */
 static inline struct slice arguments_table(const struct argument *arguments) {
