@@ -59,6 +59,7 @@ struct journal_writer {
     int failure;
     bool stop;
     bool retry_spares; /* room may have come back */
+    bool has_news;     /* something was handed over since the thread last looked */
     /* Of the loop thread. */
     pthread_t thread;
     bool has_thread;
@@ -489,11 +490,16 @@ static void wait_for_room(struct journal_writer *writer) {
     pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
 }
 
-/* Locked. A background step follows each batch, or no spare would ever be made under load. */
+/*
+ * Locked. A background step follows each batch, or no spare would ever be made under load. What is
+ * handed over while the mutex is free says so in `has_news`, since nobody waits for the signal then.
+ */
 static void thread_step(struct journal_writer *writer) {
     bool had_job = writer->job != NULL;
+    int failure = writer->failure;
     bool wrote = false, worked;
 
+    writer->has_news = false;
     if (writer->submitted != NULL) {
         wrote = run_batch(writer);
         if (wrote)
@@ -502,9 +508,9 @@ static void thread_step(struct journal_writer *writer) {
     if (writer->stop)
         return;
     worked = run_background(writer);
-    if (had_job && writer->job == NULL)
+    if ((had_job && writer->job == NULL) || writer->failure != failure)
         notify_unlocked(writer);
-    if (worked || wrote || writer->stop)
+    if (worked || wrote || writer->has_news)
         return;
     if (writer->submitted == NULL)
         pthread_cond_wait(&writer->wake, &writer->mutex);
@@ -535,7 +541,7 @@ void journal_writer_stop_thread(struct journal_writer *writer) {
         return;
     }
     pthread_mutex_lock(&writer->mutex);
-    writer->stop = true;
+    writer->stop = writer->has_news = true;
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->mutex);
     pthread_join(writer->thread, NULL);
@@ -552,6 +558,7 @@ void journal_writer_submit(struct journal_writer *writer, struct batch *batch) {
     writer->batch_out = true;
     pthread_mutex_lock(&writer->mutex);
     writer->submitted = batch;
+    writer->has_news = true;
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->mutex);
 }
@@ -575,6 +582,7 @@ void journal_writer_submit_job(struct journal_writer *writer, struct checkpoint_
     job->handle = -1;
     pthread_mutex_lock(&writer->mutex);
     writer->job = job;
+    writer->has_news = true;
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->mutex);
 }
@@ -594,7 +602,7 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
 
 void journal_writer_retry_spares(struct journal_writer *writer) {
     pthread_mutex_lock(&writer->mutex);
-    writer->retry_spares = true;
+    writer->retry_spares = writer->has_news = true;
     pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->mutex);
 }
