@@ -20,6 +20,10 @@ BROKER = sys.argv[1] if len(sys.argv) > 1 else "build/leveret"
 PATIENCE = 30  # seconds for anything that is not timed itself
 
 
+# What a sanitized broker needs to run under strace.
+TRACEABLE = {"ASAN_OPTIONS": "detect_leaks=0"}
+
+
 def is_sanitized(program):
     """Sanitizers take memory and time of their own: no figure of such a program means anything."""
     with open(program, "rb") as file:

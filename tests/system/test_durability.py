@@ -20,6 +20,7 @@ HEADERS = [(b"text", ("S", b"value")), (b"number", ("I", -7)), (b"flag", ("t", T
 PROPERTIES = {"content-type": b"text/plain", "content-encoding": b"utf-8", "headers": HEADERS,
               "priority": 4, "correlation-id": b"c1", "reply-to": b"r", "message-id": b"m1",
               "timestamp": 1234567890, "type": b"t", "user-id": b"guest", "app-id": b"tests"}
+RELEASE = os.environ.get("LEVERET_RELEASE", process.BROKER)
 
 
 class Case(unittest.TestCase):
@@ -458,13 +459,13 @@ class Directory(Case):
         client = self.start(wrapper=["unshare", "--uts", "sh", "-c", "hostname elsewhere && exec \"$@\"", "sh"])
         self.assertEqual(client.get(b"q").body, b"body")
 
-    @unittest.skipIf(process.is_sanitized(process.BROKER), "no figure of a sanitized program means anything")
+    @unittest.skipIf(process.is_sanitized(RELEASE), "no figure of a sanitized program means anything")
     def test_start_is_quick(self):
         figures = []
         for _ in range(5):
             self.end()
             shutil.rmtree(self.data, ignore_errors=True)
-            self.start()
+            self.start(program=RELEASE)
             figures.append(self.broker.ready["ms"])
         print(f"start with an empty journal: {figures} ms")
         self.assertLess(min(figures), 20)
@@ -514,7 +515,6 @@ SMALL_SEGMENTS = ("--set", "leveret.journal_segment_size=1048576")
 
 
 @unittest.skipUnless(shutil.which("strace"), "strace is not there")
-@unittest.skipIf(process.is_sanitized(process.BROKER), "LeakSanitizer does not run under strace")
 class FailingDisk(Case):
     def check_failure(self, *inject):
         client = self.start()
@@ -527,7 +527,7 @@ class FailingDisk(Case):
         wrapper = ["strace", "-f", "-qq", "-o", "/dev/null"]
         for what in inject:
             wrapper += ["-e", f"inject={what}"]
-        client = self.start(*SMALL_SEGMENTS, wrapper=wrapper)
+        client = self.start(*SMALL_SEGMENTS, wrapper=wrapper, environment=process.TRACEABLE)
         idle = Client(self.broker).login()
         confirmed = 0
         with self.assertRaises(Refused) as refused:
@@ -562,8 +562,8 @@ class FailingDisk(Case):
         self.check_failure("fdatasync:error=ENOSPC:when=25")
 
     def test_gated_client_is_told(self):
-        client = self.start(*SMALL_SEGMENTS, wrapper=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
-                                                      "inject=fdatasync:error=EIO:when=30+"])
+        client = self.start(*SMALL_SEGMENTS, environment=process.TRACEABLE, wrapper=[
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=30+"])
         with self.assertRaises(Refused) as refused:
             for number in range(100):
                 client.declare_queue(b"q%d" % number)
