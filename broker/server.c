@@ -113,6 +113,12 @@ static void stop_for_failed_journal(struct server *server) {
     begin_shutdown(server, AMQP_INTERNAL_ERROR, FAILURE_REASON);
 }
 
+/* More is safe than before. */
+static void keep_promises(struct broker *broker) {
+    confirms_resume(broker);
+    gates_open(broker);
+}
+
 /* What a finished batch lets go. */
 static void take_finished_batch(struct server *server) {
     struct broker *broker = server->broker;
@@ -121,8 +127,7 @@ static void take_finished_batch(struct server *server) {
         return;
     server->batch_is_done = false;
     journal_collect(broker->journal);
-    confirms_resume(broker);
-    gates_open(broker);
+    keep_promises(broker);
     if (journal_state(broker->journal) == JOURNAL_FAILED)
         stop_for_failed_journal(server);
 }
@@ -136,8 +141,8 @@ static void server_before_wait(void *context) {
     take_finished_batch(server);
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
-    if (broker->journal != NULL)
-        journal_submit(broker->journal, server->env.wall_ms);
+    if (broker->journal != NULL && journal_submit(broker->journal, server->env.wall_ms))
+        keep_promises(broker);
     confirms_settle(broker);
     memory_watch_tick(&server->memory);
     transports_flush(server->loop, &broker->endpoints);

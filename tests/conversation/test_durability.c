@@ -351,6 +351,26 @@ static void commit_waits(void **state) {
     peer_expect(p, tx_commit_ok);
 }
 
+/* Nothing is left to write, so nothing will ever be written that the gate could wait for. */
+static void commit_of_what_is_gone_meanwhile_waits_for_what_is_under_way_only(void **state) {
+    struct peer *p = peer_connect(*state);
+    struct peer *other = peer_connect(*state);
+
+    declare_durable(p, "q");
+    declare_durable(p, "gone");
+    peer_consume_no_ack(other, "gone", "c");
+    peer_send(p, tx_select);
+    peer_expect(p, tx_select_ok);
+    publish_persistent(other, "q", "under way");
+    publish_persistent(p, "gone", "body");
+    peer_send(p, tx_commit);
+    peer_expect_delivery(other, "c", 1, "body");
+    peer_expect_nothing(p);
+    fixture_write(*state);
+    peer_expect(p, tx_commit_ok);
+    assert_false(fixture_write(*state));
+}
+
 /* Otherwise what was settled could come back after its commit-ok. */
 static void commit_of_acks_waits(void **state) {
     struct peer *p = peer_connect(*state);
@@ -535,6 +555,7 @@ int main(void) {
         DURABLE_CONVERSATION(deliveries_rest_behind_the_gate_and_go_on_after_it),
         DURABLE_CONVERSATION(heartbeats_pass_the_gate),
         DURABLE_CONVERSATION(commit_waits),
+        DURABLE_CONVERSATION(commit_of_what_is_gone_meanwhile_waits_for_what_is_under_way_only),
         DURABLE_CONVERSATION(commit_of_acks_waits),
         DURABLE_CONVERSATION(empty_or_transient_commit_does_not_wait),
         DURABLE_CONVERSATION(channel_close_waits_behind_the_gate),

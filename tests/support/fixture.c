@@ -143,6 +143,11 @@ void fixture_destroy(struct fixture *fixture) {
     free(fixture);
 }
 
+static void keep_promises(struct broker *broker) {
+    confirms_resume(broker);
+    gates_open(broker);
+}
+
 /* The order of a tick is that of server_before_wait(). */
 static bool fixture_tick(struct fixture *fixture) {
     struct broker *broker = fixture->broker;
@@ -153,8 +158,8 @@ static bool fixture_tick(struct fixture *fixture) {
     timers_expire(&broker->timers, fixture->env.now_ms);
     is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
-    if (broker->journal != NULL)
-        journal_submit(broker->journal, fixture->env.wall_ms);
+    if (broker->journal != NULL && journal_submit(broker->journal, fixture->env.wall_ms))
+        keep_promises(broker);
     confirms_settle(broker);
     return is_busy || !list_is_empty(&broker->endpoints.dirty) ||
            !list_is_empty(&broker->dead_letters);
@@ -173,8 +178,7 @@ bool fixture_write(struct fixture *fixture) {
         return false;
     journal_write_now(broker->journal);
     journal_collect(broker->journal);
-    confirms_resume(broker);
-    gates_open(broker);
+    keep_promises(broker);
     if (journal_state(broker->journal) == JOURNAL_FAILED) {
         gates_fail(broker);
         connections_force_close_all(broker, AMQP_INTERNAL_ERROR, "the journal has failed");
