@@ -43,6 +43,9 @@ struct body_piece {
     uint8_t bytes[];
 };
 
+/* Time of publishing and marks, see store.h. */
+#define MESSAGE_STORED_HEAD 9
+
 struct message {
     struct message_memory *memory;
     struct stored_message *stored; /* the journal's handle, NULL for what is not in it (store.h) */
@@ -60,13 +63,14 @@ struct message {
     bool dead_lettered : 1;  /* its x-death header is the broker's own, see death_table.h */
     bool copied_keys_are_spent : 1; /* a dead-letter routing key has replaced key, CC and BCC */
     uint16_t property_flags; /* enum amqp_property: which properties the message has */
-    uint8_t published_wall_ms[8]; /* network order; set by store.c, which stores it with the address */
+    uint8_t stored_head[MESSAGE_STORED_HEAD]; /* set by store.c, which stores it with the address */
     uint8_t bytes[];
 };
 
 /* What is stored of the address is one stretch of octets. */
-_Static_assert(offsetof(struct message, bytes) == offsetof(struct message, published_wall_ms) + 8,
-               "the time stands right before the address");
+_Static_assert(offsetof(struct message, bytes) ==
+                   offsetof(struct message, stored_head) + MESSAGE_STORED_HEAD,
+               "the head stands right before the address");
 
 void message_memory_init(struct message_memory *memory);
 /* Every message must be gone. */

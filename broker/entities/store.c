@@ -26,6 +26,7 @@
 enum { EXCHANGE_AUTO_DELETE = 1, EXCHANGE_INTERNAL = 2 };
 enum { QUEUE_AUTO_DELETE = 1 };
 enum { DESTINATION_QUEUE = 0, DESTINATION_EXCHANGE = 1 };
+enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2 };
 
 /* --- records of definitions --- */
 
@@ -193,6 +194,13 @@ static size_t find_body_parts(const struct message *message, struct slice *parts
     return count;
 }
 
+static void write_stored_head(struct message *message, int64_t wall_ms) {
+    struct writer w = writer_over(message->stored_head, sizeof message->stored_head);
+    writer_u64(&w, (uint64_t)wall_ms);
+    writer_u8(&w, (uint8_t)((message->dead_lettered ? MARK_DEAD_LETTERED : 0) |
+                            (message->copied_keys_are_spent ? MARK_KEYS_SPENT : 0)));
+}
+
 static uint64_t append(struct broker *broker, struct message *message,
                        const struct journal_target *targets, size_t target_count) {
     struct slice usual[BODY_PARTS_USUAL];
@@ -202,10 +210,10 @@ static uint64_t append(struct broker *broker, struct message *message,
         parts = xmalloc(part_count * sizeof *parts);
         find_body_parts(message, parts, part_count);
     }
-    uint64_t wall_ms = __builtin_bswap64((uint64_t)broker->env->wall_ms);
-    memcpy(message->published_wall_ms, &wall_ms, sizeof wall_ms);
-    struct journal_content content = {.address = slice_of(message->published_wall_ms,
-                                                          sizeof wall_ms + message->address_len),
+    write_stored_head(message, broker->env->wall_ms);
+    struct journal_content content = {.address = slice_of(message->stored_head,
+                                                          MESSAGE_STORED_HEAD +
+                                                              message->address_len),
                                       .header = message_header_payload(message),
                                       .body = parts,
                                       .body_parts = part_count};
@@ -422,6 +430,7 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
                                       size_t body_parts, int64_t *ret_waited_ms) {
     struct cursor at = cursor_over(address);
     int64_t published_ms = (int64_t)cursor_u64(&at);
+    uint8_t marks = cursor_u8(&at);
     struct slice exchange = cursor_shortstr(&at);
     struct slice routing_key = cursor_shortstr(&at);
     size_t body_len = body_length(body, body_parts);
@@ -437,6 +446,10 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
         message_unref(message);
         return NULL;
     }
+    if (message == NULL)
+        return NULL;
+    message->dead_lettered = (marks & MARK_DEAD_LETTERED) != 0;
+    message->copied_keys_are_spent = (marks & MARK_KEYS_SPENT) != 0;
     *ret_waited_ms = broker->env->wall_ms > published_ms ? broker->env->wall_ms - published_ms : 0;
     return message;
 }

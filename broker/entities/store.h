@@ -88,7 +88,7 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
 /*
  * Recovery: a message out of its stored parts, and how long ago it was published; NULL when they cannot be
  * understood or memory is out. The address is the time of publishing (64 bit, milliseconds since 1970),
- * exchange and routing key (shortstr).
+ * marks (8 bit: 1 dead-lettered, 2 its CC keys are spent), exchange and routing key (shortstr).
  */
 struct message *store_restore_message(struct broker *broker, struct slice address,
                                       struct slice header, const struct slice *body,

@@ -489,6 +489,50 @@ static void client_held_up_by_the_disk_is_not_taken_for_dead(void **state) {
     p->received.len = 0; /* what it was sent is the business of what_is_held_is_bounded */
 }
 
+/* --- restarts --- */
+
+static void declare_dying(struct peer *p, const char *name, const char *next) {
+    peer_send(p, queue_declare, .queue = slice_from_text(name), .durable = true,
+              .arguments = ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                     TEXT("x-dead-letter-routing-key", next)));
+    fixture_write(p->fixture);
+    peer_skip(p, queue_declare_ok);
+}
+
+static int64_t first_death_count(const struct amqp_properties *properties) {
+    struct amqp_value value;
+
+    assert_true(amqp_table_find(properties->headers, SLICE("x-death"), &value));
+    struct amqp_array_iterator deaths = amqp_array_begin(value.bytes);
+    assert_true(amqp_array_next(&deaths, &value));
+    assert_true(amqp_table_find(value.bytes, SLICE("count"), &value));
+    return value.integer;
+}
+
+static void reject_front(struct peer *p, const char *queue) {
+    peer_send(p, basic_get, .queue = slice_from_text(queue));
+    uint64_t delivery_tag = peer_receive(p, basic_get_ok)->delivery_tag;
+    peer_expect_content(p, "x");
+    peer_send(p, basic_reject, .delivery_tag = delivery_tag);
+    fixture_write(p->fixture);
+}
+
+static void deaths_are_counted_across_a_restart(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_dying(p, "q", "r");
+    declare_dying(p, "r", "q");
+    publish_persistent(p, "q", "x");
+    reject_front(p, "q");
+    fixture_restart(*state, true);
+    p = peer_connect(*state);
+    reject_front(p, "r");
+    reject_front(p, "q");
+    peer_send(p, basic_get, .queue = SLICE("r"), .no_ack = true);
+    peer_skip(p, basic_get_ok);
+    assert_int_equal(first_death_count(peer_expect_content(p, "x")), 2);
+}
+
 /* --- the disk fails --- */
 
 static void fail_next_call(struct fixture *fixture) {
@@ -564,6 +608,7 @@ int main(void) {
         DURABLE_CONVERSATION(connection_lost_behind_the_gate),
         DURABLE_CONVERSATION(what_is_held_is_bounded),
         DURABLE_CONVERSATION(client_held_up_by_the_disk_is_not_taken_for_dead),
+        DURABLE_CONVERSATION(deaths_are_counted_across_a_restart),
         DURABLE_CONVERSATION(failed_disk_confirms_nothing_and_closes_with_541),
         DURABLE_CONVERSATION(failed_disk_tells_541_behind_the_gate_and_drops_the_promise),
         DURABLE_CONVERSATION(restart_after_a_failed_disk_has_what_was_confirmed),
