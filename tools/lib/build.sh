@@ -46,7 +46,7 @@ build_preset() {
 announce_build() {
     sleep 0.5 >/dev/null 2>&1
     [ -t 2 ] || echo "building $preset ..." >&2
-    while [ -t 2 ]; do
+    while [ -t 2 ] && kill -0 $$ 2>/dev/null; do
         step=$(tail -n 1 "$folder/build.log" 2>/dev/null | grep -o '^\[[0-9]*/[0-9]*\]')
         printf '\rbuilding %s %s ' "$preset" "$step" >&2
         sleep 0.3
