@@ -46,7 +46,6 @@ struct batch_result {
     uint64_t segment_size;
     uint64_t offset;
     uint64_t end;
-    uint32_t record_count;
     bool sealed; /* the segment before was sealed for it, ending as below */
     uint64_t sealed_index;
     uint64_t sealed_end;

@@ -302,20 +302,21 @@ static void hand_over(struct journal *journal, int64_t wall_ms) {
 }
 
 /* Nothing is left to write, but somebody may wait for the LSN: it is as safe as all before it. */
-static void skip_empty_batch(struct journal *journal) {
+static bool skip_empty_batch(struct journal *journal) {
     uint64_t lsn = journal->open->lsn;
 
     if (!journal->open->touched)
-        return;
+        return false;
     batch_reset(journal->open);
     journal->open->lsn = lsn + 1;
     journal->safe_lsn = lsn;
+    return true;
 }
 
-void journal_submit(struct journal *journal, int64_t wall_ms) {
+bool journal_submit(struct journal *journal, int64_t wall_ms) {
     if (journal->state != JOURNAL_OPEN || journal->atomic_depth > 0 ||
         !journal_writer_is_idle(journal->writer))
-        return;
+        return false;
     if (journal->checkpoint_pause > 0)
         journal->checkpoint_pause--;
     journal_compact(journal);
@@ -323,9 +324,9 @@ void journal_submit(struct journal *journal, int64_t wall_ms) {
     if (batch_is_empty(journal->open) && journal_checkpoint_is_due(journal))
         journal->open->is_forced = true;
     if (batch_is_empty(journal->open))
-        skip_empty_batch(journal);
-    else
-        hand_over(journal, wall_ms);
+        return skip_empty_batch(journal);
+    hand_over(journal, wall_ms);
+    return false;
 }
 
 static void collect_segment(struct journal *journal, const struct batch_result *result) {

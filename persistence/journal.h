@@ -168,8 +168,12 @@ void journal_request_checkpoint(struct journal *journal);
  */
 void journal_retry_space(struct journal *journal);
 
-/* Hands the open batch over when it holds anything and the writer is idle; it gets `wall_ms`. */
-void journal_submit(struct journal *journal, int64_t wall_ms);
+/*
+ * Hands the open batch over when it holds anything and the writer is idle; it gets `wall_ms`. True
+ * when journal_safe_lsn() moved at once: everything in the open batch had been settled away, so
+ * nothing is written and no notify will come for it - whoever waits for its LSN can go on now.
+ */
+bool journal_submit(struct journal *journal, int64_t wall_ms);
 /* After notify: takes over what the writer finished (safe_lsn moves, releases are called). */
 void journal_collect(struct journal *journal);
 /* Without a thread: writes and syncs what was submitted. */

@@ -303,7 +303,6 @@ static int write_batch(struct journal_writer *writer, struct batch *batch) {
         return error;
     result->end = writer->current.offset;
     result->index = writer->options.last_index;
-    result->record_count = writer->encoder.record_count;
     writer->spare_postponed = false;
     return 0;
 }
