@@ -5,7 +5,9 @@
 #
 # Says one line (with its progress on a terminal) and keeps the compiler's words in build.log of the
 # preset's folder; they are shown when the build fails, which is then the return value (70).
-# `root` is the repository.  All words go to stderr.
+# A preset that did not build is not tried again.  `root` is the repository.  All words go to stderr.
+
+broken_presets=
 
 preset_folder() {
     case "$1" in
@@ -18,6 +20,7 @@ build_preset() {
     preset=$1
     shift
     folder=$(preset_folder "$preset")
+    case " $broken_presets " in *" $preset "*) return 70 ;; esac
     mkdir -p "$folder"
     if [ ! -f "$folder/build.ninja" ]; then
         (cd "$root" && cmake --preset "$preset") >"$folder/build.log" 2>&1 || {
@@ -55,5 +58,6 @@ announce_build() {
 
 build_failed() {
     grep -E -A 12 'FAILED:|error:|warning:|CMake Error' "$folder/build.log" | head -n 80 >&2
+    broken_presets="$broken_presets $preset"
     echo "$1 $preset failed; all of it is in $folder/build.log" >&2
 }
