@@ -91,8 +91,13 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void restart(struct fixture *fixture) {
+static void stop(struct fixture *fixture) {
     journal_close(fixture->journal, false);
+    fixture->journal = NULL;
+}
+
+static void restart(struct fixture *fixture) {
+    stop(fixture);
     memory_disk_heal(fixture->disk);
     assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
 }
@@ -584,6 +589,37 @@ static void an_idle_journal_gives_its_garbage_back(void **state) {
     }
 }
 
+/* Compaction finds out; the segment stays for a person to look at, and everything else goes on. */
+static void a_message_that_cannot_be_copied_stays_where_it_is(void **state) {
+    struct fixture *fixture = *state;
+    struct stored_message *messages[30];
+    struct journal_target targets[30];
+    uint64_t batches;
+    uint8_t *octets;
+    size_t len;
+
+    for (int i = 0; i < 30; i++) {
+        publish(fixture, 1, 6000, &targets[i], &messages[i]);
+        commit(fixture);
+    }
+    assert_non_null(memory_disk_file(fixture->disk, 0, &octets, &len));
+    octets[4096 + 1000] ^= 1; /* the first message */
+    for (int i = 2; i < 30; i++)
+        journal_settle(fixture->journal, messages[i], targets[i]);
+    for (int i = 0; i < 5; i++)
+        commit(fixture);
+    assert_true(statistics_of(fixture).relocated_bytes > 6000); /* the second */
+    assert_true(statistics_of(fixture).relocated_bytes < 7000);
+    assert_int_equal(statistics_of(fixture).live_messages, 2);
+    batches = statistics_of(fixture).batches;
+    commit(fixture);
+    assert_int_equal(statistics_of(fixture).batches, batches); /* it is not tried for ever */
+    stop(fixture);
+    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), -EBADMSG);
+    assert_int_equal(start_with(fixture, UINT64_MAX, 0, true), 0);
+    assert_int_equal(fixture->found[1], 1);
+}
+
 static void the_older_checkpoint_stands_in(void **state) {
     struct fixture *fixture = *state;
     const char *name, *newest = "";
@@ -702,6 +738,7 @@ int main(void) {
         CASE(a_checkpoint_that_finds_no_room_is_tried_again_later),
         CASE(space_comes_back_although_a_few_messages_stay),
         CASE(an_idle_journal_gives_its_garbage_back),
+        CASE(a_message_that_cannot_be_copied_stays_where_it_is),
         CASE(the_older_checkpoint_stands_in),
         CASE(damage_is_named_and_salvaged),
         CASE(a_segment_of_another_journal_is_refused),
