@@ -357,6 +357,8 @@ static const struct config_key keys[] = {
      "publishers are blocked above this fraction of the memory there is"},
     {"vm_memory_high_watermark.absolute", read_size, FIELD(memory_watermark_absolute), 0,
      UINT64_MAX, NULL, "the same as a size"},
+    {"disk_free_limit.absolute", read_size, FIELD(disk_free_limit), 0, UINT64_MAX, "50MB",
+     "publishers are blocked while less than this is free on the disk"},
     {"leveret.journal_segment_size", read_size, FIELD(journal_segment_size), 1048576, UINT32_MAX,
      "64MiB", "octets of a file of the journal"},
 };

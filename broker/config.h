@@ -47,6 +47,7 @@ struct config {
     enum log_level log_level;
     double memory_watermark;            /* fraction of the memory there is */
     uint64_t memory_watermark_absolute; /* octets; 0: the fraction counts */
+    uint64_t disk_free_limit;           /* octets */
     uint64_t journal_segment_size;      /* octets of a file of the journal */
     struct list texts;                  /* owns every text above: struct config_text */
 };

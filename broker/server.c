@@ -12,6 +12,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/console_log.h"
+#include "broker/disk_watch.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
@@ -47,6 +48,7 @@ struct server {
     struct listener *listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
     struct memory_watch memory;
+    struct disk_watch disk;   /* all zero without a journal */
     struct io *io;            /* the data directory, NULL when there is none */
     bool batch_is_done;       /* the writer thread has something for us */
     bool journal_failed;
@@ -145,6 +147,7 @@ static void server_before_wait(void *context) {
         keep_promises(broker);
     confirms_settle(broker);
     memory_watch_tick(&server->memory);
+    disk_watch_tick(&server->disk);
     transports_flush(server->loop, &broker->endpoints);
     transports_reap(server->loop);
     console_log_flush(&server->console);
@@ -289,6 +292,9 @@ static int open_journal(struct server *server, const char *directory, struct tex
     int code = recovery_run(server->broker, &options, error);
     if (code == EX_DATAERR)
         text_append_format(error, ": leveret-journal salvage %s", directory);
+    if (code == EX_OK)
+        disk_watch_init(&server->disk, server->broker, server->io,
+                        server->config->disk_free_limit);
     return code;
 }
 
@@ -393,6 +399,7 @@ void server_destroy(struct server *server) {
     transports_close_all(server->loop);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
+    disk_watch_clear(&server->disk);
     loop_destroy(server->loop);
     broker_destroy(server->broker);
     io_posix_close(server->io);

@@ -124,9 +124,9 @@ static void expired_while_nobody_ran_is_dead_lettered(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q",
-            ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                      TEXT("x-dead-letter-routing-key", "dead")));
+    declare(
+        p, "q",
+        ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "dead")));
     declare(p, "dead", SLICE(""));
     peer_publish_with(p, "", "q", "body", .delivery_mode = 2, .expiration = SLICE("1000"));
     fixture_write_all(fixture);

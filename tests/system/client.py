@@ -5,6 +5,7 @@ Octets are the business of interop/differential/codec.py. Methods are named as t
 `_` instead of `-`; strings are bytes.
 """
 import os
+import select
 import socket
 import sys
 from collections import deque, namedtuple
@@ -85,6 +86,11 @@ class Amqp:
             self.unread += octets
         self.at += count
         return bytes(self.unread[self.at - count:self.at])
+
+    def has_input(self, seconds):
+        """True when something of the broker's is there, or comes within that time."""
+        return (len(self.unread) > self.at or bool(self.kept) or
+                bool(select.select([self.socket], [], [], seconds)[0]))
 
     def read_frame(self):
         while True:

@@ -67,6 +67,7 @@ static void defaults_are_rabbitmqs(void **state) {
     assert_int_equal(config->log_level, LOG_INFO);
     assert_true(config->memory_watermark == 0.6);
     assert_int_equal(config->memory_watermark_absolute, 0);
+    assert_int_equal(config->disk_free_limit, 50000000);
     assert_true(config_finish(&fixture->config, &fixture->error));
     assert_int_equal(config->listener_count, 1);
     assert_int_equal(config->listeners[0].port, 5672);
