@@ -24,6 +24,10 @@ bool gate_is_promise(enum amqp_method_id id) {
     }
 }
 
+bool gate_is_passed_by(enum amqp_method_id id) {
+    return id == AMQP_CONNECTION_BLOCKED || id == AMQP_CONNECTION_UNBLOCKED;
+}
+
 void gate_close_for_promise(struct connection *connection) {
     struct broker *broker = connection->broker;
     if (store_is_safe(broker, broker->promise_lsn))

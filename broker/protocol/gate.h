@@ -3,7 +3,8 @@
  * Promises wait for the disk. A reply that promises something durable (declare-ok, bind-ok, commit-ok
  * and the like) may leave once what it depends on is on stable storage; until then it and everything
  * the connection says after it is held, so that the order stays. Deliveries to the connection rest, other
- * connections go on, and heartbeats pass by: a slow disk is no reason to take the broker for dead.
+ * connections go on, and heartbeats pass by: a slow disk is no reason to take the broker for dead. So do connection.blocked
+ * and unblocked.
  *
  * Publisher confirms need no gate: they are settled when their batch is safe (confirms.h).
  */
@@ -20,6 +21,9 @@ struct outbuf;
 
 /* True for replies that promise something durable. */
 bool gate_is_promise(enum amqp_method_id id);
+
+/* True for alarms: what keeps the gate closed may be what they are about. */
+bool gate_is_passed_by(enum amqp_method_id id);
 
 /* A promise is about to be written: closes the gate unless all promises so far are safe. */
 void gate_close_for_promise(struct connection *connection);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "broker/entities/broker.h"
+#include "broker/protocol/blocking.h"
 #include "broker/protocol/connection.h"
 #include "persistence/journal.h"
 #include "tests/support/arguments.h"
@@ -335,6 +336,23 @@ static void heartbeats_pass_the_gate(void **state) {
     peer_expect_open(p);
 }
 
+/* What keeps the gate closed may be what the alarm is about. */
+static void blocked_passes_the_gate(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true);
+    broker_set_disk_alarm(fixture->broker, true);
+    peer_publish(p, "", "q", "");
+    peer_expect(p, connection_blocked, .reason = SLICE("low on disk"));
+    broker_set_disk_alarm(fixture->broker, false);
+    fixture_run(fixture);
+    peer_expect(p, connection_unblocked);
+    peer_expect_nothing(p);
+    fixture_write(fixture);
+    peer_expect(p, queue_declare_ok, .queue = SLICE("q"));
+}
+
 static void commit_waits(void **state) {
     struct peer *p = peer_connect(*state);
     struct peer *other = peer_connect(*state);
@@ -598,6 +616,7 @@ int main(void) {
         DURABLE_CONVERSATION(other_connections_go_on),
         DURABLE_CONVERSATION(deliveries_rest_behind_the_gate_and_go_on_after_it),
         DURABLE_CONVERSATION(heartbeats_pass_the_gate),
+        DURABLE_CONVERSATION(blocked_passes_the_gate),
         DURABLE_CONVERSATION(commit_waits),
         DURABLE_CONVERSATION(commit_of_what_is_gone_meanwhile_waits_for_what_is_under_way_only),
         DURABLE_CONVERSATION(commit_of_acks_waits),
