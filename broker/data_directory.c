@@ -10,7 +10,9 @@
 #define SYSTEM_DIRECTORY "/var/lib/leveret"
 #define PARENT_MODE      0755
 
-static bool is_set(const char *value) { return value != NULL && value[0] != '\0'; }
+static bool is_set(const char *value) {
+    return value != NULL && value[0] != '\0';
+}
 
 /* Makes every directory above the last part of the path. */
 static bool make_parents(const char *path) {

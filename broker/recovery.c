@@ -68,8 +68,8 @@ struct recovery {
 static void index_queues(struct recovery *recovery) {
     struct vhost *vhost, *next_vhost;
     struct queue *queue, *next_queue;
-    MAP_FOR_EACH (recovery->broker->vhosts, by_name, vhost, next_vhost) {
-        MAP_FOR_EACH (vhost->queues, by_name, queue, next_queue) {
+    MAP_FOR_EACH(recovery->broker->vhosts, by_name, vhost, next_vhost) {
+        MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
             struct restored_queue *restored = xcalloc(1, sizeof *restored);
             restored->id = queue->id;
             restored->queue = queue;
@@ -106,8 +106,7 @@ static void keep_redelivered(struct recovery *recovery, struct slice key, struct
         range->first = cursor_u64(&at);
         range->last = cursor_u64(&at);
     }
-    qsort(restored->redelivered, restored->redelivered_count, sizeof(struct range),
-          compare_ranges);
+    qsort(restored->redelivered, restored->redelivered_count, sizeof(struct range), compare_ranges);
 }
 
 static void on_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
@@ -131,16 +130,16 @@ static void add_orphan(struct recovery *recovery, struct stored_message *message
                        struct journal_target target) {
     if (recovery->orphan_count == recovery->orphan_capacity) {
         recovery->orphan_capacity = recovery->orphan_capacity * 2 + 16;
-        recovery->orphans = xrealloc(recovery->orphans,
-                                     recovery->orphan_capacity * sizeof *recovery->orphans);
+        recovery->orphans =
+            xrealloc(recovery->orphans, recovery->orphan_capacity * sizeof *recovery->orphans);
     }
     recovery->orphans[recovery->orphan_count++] =
         (struct orphan){.message = message, .target = target};
 }
 
 /* Takes one more reference of the message. */
-static void add_entry(struct restored_queue *restored, struct message *message,
-                      uint64_t sequence, int64_t waited_ms) {
+static void add_entry(struct restored_queue *restored, struct message *message, uint64_t sequence,
+                      int64_t waited_ms) {
     if (restored->count == restored->capacity) {
         restored->capacity = restored->capacity * 2 + 16;
         restored->entries =
@@ -153,8 +152,8 @@ static void add_entry(struct restored_queue *restored, struct message *message,
 }
 
 static void on_message(void *context, struct stored_message *stored,
-                       const struct journal_content *content,
-                       const struct journal_target *targets, size_t target_count) {
+                       const struct journal_content *content, const struct journal_target *targets,
+                       size_t target_count) {
     struct recovery *recovery = context;
     int64_t waited_ms;
     struct message *message =
@@ -265,8 +264,7 @@ static void report(const struct recovery *recovery, const struct journal_report 
                     found->torn_segment, found->torn_offset);
     if (found->checkpoint_damaged)
         log_warning(log, "Journal: the newest checkpoint is damaged, the older one stood in");
-    log_info(log,
-             "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
+    log_info(log, "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
              recovery->definition_count, recovery->message_count,
              found->clean ? "a clean" : "an unclean");
 }
@@ -286,8 +284,7 @@ static int finish(struct recovery *recovery, struct journal *journal,
     return EX_OK;
 }
 
-int recovery_run(struct broker *broker, const struct journal_options *options,
-                 struct text *error) {
+int recovery_run(struct broker *broker, const struct journal_options *options, struct text *error) {
     struct recovery recovery = {.broker = broker};
     struct replay_sink sink = {.context = &recovery,
                                .on_meta = on_meta,

@@ -48,9 +48,9 @@ struct server {
     struct listener *listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
     struct memory_watch memory;
-    struct disk_watch disk;   /* all zero without a journal */
-    struct io *io;            /* the data directory, NULL when there is none */
-    bool batch_is_done;       /* the writer thread has something for us */
+    struct disk_watch disk; /* all zero without a journal */
+    struct io *io;          /* the data directory, NULL when there is none */
+    bool batch_is_done;     /* the writer thread has something for us */
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
@@ -267,10 +267,11 @@ static int open_directory(struct server *server, const char *directory, struct t
     if (result == -EWOULDBLOCK)
         text_append_format(error, "data directory %s is in use by another broker", directory);
     else if (result == -EPERM)
-        text_append_format(error,
-                           "data directory %s: it must belong to the user that runs the broker, and "
-                           "others must not be able to write there",
-                           directory);
+        text_append_format(
+            error,
+            "data directory %s: it must belong to the user that runs the broker, and "
+            "others must not be able to write there",
+            directory);
     else
         text_append_format(error, "data directory %s: %s", directory, strerror(-result));
     return result == -EPERM ? EX_NOPERM : EX_CANTCREAT;
@@ -293,8 +294,7 @@ static int open_journal(struct server *server, const char *directory, struct tex
     if (code == EX_DATAERR)
         text_append_format(error, ": leveret-journal salvage %s", directory);
     if (code == EX_OK)
-        disk_watch_init(&server->disk, server->broker, server->io,
-                        server->config->disk_free_limit);
+        disk_watch_init(&server->disk, server->broker, server->io, server->config->disk_free_limit);
     return code;
 }
 

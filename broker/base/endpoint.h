@@ -37,7 +37,7 @@ struct endpoint_ops {
 
 /* A connection with more output than this gets no further deliveries and is not read from. */
 #define OUTPUT_HIGH_WATER (1024u * 1024u)
-#define OUTPUT_LOW_WATER (512u * 1024u)
+#define OUTPUT_LOW_WATER  (512u * 1024u)
 
 /* Endpoints that want the transport's attention at the end of the tick. Owned by the loop's owner. */
 struct endpoint_lists {

@@ -25,7 +25,9 @@ static inline void list_init(struct list *list) {
     list->previous = list;
 }
 
-static inline bool list_is_empty(const struct list *list) { return list->next == list; }
+static inline bool list_is_empty(const struct list *list) {
+    return list->next == list;
+}
 
 /* True for an initialised link that is on some list; a zeroed link counts as not linked. */
 static inline bool list_is_linked(const struct list *link) {
@@ -90,11 +92,10 @@ static inline void list_move_all(struct list *to, struct list *from) {
 #define LIST_ITEM(at, type, member) ((type *)(void *)((char *)(at)-offsetof(type, member)))
 
 /* The parameter is not called `list`: it would replace the struct's name. */
-#define LIST_FOR_EACH(head, at) \
-    for (struct list *at = (head)->next; at != (head); at = at->next)
+#define LIST_FOR_EACH(head, at) for (struct list *at = (head)->next; at != (head); at = at->next)
 
 /* As LIST_FOR_EACH, but the body may unlink or free the item at `at` (and no other). */
-#define LIST_FOR_EACH_SAFE(head, at) \
+#define LIST_FOR_EACH_SAFE(head, at)                                          \
     for (struct list *at = (head)->next, *at##_next = at->next; at != (head); \
          at = at##_next, at##_next = at->next)
 

@@ -29,10 +29,10 @@ struct log {
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define log_debug(log, ...) log_write(log, LOG_DEBUG, __VA_ARGS__)
-#define log_info(log, ...) log_write(log, LOG_INFO, __VA_ARGS__)
+#define log_debug(log, ...)   log_write(log, LOG_DEBUG, __VA_ARGS__)
+#define log_info(log, ...)    log_write(log, LOG_INFO, __VA_ARGS__)
 #define log_warning(log, ...) log_write(log, LOG_WARNING, __VA_ARGS__)
-#define log_error(log, ...) log_write(log, LOG_ERROR, __VA_ARGS__)
+#define log_error(log, ...)   log_write(log, LOG_ERROR, __VA_ARGS__)
 
 /* "info" etc.; the words of RabbitMQ's log. */
 const char *log_level_name(enum log_level level);

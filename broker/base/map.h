@@ -28,16 +28,16 @@
 /* XXH3 of the key under a seed. */
 uint32_t map_hash(uint64_t seed, struct slice key);
 
-#define MAP_ADD(head, handle, seed, key, item)                                                 \
-    HASH_ADD_KEYPTR_BYHASHVALUE(handle, head, (key).data, (unsigned)(key).len,                 \
+#define MAP_ADD(head, handle, seed, key, item)                                 \
+    HASH_ADD_KEYPTR_BYHASHVALUE(handle, head, (key).data, (unsigned)(key).len, \
                                 map_hash(seed, key), item)
 
-#define MAP_FIND(head, handle, seed, key, ret_item)                                            \
-    HASH_FIND_BYHASHVALUE(handle, head, (key).data, (unsigned)(key).len, map_hash(seed, key),  \
+#define MAP_FIND(head, handle, seed, key, ret_item)                                           \
+    HASH_FIND_BYHASHVALUE(handle, head, (key).data, (unsigned)(key).len, map_hash(seed, key), \
                           ret_item)
 
-#define MAP_REMOVE(head, handle, item) HASH_DELETE(handle, head, item)
-#define MAP_COUNT(head, handle) HASH_CNT(handle, head)
+#define MAP_REMOVE(head, handle, item)         HASH_DELETE(handle, head, item)
+#define MAP_COUNT(head, handle)                HASH_CNT(handle, head)
 #define MAP_FOR_EACH(head, handle, item, next) HASH_ITER(handle, head, item, next)
 
 #endif

@@ -17,8 +17,8 @@
 
 #include "amqp/slice.h"
 
-#define OUTBUF_CHUNK_SIZE 16384u /* octets of small output per chunk, header included */
-#define OUTBUF_RESERVE_MAX 8192u /* the most outbuf_reserve() can be asked for */
+#define OUTBUF_CHUNK_SIZE  16384u /* octets of small output per chunk, header included */
+#define OUTBUF_RESERVE_MAX 8192u  /* the most outbuf_reserve() can be asked for */
 
 struct outbuf_chunk;
 
@@ -44,9 +44,9 @@ struct outbuf {
     uint32_t capacity;
     uint32_t first;
     uint32_t count;
-    size_t bytes;               /* octets waiting */
-    struct outbuf_chunk *open;  /* chunk being filled, NULL when none */
-    uint32_t open_used;         /* octets of it in use; OUTBUF_CHUNK_SIZE when there is none */
+    size_t bytes;              /* octets waiting */
+    struct outbuf_chunk *open; /* chunk being filled, NULL when none */
+    uint32_t open_used;        /* octets of it in use; OUTBUF_CHUNK_SIZE when there is none */
 };
 
 void outbuf_pool_init(struct outbuf_pool *pool, size_t spare_max);
@@ -109,6 +109,8 @@ int outbuf_iovec(const struct outbuf *outbuf, struct iovec *iov, int max);
 /* The first `len` octets have left: drops them and releases finished pieces. */
 void outbuf_consume(struct outbuf *outbuf, size_t len);
 
-static inline size_t outbuf_size(const struct outbuf *outbuf) { return outbuf->bytes; }
+static inline size_t outbuf_size(const struct outbuf *outbuf) {
+    return outbuf->bytes;
+}
 
 #endif

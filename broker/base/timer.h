@@ -13,9 +13,9 @@
 
 #include "broker/base/list.h"
 
-#define TIMERS_NONE INT64_MAX
+#define TIMERS_NONE  INT64_MAX
 #define TIMER_LEVELS 8
-#define TIMER_SLOTS 64
+#define TIMER_SLOTS  64
 
 struct timer;
 typedef void timer_callback(struct timer *timer);

@@ -28,14 +28,14 @@ struct binding_destination {
 struct binding {
     struct exchange *source;
     struct binding_destination destination;
-    struct slice binding_key; /* points into `identity` */
-    struct slice arguments;   /* owned, as the client sent them */
-    struct slice identity;    /* owned; octets that are equal exactly for equal bindings */
-    UT_hash_handle by_identity;  /* in vhost->bindings */
-    struct list source_link;     /* in source->bindings */
+    struct slice binding_key;     /* points into `identity` */
+    struct slice arguments;       /* owned, as the client sent them */
+    struct slice identity;        /* owned; octets that are equal exactly for equal bindings */
+    UT_hash_handle by_identity;   /* in vhost->bindings */
+    struct list source_link;      /* in source->bindings */
     struct list destination_link; /* in the destination's list */
-    struct list type_link;       /* for the exchange type's index */
-    void *type_node;             /* for the exchange type's index */
+    struct list type_link;        /* for the exchange type's index */
+    void *type_node;              /* for the exchange type's index */
 };
 
 /* What the exchange type says to such a binding: false with 406 when it refuses it. */

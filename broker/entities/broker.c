@@ -59,12 +59,12 @@ void broker_destroy(struct broker *broker) {
     assert(list_is_empty(&broker->connections));
     broker_clear_dead_letters(broker);
     struct vhost *vhost, *next_vhost;
-    MAP_FOR_EACH (broker->vhosts, by_name, vhost, next_vhost) {
+    MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
         MAP_REMOVE(broker->vhosts, by_name, vhost);
         vhost_destroy(vhost);
     }
     struct user *user, *next_user;
-    MAP_FOR_EACH (broker->users, by_name, user, next_user) {
+    MAP_FOR_EACH(broker->users, by_name, user, next_user) {
         MAP_REMOVE(broker->users, by_name, user);
         user_destroy(user);
     }
@@ -122,8 +122,7 @@ bool broker_publish(struct broker *broker, struct message *message, struct queue
     if (message->stored == NULL)
         return enqueue(broker, message, queues, queue_count, ret_lsn);
     struct message *copy = fresh_copy(message);
-    bool accepted =
-        copy != NULL && enqueue(broker, copy, queues, queue_count, ret_lsn);
+    bool accepted = copy != NULL && enqueue(broker, copy, queues, queue_count, ret_lsn);
     message_unref(copy);
     return accepted;
 }

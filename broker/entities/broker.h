@@ -27,13 +27,14 @@ struct vhost;
 
 /* Everything a peer can make grow, and what RabbitMQ lets one configure. Filled by config.c. */
 struct broker_settings {
-    uint32_t frame_max;          /* offered in tune */
-    uint32_t frame_max_minimum;  /* smaller tune-ok values are refused (4.3: 8192, permissive: 4096) */
-    uint32_t initial_frame_max;  /* before tune-ok */
-    uint16_t channel_max;        /* offered in tune */
-    uint16_t heartbeat_s;        /* offered in tune */
+    uint32_t frame_max; /* offered in tune */
+    uint32_t
+        frame_max_minimum; /* smaller tune-ok values are refused (4.3: 8192, permissive: 4096) */
+    uint32_t initial_frame_max; /* before tune-ok */
+    uint16_t channel_max;       /* offered in tune */
+    uint16_t heartbeat_s;       /* offered in tune */
     uint32_t handshake_timeout_ms;
-    uint64_t max_message_size;   /* larger bodies: 406 at the content header */
+    uint64_t max_message_size;         /* larger bodies: 406 at the content header */
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t transaction_copies_max;   /* of messages, one for each queue; 0: no limit */
     uint32_t connection_max;           /* 0: no limit */
@@ -80,19 +81,19 @@ struct broker {
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;
     struct message_memory messages;
-    struct journal *journal;  /* NULL: nothing is durable */
-    uint64_t promise_lsn;     /* the last definition or transaction appended to it */
-    uint64_t settle_lsn;      /* the last message that left a durable queue */
+    struct journal *journal; /* NULL: nothing is durable */
+    uint64_t promise_lsn;    /* the last definition or transaction appended to it */
+    uint64_t settle_lsn;     /* the last message that left a durable queue */
     uint64_t last_queue_id;
     struct vhost *vhosts; /* map by name */
     struct user *users;   /* map by name */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
-    struct list connections;         /* every protocol connection; link: broker_link */
+    struct list connections;  /* every protocol connection; link: broker_link */
     struct list unconfirmed_channels; /* channels with confirms to look at this tick */
     struct list waiting_channels;     /* channels whose next confirm waits for the disk */
     struct list gated_connections;    /* connections whose output waits for the disk (gate.h) */
-    uint32_t connection_count;       /* open ones */
+    uint32_t connection_count;        /* open ones */
     uint32_t channel_count;
     uint64_t work;        /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count; /* numbers the routes, for route_mark */

@@ -31,7 +31,7 @@ struct consumer_ops {
 
 struct consumer {
     const struct consumer_ops *ops;
-    struct queue *queue; /* NULL once removed from it */
+    struct queue *queue;    /* NULL once removed from it */
     struct list queue_link; /* in queue->ready_consumers or queue->waiting_consumers */
     int64_t priority;       /* argument x-priority, 0 by default */
     bool no_ack;

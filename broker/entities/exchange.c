@@ -10,15 +10,9 @@
 #include "broker/base/alloc.h"
 
 static const struct exchange_type *const exchange_types[] = {
-    &exchange_type_direct,
-    &exchange_type_fanout,
-    &exchange_type_topic,
-    &exchange_type_headers,
-    &exchange_type_consistent_hash,
-    &exchange_type_modulus_hash,
-    &exchange_type_random,
-    &exchange_type_local_random,
-    &exchange_type_recent_history,
+    &exchange_type_direct,          &exchange_type_fanout,          &exchange_type_topic,
+    &exchange_type_headers,         &exchange_type_consistent_hash, &exchange_type_modulus_hash,
+    &exchange_type_random,          &exchange_type_local_random,    &exchange_type_recent_history,
     &exchange_type_delayed_message,
 };
 

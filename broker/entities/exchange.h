@@ -51,8 +51,8 @@ struct exchange_type {
 
 struct exchange {
     struct vhost *vhost;
-    struct slice name;      /* owned, as is `arguments` */
-    struct slice arguments; /* table octets as the client sent them */
+    struct slice name;               /* owned, as is `arguments` */
+    struct slice arguments;          /* table octets as the client sent them */
     struct slice alternate_exchange; /* points into `arguments`; data NULL when none */
     UT_hash_handle by_name;
     const struct exchange_type *type;
@@ -63,10 +63,10 @@ struct exchange {
     bool auto_delete;
     bool internal;
     bool deleted;
-    struct list bindings; /* of which this is the source; link: source_link */
+    struct list bindings;             /* of which this is the source; link: source_link */
     struct list destination_bindings; /* of which this is the destination; link: destination_link */
-    struct list work_link; /* on the work list of a route or of an auto-delete cascade */
-    uint64_t route_mark;   /* last route that visited this exchange */
+    struct list work_link;            /* on the work list of a route or of an auto-delete cascade */
+    uint64_t route_mark;              /* last route that visited this exchange */
     uint64_t published_in_count;
     uint64_t published_out_count;
 };

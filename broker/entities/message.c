@@ -72,8 +72,7 @@ static struct message *create(struct message_memory *memory, struct slice exchan
     size_t address_len = 2 + exchange.len + routing_key.len;
     size_t header_len = header_payload.len + AMQP_FRAME_OVERHEAD;
     size_t inline_len = body.len > 0 ? body.len + AMQP_FRAME_OVERHEAD : 0;
-    size_t size =
-        sizeof(struct message) + address_len + header_len + inline_len + hidden_keys.len;
+    size_t size = sizeof(struct message) + address_len + header_len + inline_len + hidden_keys.len;
     struct message *message = take_memory(memory, size);
     if (message == NULL)
         return NULL;
@@ -117,7 +116,9 @@ struct slice message_hidden_keys(const struct message *message) {
     return slice_of(message->bytes + start, len);
 }
 
-static size_t piece_size(size_t capacity) { return sizeof(struct body_piece) + capacity; }
+static size_t piece_size(size_t capacity) {
+    return sizeof(struct body_piece) + capacity;
+}
 
 /*
  * A new last piece with room for `len` octets at least. It may be as large as all that was received
@@ -125,8 +126,8 @@ static size_t piece_size(size_t capacity) { return sizeof(struct body_piece) + c
  */
 static struct body_piece *add_piece(struct message *message, size_t len) {
     uint64_t missing = message->body_size - message->body_present;
-    uint64_t capacity = message->body_present < BODY_PIECE_MAX ? message->body_present
-                                                                : BODY_PIECE_MAX;
+    uint64_t capacity =
+        message->body_present < BODY_PIECE_MAX ? message->body_present : BODY_PIECE_MAX;
     if (capacity < BODY_PIECE_MIN)
         capacity = BODY_PIECE_MIN;
     if (capacity < len)
@@ -182,7 +183,9 @@ void message_unref(struct message *message) {
         message_destroy(message);
 }
 
-void message_release(void *owner) { message_unref(owner); }
+void message_release(void *owner) {
+    message_unref(owner);
+}
 
 void message_properties(const struct message *message, struct amqp_properties *ret_properties) {
     struct amqp_content_header header;
@@ -242,8 +245,7 @@ static bool copy_body(struct message *copy, const struct message *message) {
 }
 
 static struct message *copy_with(const struct message *message, struct slice exchange,
-                                 struct slice routing_key,
-                                 const struct amqp_properties *properties,
+                                 struct slice routing_key, const struct amqp_properties *properties,
                                  struct slice hidden_keys) {
     struct writer size = writer_over(NULL, 0);
     encode_header(message, properties, &size);

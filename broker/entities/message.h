@@ -55,14 +55,14 @@ struct message {
     uint64_t body_present; /* octets of it received so far */
     struct body_piece *pieces;
     struct body_piece *last_piece;
-    uint32_t address_len;  /* exchange and routing key, both as shortstr, at bytes[0] */
-    uint32_t header_len;   /* content header frame: head, payload and end octet */
-    uint32_t inline_len;   /* body frame stored inline: head, payload, end octet; 0 when none */
+    uint32_t address_len; /* exchange and routing key, both as shortstr, at bytes[0] */
+    uint32_t header_len;  /* content header frame: head, payload and end octet */
+    uint32_t inline_len;  /* body frame stored inline: head, payload, end octet; 0 when none */
     uint8_t exchange_len;
-    bool persistent : 1;     /* delivery-mode 2 */
-    bool dead_lettered : 1;  /* its x-death header is the broker's own, see death_table.h */
+    bool persistent : 1;            /* delivery-mode 2 */
+    bool dead_lettered : 1;         /* its x-death header is the broker's own, see death_table.h */
     bool copied_keys_are_spent : 1; /* a dead-letter routing key has replaced key, CC and BCC */
-    uint16_t property_flags; /* enum amqp_property: which properties the message has */
+    uint16_t property_flags;        /* enum amqp_property: which properties the message has */
     uint8_t stored_head[MESSAGE_STORED_HEAD]; /* set by store.c, which stores it with the address */
     uint8_t bytes[];
 };

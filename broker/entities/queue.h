@@ -50,11 +50,11 @@ struct queue {
     bool durable;
     bool auto_delete;
     bool deleted;
-    bool direct_reply;          /* hidden pseudo queue of a direct reply-to consumer (2.13) */
-    bool had_consumer;          /* auto-delete needs a former consumer */
+    bool direct_reply;           /* hidden pseudo queue of a direct reply-to consumer (2.13) */
+    bool had_consumer;           /* auto-delete needs a former consumer */
     const void *exclusive_owner; /* identity of the owning connection, NULL when not exclusive */
-    struct list exclusive_link; /* in the owning connection's list of exclusive queues */
-    struct list bindings;       /* of which this is the destination; link: destination_link */
+    struct list exclusive_link;  /* in the owning connection's list of exclusive queues */
+    struct list bindings;        /* of which this is the destination; link: destination_link */
     struct ready_list ready;
     struct ready_levels *levels; /* in place of `ready` with x-max-priority, otherwise NULL */
     uint64_t next_sequence;

@@ -17,7 +17,7 @@
 #define REFUSAL_TEXT_MAX 1024
 
 struct refusal {
-    uint16_t reply_code; /* enum amqp_reply_code; 0 when nothing was refused */
+    uint16_t reply_code;         /* enum amqp_reply_code; 0 when nothing was refused */
     char text[REFUSAL_TEXT_MAX]; /* explanation without "SYMBOLIC_NAME - " */
 };
 

@@ -32,11 +32,12 @@ struct route_request {
 };
 
 struct route {
-    struct queue **queues; /* owned array, borrowed queues: valid within the tick or while current */
+    struct queue *
+        *queues; /* owned array, borrowed queues: valid within the tick or while current */
     size_t count;
     size_t capacity;
-    bool memoisable; /* depends on exchange and routing key only */
-    uint64_t mark;   /* this routing's number, set on queues and exchanges already picked */
+    bool memoisable;     /* depends on exchange and routing key only */
+    uint64_t mark;       /* this routing's number, set on queues and exchanges already picked */
     uint64_t generation; /* vhost->routing_generation the result belongs to */
     struct list work;    /* exchanges still to visit */
     bool matched;        /* the exchange being visited has a destination, maybe one picked before */

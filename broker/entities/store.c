@@ -42,7 +42,9 @@ static struct slice encoded(encode *function, const void *object) {
     return slice_of(octets, writer_length(&size));
 }
 
-static void free_encoded(struct slice octets) { free((void *)(uintptr_t)octets.data); }
+static void free_encoded(struct slice octets) {
+    free((void *)(uintptr_t)octets.data);
+}
 
 static void put(struct broker *broker, enum store_kind kind, encode *key, encode *payload,
                 const void *object) {
@@ -54,8 +56,7 @@ static void put(struct broker *broker, enum store_kind kind, encode *key, encode
     free_encoded(payload_octets);
 }
 
-static void forget(struct broker *broker, enum store_kind kind, encode *key,
-                   const void *object) {
+static void forget(struct broker *broker, enum store_kind kind, encode *key, const void *object) {
     struct slice key_octets = encoded(key, object);
     broker->promise_lsn = journal_delete_meta(broker->journal, (uint8_t)kind, key_octets);
     free_encoded(key_octets);
@@ -181,8 +182,7 @@ static size_t find_targets(struct queue *const *queues, size_t queue_count,
     return count;
 }
 
-static size_t find_body_parts(const struct message *message, struct slice *parts,
-                              size_t part_max) {
+static size_t find_body_parts(const struct message *message, struct slice *parts, size_t part_max) {
     struct body_hint hint = {0};
     size_t count = 0;
     for (uint64_t at = 0; at < message->body_size; count++) {
@@ -211,22 +211,20 @@ static uint64_t append(struct broker *broker, struct message *message,
         find_body_parts(message, parts, part_count);
     }
     write_stored_head(message, broker->env->wall_ms);
-    struct journal_content content = {.address = slice_of(message->stored_head,
-                                                          MESSAGE_STORED_HEAD +
-                                                              message->address_len),
-                                      .header = message_header_payload(message),
-                                      .body = parts,
-                                      .body_parts = part_count};
+    struct journal_content content = {
+        .address = slice_of(message->stored_head, MESSAGE_STORED_HEAD + message->address_len),
+        .header = message_header_payload(message),
+        .body = parts,
+        .body_parts = part_count};
     uint64_t lsn = journal_append_message(broker->journal, &content, targets, target_count,
-                                          message_release, message_ref(message),
-                                          &message->stored);
+                                          message_release, message_ref(message), &message->stored);
     if (parts != usual)
         free(parts);
     return lsn;
 }
 
-uint64_t store_publish(struct broker *broker, struct message *message,
-                       struct queue *const *queues, size_t queue_count) {
+uint64_t store_publish(struct broker *broker, struct message *message, struct queue *const *queues,
+                       size_t queue_count) {
     if (broker->journal == NULL || !message->persistent || queue_count == 0)
         return 0;
     struct journal_target usual[16];
@@ -244,9 +242,9 @@ void store_settle(const struct queue *queue, const struct entry *entry) {
     struct broker *broker = queue->vhost->broker;
     if (entry->message->stored == NULL || !queue->durable || broker->journal == NULL)
         return;
-    broker->settle_lsn = journal_settle(
-        broker->journal, entry->message->stored,
-        (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+    broker->settle_lsn =
+        journal_settle(broker->journal, entry->message->stored,
+                       (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
 }
 
 void store_begin_atomic(struct broker *broker) {
@@ -316,8 +314,8 @@ void store_prepare_stop(struct broker *broker) {
     struct queue *queue, *next_queue;
     if (broker->journal == NULL)
         return;
-    MAP_FOR_EACH (broker->vhosts, by_name, vhost, next_vhost) {
-        MAP_FOR_EACH (vhost->queues, by_name, queue, next_queue) {
+    MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
+        MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
             if (queue->durable)
                 put_redelivered(broker, queue);
         }
@@ -437,9 +435,8 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
     if (cursor_failed(&at) || !header_is_ours(header, body_len))
         return NULL;
     bool is_inline = body_parts == 1 && body_len <= MESSAGE_INLINE_BODY_MAX;
-    struct message *message =
-        message_create(&broker->messages, exchange, routing_key, header,
-                       is_inline ? body[0] : (struct slice){0});
+    struct message *message = message_create(&broker->messages, exchange, routing_key, header,
+                                             is_inline ? body[0] : (struct slice){0});
     for (size_t i = 0; message != NULL && !is_inline && i < body_parts; i++) {
         if (message_append_body(message, body[i]))
             continue;

@@ -58,8 +58,8 @@ void store_delete_binding(const struct binding *binding);
  * The message is about to be enqueued in these queues, at each one's next_sequence. Returns the LSN its
  * confirm depends on, 0 when nothing of it is durable.
  */
-uint64_t store_publish(struct broker *broker, struct message *message,
-                       struct queue *const *queues, size_t queue_count);
+uint64_t store_publish(struct broker *broker, struct message *message, struct queue *const *queues,
+                       size_t queue_count);
 
 /* An entry leaves the queue for good: acked, rejected, expired, dropped, purged. Before its message is
  * released. */

@@ -36,7 +36,7 @@ struct vhost {
     struct binding *bindings;   /* by identity */
     struct exchange *default_exchange;
     struct list doomed_exchanges; /* being deleted, see vhost_remove_exchange(); link: work_link */
-    uint64_t routing_generation; /* moves on whenever any routing result could change */
+    uint64_t routing_generation;  /* moves on whenever any routing result could change */
 };
 
 /* With the predeclared exchanges of compat 2.8. Use broker_add_vhost(). */

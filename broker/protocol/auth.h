@@ -35,7 +35,6 @@ void auth_append_mechanisms(const struct broker *broker, struct text *text);
 
 /* AUTH_REFUSED for a loopback-only user elsewhere, otherwise as the mechanism says. */
 enum auth_result auth_login(const struct broker *broker, const struct auth_mechanism *mechanism,
-                            struct slice response, bool peer_is_loopback,
-                            struct user **ret_user);
+                            struct slice response, bool peer_is_loopback, struct user **ret_user);
 
 #endif

@@ -39,7 +39,7 @@ struct channel {
     uint16_t number;
     enum channel_state state;
     enum channel_expectation expectation;
-    UT_hash_handle by_number; /* in connection->channels */
+    UT_hash_handle by_number;        /* in connection->channels */
     struct publisher *publisher;     /* NULL before the first publish (publish.h) */
     struct transaction *transaction; /* NULL unless tx.select was seen (transaction.h) */
     struct confirms confirms;

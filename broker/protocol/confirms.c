@@ -22,8 +22,7 @@ static struct confirm_run *add_run(struct confirms *confirms) {
     if (confirms->run_count == confirms->run_capacity) {
         confirms->run_capacity =
             confirms->run_capacity == 0 ? RUN_CAPACITY_MIN : confirms->run_capacity * 2;
-        confirms->runs =
-            xrealloc(confirms->runs, confirms->run_capacity * sizeof *confirms->runs);
+        confirms->runs = xrealloc(confirms->runs, confirms->run_capacity * sizeof *confirms->runs);
     }
     return &confirms->runs[confirms->run_count++];
 }

@@ -171,6 +171,6 @@ void connection_force_close(struct connection *connection, uint16_t reply_code,
 }
 
 void connections_force_close_all(struct broker *broker, uint16_t reply_code, const char *reason) {
-    LIST_FOR_EACH_SAFE (&broker->connections, at)
-        connection_force_close(LIST_ITEM(at, struct connection, broker_link), reply_code, reason);
+    LIST_FOR_EACH_SAFE(&broker->connections, at)
+    connection_force_close(LIST_ITEM(at, struct connection, broker_link), reply_code, reason);
 }

@@ -35,7 +35,7 @@ struct user;
 struct vhost;
 
 /* Whatever the state, silence before a close and the wait for close-ok are bounded. */
-#define CONNECTION_SILENT_CLOSE_MS 3000
+#define CONNECTION_SILENT_CLOSE_MS   3000
 #define CONNECTION_CLOSE_WAIT_MAX_MS 30000
 
 enum connection_state {
@@ -52,8 +52,8 @@ enum connection_state {
 
 /* Who is at the other end. Texts are copied. */
 struct connection_peer {
-    const char *name;     /* "127.0.0.1:51234 -> 127.0.0.1:5672", RabbitMQ's connection name */
-    bool is_loopback;     /* the peer's address, not the listener's */
+    const char *name; /* "127.0.0.1:51234 -> 127.0.0.1:5672", RabbitMQ's connection name */
+    bool is_loopback; /* the peer's address, not the listener's */
 };
 
 struct connection {
@@ -63,8 +63,8 @@ struct connection {
     enum connection_state state;
     char *name;
     bool peer_is_loopback;
-    struct user *user;   /* NULL before login */
-    struct vhost *vhost; /* NULL before connection.open */
+    struct user *user;              /* NULL before login */
+    struct vhost *vhost;            /* NULL before connection.open */
     struct slice client_properties; /* owned table octets */
 
     /* negotiated */
@@ -78,7 +78,7 @@ struct connection {
     bool connection_blocked;
 
     /* channels */
-    struct channel *channels; /* map by number */
+    struct channel *channels;     /* map by number */
     struct channel *last_channel; /* the one used last, looked at first */
     uint32_t channel_count;
 
@@ -100,9 +100,9 @@ struct connection {
     uint64_t sent_at_last_receive_tick;
     bool missed_one_interval;
 
-    struct outbuf held;     /* what waits behind the gate (gate.h) */
-    uint64_t gate_lsn;      /* the LSN it waits for; 0: open */
-    struct list gate_link;  /* in broker->gated_connections */
+    struct outbuf held;    /* what waits behind the gate (gate.h) */
+    uint64_t gate_lsn;     /* the LSN it waits for; 0: open */
+    struct list gate_link; /* in broker->gated_connections */
 
     bool blocked; /* published during an alarm and is no longer read (blocking.c) */
 };

@@ -12,7 +12,9 @@
 #include "broker/protocol/exception.h"
 #include "broker/protocol/publish.h"
 
-void content_expect(struct channel *channel) { channel->expectation = EXPECT_HEADER; }
+void content_expect(struct channel *channel) {
+    channel->expectation = EXPECT_HEADER;
+}
 
 /* The limit as RabbitMQ words it: its own ceiling has a text of its own (compat 2.11). */
 static bool check_message_size(struct channel *channel, uint64_t body_size) {

@@ -20,8 +20,8 @@ struct queue;
 struct channel_consumer {
     struct consumer consumer; /* first: the queue knows only this */
     struct channel *channel;
-    UT_hash_handle by_tag; /* in channel->consumers */
-    uint16_t prefetch;     /* 0: unlimited */
+    UT_hash_handle by_tag;  /* in channel->consumers */
+    uint16_t prefetch;      /* 0: unlimited */
     uint32_t unacked_count; /* deliveries that are not settled, held by a transaction included */
     bool is_cancelled;      /* known to nobody but the records of those deliveries */
     uint8_t tag_len;

@@ -144,8 +144,7 @@ static void refuse_in_handshake(struct connection *connection) {
 
 static void refuse_on_connection(struct connection *connection) {
     if (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_AWAIT_OPEN)
-        connection_fail(connection, AMQP_CHANNEL_ERROR,
-                        "unexpected method in connection state %s",
+        connection_fail(connection, AMQP_CHANNEL_ERROR, "unexpected method in connection state %s",
                         connection->state == CONNECTION_OPEN ? "running" : "opening");
     else if (connection->state < CONNECTION_OPEN)
         refuse_in_handshake(connection);

@@ -105,8 +105,7 @@ static void close_connection(struct connection *connection, uint16_t reply_code,
     connection_set_deadline(connection, wait_ms);
 }
 
-void connection_fail(struct connection *connection, uint16_t reply_code, const char *format,
-                     ...) {
+void connection_fail(struct connection *connection, uint16_t reply_code, const char *format, ...) {
     struct reply_text text = {0};
     va_list arguments;
     va_start(arguments, format);

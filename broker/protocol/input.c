@@ -77,8 +77,7 @@ static void fail_frame_end(struct connection *connection, uint8_t type, struct s
     fail_framing(connection, &text);
 }
 
-static void fail_unknown_frame(struct connection *connection, uint8_t type,
-                               struct slice payload) {
+static void fail_unknown_frame(struct connection *connection, uint8_t type, struct slice payload) {
     struct text text = {0};
     append_snippet(&text, type, payload);
     text_append(&text, SLICE(": unknown_frame"));
@@ -118,8 +117,7 @@ static void fail_undecodable(struct connection *connection, enum amqp_decode_res
 
 /* A method that interrupts a content is blamed on basic.publish, as in RabbitMQ. */
 static bool channel_expects_method(struct connection *connection, const struct channel *channel) {
-    if (channel == NULL || channel->state != CHANNEL_OPEN ||
-        channel->expectation == EXPECT_METHOD)
+    if (channel == NULL || channel->state != CHANNEL_OPEN || channel->expectation == EXPECT_METHOD)
         return true;
     connection->current_method = AMQP_BASIC_PUBLISH;
     if (channel->expectation == EXPECT_HEADER)
@@ -279,8 +277,7 @@ static size_t feed_frame(struct connection *connection, struct slice bytes) {
 /* The channel may have been failed or closed while its frame was still arriving. */
 static void on_body_part(struct connection *connection, struct slice octets) {
     struct channel *channel = connection_find_channel(connection, connection->streaming_channel);
-    if (channel == NULL || channel->state != CHANNEL_OPEN ||
-        channel->expectation != EXPECT_BODY)
+    if (channel == NULL || channel->state != CHANNEL_OPEN || channel->expectation != EXPECT_BODY)
         return;
     connection->current_method = AMQP_BASIC_PUBLISH;
     content_on_body(channel, octets);

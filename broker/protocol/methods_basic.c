@@ -100,8 +100,7 @@ static bool read_consumer_arguments(struct channel *channel, const struct queue 
     channel_fail(channel, AMQP_PRECONDITION_FAILED,
                  "invalid arg 'x-priority' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
                  "': \"expected integer, got %s\"",
-                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name),
-                 amqp_type_name(value.tag));
+                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name), amqp_type_name(value.tag));
     return false;
 }
 
@@ -127,8 +126,7 @@ static void consume(struct channel *channel, const struct amqp_basic_consume *me
         .tag = tag, .no_ack = method->no_ack, .exclusive = method->exclusive};
     struct refusal refusal;
     struct queue *queue = find_queue(channel, method->queue);
-    if (queue == NULL ||
-        !read_consumer_arguments(channel, queue, method->arguments, &options))
+    if (queue == NULL || !read_consumer_arguments(channel, queue, method->arguments, &options))
         return;
     if (channel_add_consumer(channel, queue, &options, &refusal) == NULL)
         channel_refuse(channel, &refusal);
@@ -161,8 +159,7 @@ void handle_basic_cancel(struct channel *channel, const struct amqp_method *meth
     const struct amqp_basic_cancel *request = &method->basic_cancel;
     cancel(channel, request->consumer_tag);
     if (!request->no_wait)
-        SEND(channel, AMQP_BASIC_CANCEL_OK, basic_cancel_ok,
-             .consumer_tag = request->consumer_tag);
+        SEND(channel, AMQP_BASIC_CANCEL_OK, basic_cancel_ok, .consumer_tag = request->consumer_tag);
 }
 
 /* RabbitMQ takes a cancel-ok from a client as a cancel without reply. */

@@ -55,8 +55,7 @@ static struct slice routing_key(const struct publisher *publisher) {
     return slice_of(publisher->routing_key, publisher->routing_key_len);
 }
 
-static void remember_address(struct publisher *publisher,
-                             const struct amqp_basic_publish *method) {
+static void remember_address(struct publisher *publisher, const struct amqp_basic_publish *method) {
     publisher->has_memo = false;
     publisher->exchange_len = (uint8_t)method->exchange.len;
     publisher->routing_key_len = (uint8_t)method->routing_key.len;
@@ -88,8 +87,7 @@ static struct exchange *find_source(struct channel *channel) {
     }
     if (exchange->internal) {
         channel_fail(channel, AMQP_ACCESS_REFUSED,
-                     "cannot publish to internal exchange '" SLICE_FMT "' in vhost '" SLICE_FMT
-                     "'",
+                     "cannot publish to internal exchange '" SLICE_FMT "' in vhost '" SLICE_FMT "'",
                      SLICE_ARG(name), SLICE_ARG(vhost->name));
         return NULL;
     }
@@ -211,8 +209,8 @@ static void enqueue(struct channel *channel, struct message *message) {
     const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
     uint64_t lsn = 0;
-    bool accepted = broker_publish(channel->connection->broker, message, route->queues,
-                                   route->count, &lsn);
+    bool accepted =
+        broker_publish(channel->connection->broker, message, route->queues, route->count, &lsn);
     if (route->count == 0 && publisher->mandatory)
         send_basic_return(channel, message);
     confirms_add(channel, accepted, lsn);

@@ -27,7 +27,8 @@ struct publisher {
     bool immediate;
     uint8_t exchange_len;
     uint8_t routing_key_len;
-    bool has_memo; /* `source` and `route` belong to exchange and key below, while `route` is current */
+    bool
+        has_memo; /* `source` and `route` belong to exchange and key below, while `route` is current */
     bool borrowed; /* header_payload points into the connection's input */
     uint64_t body_size;
     struct slice header_payload; /* while borrowed */

@@ -17,7 +17,9 @@
 #include "broker/protocol/exception.h"
 #include "broker/protocol/send.h"
 
-bool reply_to_is_pseudo_queue(struct slice name) { return slice_equal(name, SLICE(REPLY_TO_NAME)); }
+bool reply_to_is_pseudo_queue(struct slice name) {
+    return slice_equal(name, SLICE(REPLY_TO_NAME));
+}
 
 /* The full name: nobody can guess it, and it is a routing key like any other. */
 static struct queue *create_reply_queue(struct channel *channel) {

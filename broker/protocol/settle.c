@@ -18,8 +18,8 @@ static void give_credit(struct channel *channel, const struct unacked *record) {
     struct channel_consumer *consumer = record->consumer;
     if (consumer == NULL)
         return;
-    bool window_was_full = channel->global_prefetch != 0 &&
-                           channel->global_unacked >= channel->global_prefetch;
+    bool window_was_full =
+        channel->global_prefetch != 0 && channel->global_unacked >= channel->global_prefetch;
     channel->global_unacked--;
     bool is_consuming = channel_consumer_settle(consumer);
     if (window_was_full)

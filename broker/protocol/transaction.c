@@ -108,8 +108,7 @@ static void free_publish(struct held_publish *held) {
 }
 
 /* Each queue once, though two keys may name it. */
-static void find_queues(struct route *route, const struct vhost *vhost,
-                        struct held_publish *held) {
+static void find_queues(struct route *route, const struct vhost *vhost, struct held_publish *held) {
     struct amqp_table_iterator names =
         amqp_table_begin(amqp_table_builder_finish(&held->queue_names));
     struct slice no_key;
@@ -129,8 +128,8 @@ static bool commit_publish(struct channel *channel, struct held_publish *held) {
     struct route route;
     route_init(&route);
     find_queues(&route, channel->connection->vhost, held);
-    bool accepted = broker_publish(broker, held->message, route.queues, route.count,
-                                   &broker->promise_lsn);
+    bool accepted =
+        broker_publish(broker, held->message, route.queues, route.count, &broker->promise_lsn);
     if (route.count == 0 && held->mandatory)
         send_basic_return(channel, held->message);
     route_clear(&route);

@@ -19,7 +19,9 @@
 /* A larger ring is given back when it runs empty. */
 #define IDLE_CAPACITY_MAX 4096u
 
-void unacked_init(struct unacked_list *list) { *list = (struct unacked_list){0}; }
+void unacked_init(struct unacked_list *list) {
+    *list = (struct unacked_list){0};
+}
 
 void unacked_clear(struct unacked_list *list) {
     assert(list->count == 0);
@@ -31,7 +33,9 @@ static struct unacked *slot(const struct unacked_list *list, uint32_t index) {
     return &list->ring[(list->first + index) & (list->capacity - 1)];
 }
 
-static bool is_hole(const struct unacked *record) { return record->entry.message == NULL; }
+static bool is_hole(const struct unacked *record) {
+    return record->entry.message == NULL;
+}
 
 /* Moves the records, in order and without holes, into a ring of `capacity`. */
 static void rebuild(struct unacked_list *list, uint32_t capacity, bool keep_holes) {

@@ -37,7 +37,9 @@ void unacked_init(struct unacked_list *list);
 /* Every record was taken. */
 void unacked_clear(struct unacked_list *list);
 
-static inline uint32_t unacked_count(const struct unacked_list *list) { return list->count; }
+static inline uint32_t unacked_count(const struct unacked_list *list) {
+    return list->count;
+}
 
 /* Tags grow from call to call. */
 void unacked_add(struct unacked_list *list, const struct unacked *record);

@@ -201,7 +201,7 @@ static void publish_without_content_is_nothing_yet(void **state) {
 static void publishing_to_many_queues_yields(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
-    char name[8];
+    char name[16];
 
     fixture->read_size = SIZE_MAX;
     for (int i = 0; i < 200; i++) {

@@ -29,9 +29,9 @@ struct fixture {
     struct env env;
     struct broker *broker;
     struct memory_disk *disk; /* owned; NULL: the broker has no journal */
-    struct list peers;     /* owned; link: peer.link */
-    size_t read_size;      /* octets per feed, SIZE_MAX: all there is */
-    uint64_t random_state; /* env's random numbers: the same ones in every run */
+    struct list peers;        /* owned; link: peer.link */
+    size_t read_size;         /* octets per feed, SIZE_MAX: all there is */
+    uint64_t random_state;    /* env's random numbers: the same ones in every run */
     char last_log_line[LOG_LINE_MAX + 1];
 };
 

@@ -17,7 +17,7 @@ struct item {
 static void items_are_found_by_name_until_removed(void **state) {
     (void)state;
     static struct item items[1000];
-    static char names[1000][8];
+    static char names[1000][16];
     struct item *map = NULL, *found = NULL;
     for (int i = 0; i < 1000; i++) {
         snprintf(names[i], sizeof names[i], "q%d", i);

@@ -342,7 +342,7 @@ static void random_patterns_match_as_defined(void **state) {
     struct amqp_table_builder patterns[RANDOM_PATTERNS] = {0};
     bool is_bound[RANDOM_PATTERNS] = {false};
     struct amqp_table_builder headers = {0};
-    char name[8];
+    char name[16];
 
     for (int i = 0; i < RANDOM_PATTERNS; i++) {
         snprintf(name, sizeof name, "q%02d", i);

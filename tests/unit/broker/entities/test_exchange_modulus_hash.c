@@ -6,7 +6,7 @@ static void keys_are_spread_and_stay(void **state) {
     /* rows: 151 */
     struct fixture *f = *state;
     int counts[4] = {0};
-    char key[16];
+    char key[24];
 
     declare_exchange(f, "x", "x-modulus-hash");
     for (const char *q = "dbca"; *q != '\0'; q++) {

@@ -223,7 +223,7 @@ static void random_patterns_match_as_defined(void **state) {
     static char patterns[RANDOM_PATTERNS][64];
     bool is_bound[RANDOM_PATTERNS] = {false};
     char key[64];
-    char name[8];
+    char name[16];
 
     for (int i = 0; i < RANDOM_PATTERNS; i++) {
         random_key(&random, true, patterns[i]);
@@ -295,7 +295,7 @@ static void labels_are_split_and_joined(void **state) {
     struct random random = {3};
     bool is_bound[RANDOM_PATTERNS] = {false};
     static char copies[RANDOM_PATTERNS][64];
-    char name[8];
+    char name[16];
 
     for (int i = 0; i < COUNT; i++) {
         strcpy(copies[i], patterns[i]);

@@ -10,7 +10,8 @@
 
 static struct unacked record_of(uint64_t tag) {
     static int message; /* only its address counts: a record without one is a hole */
-    return (struct unacked){.delivery_tag = tag, .entry.message = (struct message *)(void *)&message};
+    return (struct unacked){.delivery_tag = tag,
+                            .entry.message = (struct message *)(void *)&message};
 }
 
 static void add_one(struct unacked_list *list, uint64_t tag) {
