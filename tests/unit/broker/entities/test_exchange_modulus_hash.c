@@ -32,7 +32,7 @@ static void copied_keys_are_hashed_too(void **state) {
     struct amqp_table_builder b = {0};
     struct route_request request = {.routing_key = SLICE("k")};
     bool is_other = false;
-    char key[16], alone;
+    char key[24], alone;
 
     declare_exchange(f, "x", "x-modulus-hash");
     for (const char *q = "abcd"; *q != '\0'; q++) {
