@@ -7,6 +7,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/map.h"
+#include "broker/base/tls_peer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
@@ -42,6 +43,7 @@ static void destroy(struct endpoint *endpoint) {
     outbuf_clear(&endpoint->output);
     list_remove(&endpoint->dirty_link);
     free((void *)(uintptr_t)connection->client_properties.data);
+    free(connection->tls);
     free(connection->name);
     free(connection);
 }
@@ -76,6 +78,8 @@ struct connection *connection_create(struct broker *broker, const struct connect
     connection->name = xmalloc(strlen(peer->name) + 1);
     strcpy(connection->name, peer->name);
     connection->peer_is_loopback = peer->is_loopback;
+    if (peer->tls != NULL)
+        connection->tls = tls_peer_copy(peer->tls);
     connection->frame_max = broker->settings.initial_frame_max;
     list_init(&connection->broker_link);
     list_append(&broker->connections, &connection->broker_link);

@@ -31,6 +31,7 @@
 
 struct broker;
 struct channel;
+struct tls_peer;
 struct user;
 struct vhost;
 
@@ -54,6 +55,7 @@ enum connection_state {
 struct connection_peer {
     const char *name; /* "127.0.0.1:51234 -> 127.0.0.1:5672", RabbitMQ's connection name */
     bool is_loopback; /* the peer's address, not the listener's */
+    const struct tls_peer *tls; /* NULL without TLS */
 };
 
 struct connection {
@@ -63,6 +65,7 @@ struct connection {
     enum connection_state state;
     char *name;
     bool peer_is_loopback;
+    struct tls_peer *tls;           /* owned; NULL without TLS */
     struct user *user;              /* NULL before login */
     struct vhost *vhost;            /* NULL before connection.open */
     struct slice client_properties; /* owned table octets */
