@@ -6,7 +6,7 @@
 # Installs what is missing, saying so, when it may (root, on Debian or a relative of it).  Otherwise
 # it says what to install and returns 69 (EX_UNAVAILABLE).  All words go to stderr.
 
-BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev"
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libpcre2-dev"
 TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev llvm"
 LINT_PACKAGES="clang clang-format"
@@ -22,6 +22,8 @@ package_is_usable() {
     libssl-dev) has_header openssl/ssl.h ;;
     uthash-dev) has_header uthash.h ;;
     libxxhash-dev) has_header xxhash.h ;;
+    libpcre2-dev) echo '#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>' | cc -E - >/dev/null 2>&1 ;;
     libcmocka-dev) echo '#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
