@@ -17,6 +17,7 @@
 #include "broker/base/env.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/store.h"
@@ -34,11 +35,13 @@ struct range {
     uint64_t last;
 };
 
-/* A queue while its messages are being gathered. */
+/* A queue, or what an exchange holds, while its messages are being gathered. */
 struct restored_queue {
     uint64_t id;
     UT_hash_handle by_id;
-    struct queue *queue;
+    struct queue *queue;       /* NULL: it is the exchange's */
+    struct exchange *exchange; /* NULL: it is a queue */
+    enum exchange_hold hold;
     struct range *redelivered; /* sorted, NULL when there are none */
     size_t redelivered_count;
     size_t redelivered_at; /* ranges before this one are behind the sequences asked for */
@@ -65,16 +68,38 @@ struct recovery {
     bool failed; /* something stored could not be understood */
 };
 
+static struct restored_queue *add_restored(struct recovery *recovery, uint64_t id) {
+    struct restored_queue *restored = xcalloc(1, sizeof *restored);
+    restored->id = id;
+    HASH_ADD(by_id, recovery->queues, id, sizeof restored->id, restored);
+    return restored;
+}
+
+static void index_exchange(struct recovery *recovery, struct exchange *exchange) {
+    for (int hold = 0; hold < EXCHANGE_HOLDS; hold++) {
+        if (exchange->held[hold].id == 0)
+            continue;
+        struct restored_queue *restored = add_restored(recovery, exchange->held[hold].id);
+        restored->exchange = exchange;
+        restored->hold = (enum exchange_hold)hold;
+    }
+}
+
+static void index_vhost(struct recovery *recovery, struct vhost *vhost) {
+    struct queue *queue, *next_queue;
+    struct exchange *exchange, *next_exchange;
+    MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
+        add_restored(recovery, queue->id)->queue = queue;
+    }
+    MAP_FOR_EACH(vhost->exchanges, by_name, exchange, next_exchange) {
+        index_exchange(recovery, exchange);
+    }
+}
+
 static void index_queues(struct recovery *recovery) {
     struct vhost *vhost, *next_vhost;
-    struct queue *queue, *next_queue;
     MAP_FOR_EACH(recovery->broker->vhosts, by_name, vhost, next_vhost) {
-        MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
-            struct restored_queue *restored = xcalloc(1, sizeof *restored);
-            restored->id = queue->id;
-            restored->queue = queue;
-            HASH_ADD(by_id, recovery->queues, id, sizeof restored->id, restored);
-        }
+        index_vhost(recovery, vhost);
     }
 }
 
@@ -122,8 +147,12 @@ static void on_meta(void *context, uint8_t kind, struct slice key, struct slice 
 
 static void on_queue(void *context, uint64_t queue_id, uint64_t highest_sequence) {
     struct restored_queue *restored = find_queue(context, queue_id);
-    if (restored != NULL)
+    if (restored == NULL)
+        return;
+    if (restored->queue != NULL)
         restored->queue->next_sequence = highest_sequence + 1;
+    else
+        restored->exchange->held[restored->hold].last_sequence = highest_sequence;
 }
 
 static void add_orphan(struct recovery *recovery, struct stored_message *message,
@@ -204,17 +233,25 @@ static bool is_redelivered(struct restored_queue *restored, bool clean, uint64_t
            restored->redelivered[restored->redelivered_at].first <= sequence;
 }
 
+static void enqueue_entry(struct restored_queue *restored, struct restored_entry *entry,
+                          bool clean) {
+    struct message *message = entry->entry.message;
+    uint64_t sequence = entry->entry.sequence;
+    if (restored->queue == NULL) {
+        exchange_restore(restored->exchange, restored->hold, message, sequence, entry->waited_ms);
+        return;
+    }
+    entry->entry.redelivered = is_redelivered(restored, clean, sequence);
+    queue_restore(restored->queue, entry->entry, entry->waited_ms);
+}
+
 static void enqueue_restored(struct recovery *recovery, bool clean) {
     struct restored_queue *restored, *next;
     HASH_ITER(by_id, recovery->queues, restored, next) {
         if (restored->count > 0)
             qsort(restored->entries, restored->count, sizeof *restored->entries, compare_entries);
-        for (size_t i = 0; i < restored->count; i++) {
-            restored->entries[i].entry.redelivered =
-                is_redelivered(restored, clean, restored->entries[i].entry.sequence);
-            queue_restore(restored->queue, restored->entries[i].entry,
-                          restored->entries[i].waited_ms);
-        }
+        for (size_t i = 0; i < restored->count; i++)
+            enqueue_entry(restored, &restored->entries[i], clean);
         restored->count = 0;
     }
 }

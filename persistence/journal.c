@@ -269,6 +269,11 @@ uint64_t journal_settle(struct journal *journal, struct stored_message *message,
     return touch(journal);
 }
 
+bool journal_is_borrowing(const struct journal *journal, const struct stored_message *message) {
+    return stored_message_is_pending(message) &&
+           message->segment != STORED_IN_BATCH(journal->open->id);
+}
+
 uint64_t journal_delete_queue(struct journal *journal, uint64_t queue_id) {
     live_set_remove_queue(&journal->live, queue_id);
     batch_add_queue_delete(journal->open, queue_id);

@@ -134,6 +134,9 @@ uint64_t journal_append_message(struct journal *journal, const struct journal_co
 uint64_t journal_settle(struct journal *journal, struct stored_message *message,
                         struct journal_target target);
 
+/* Whether the octets that the message was appended with are being written right now. */
+bool journal_is_borrowing(const struct journal *journal, const struct stored_message *message);
+
 /*
  * The queue is deleted: one record instead of a settle for each message. Its messages must still be
  * settled, now or when a channel lets go of them; that writes nothing any more. The id is never

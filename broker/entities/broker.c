@@ -89,23 +89,6 @@ struct vhost *broker_add_vhost(struct broker *broker, struct slice name) {
     return vhost;
 }
 
-/*
- * A message is stored once, for all its queues together. One that comes round again (an exchange that
- * keeps a history) is a new message to the journal; when there is no memory for that it is not
- * durable, and whoever waits for a confirm of it gets a nack.
- */
-static struct message *fresh_copy(const struct message *message) {
-    struct amqp_properties properties;
-    message_properties(message, &properties);
-    struct message *copy = message_copy_with(message, message_exchange(message),
-                                             message_routing_key(message), &properties);
-    if (copy != NULL) {
-        copy->dead_lettered = message->dead_lettered;
-        copy->copied_keys_are_spent = message->copied_keys_are_spent;
-    }
-    return copy;
-}
-
 static bool enqueue(struct broker *broker, struct message *message, struct queue *const *queues,
                     size_t queue_count, uint64_t *ret_lsn) {
     uint64_t lsn = store_publish(broker, message, queues, queue_count);
@@ -117,11 +100,16 @@ static bool enqueue(struct broker *broker, struct message *message, struct queue
     return accepted;
 }
 
+/*
+ * A message is stored once, for all its queues together. One that comes round again (an exchange that
+ * keeps a history) is a new message to the journal; when there is no memory for that it is not
+ * durable, and whoever waits for a confirm of it gets a nack.
+ */
 bool broker_publish(struct broker *broker, struct message *message, struct queue *const *queues,
                     size_t queue_count, uint64_t *ret_lsn) {
     if (message->stored == NULL)
         return enqueue(broker, message, queues, queue_count, ret_lsn);
-    struct message *copy = fresh_copy(message);
+    struct message *copy = message_copy(message);
     bool accepted = copy != NULL && enqueue(broker, copy, queues, queue_count, ret_lsn);
     message_unref(copy);
     return accepted;

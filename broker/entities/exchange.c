@@ -8,6 +8,8 @@
 
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
+#include "broker/entities/message.h"
+#include "broker/entities/store.h"
 
 static const struct exchange_type *const exchange_types[] = {
     &exchange_type_direct,          &exchange_type_fanout,          &exchange_type_topic,
@@ -61,6 +63,21 @@ struct exchange *exchange_create(struct vhost *vhost, struct slice name,
     list_init(&exchange->destination_bindings);
     open_types(exchange, type);
     return exchange;
+}
+
+void exchange_restore(struct exchange *exchange, enum exchange_hold hold, struct message *message,
+                      uint64_t sequence, int64_t waited_ms) {
+    const struct exchange_type *type =
+        hold == EXCHANGE_HOLDS_DELAYED ? exchange->type : exchange->routing_type;
+
+    if (exchange->held[hold].last_sequence < sequence)
+        exchange->held[hold].last_sequence = sequence;
+    if (type->restore != NULL) {
+        type->restore(exchange, message, sequence, waited_ms);
+        return;
+    }
+    store_release(exchange, hold, message, sequence);
+    message_unref(message);
 }
 
 void exchange_destroy(struct exchange *exchange) {

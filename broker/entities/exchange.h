@@ -20,9 +20,18 @@ struct binding;
 struct binding_destination;
 struct delayed_messages;
 struct exchange;
+struct message;
 struct route;
 struct route_request;
 struct vhost;
+
+/* What an exchange may keep, each with a place of its own in the journal (store.h). */
+enum exchange_hold { EXCHANGE_HOLDS_DELAYED, EXCHANGE_HOLDS_HISTORY, EXCHANGE_HOLDS };
+
+struct exchange_holding {
+    uint64_t id; /* in the journal, 0 before anything was stored */
+    uint64_t last_sequence;
+};
 
 struct exchange_type {
     const char *name;
@@ -42,8 +51,18 @@ struct exchange_type {
     /* Keep the type's index; NULL when it has none. Bindings are in exchange->bindings anyway. */
     void (*add_binding)(struct exchange *exchange, struct binding *binding);
     void (*remove_binding)(struct exchange *exchange, struct binding *binding);
-    /* Sees each message before it is routed; true: the exchange keeps it and routes it later. */
-    bool (*take)(struct exchange *exchange, const struct route_request *request);
+    /*
+     * Sees each message before it is routed; true: the exchange keeps it and routes it later, and
+     * raises route->held_lsn to what its confirm depends on.
+     */
+    bool (*take)(struct exchange *exchange, const struct route_request *request,
+                 struct route *route);
+    /*
+     * Recovery: a message that the exchange kept, in the order of the sequences; takes the
+     * reference. `waited_ms` is how long ago it was stored. NULL for types that keep nothing.
+     */
+    void (*restore)(struct exchange *exchange, struct message *message, uint64_t sequence,
+                    int64_t waited_ms);
     /* Calls route_to_binding() for every binding that matches `routing_key` (at most 255 octets). */
     void (*route)(struct exchange *exchange, struct slice routing_key,
                   const struct route_request *request, struct route *route);
@@ -59,6 +78,7 @@ struct exchange {
     const struct exchange_type *routing_type; /* decides about bindings and routes; mostly `type` */
     void *state;                              /* of routing_type */
     struct delayed_messages *delayed;         /* of x-delayed-message, otherwise NULL */
+    struct exchange_holding held[EXCHANGE_HOLDS];
     bool durable;
     bool auto_delete;
     bool internal;
@@ -89,6 +109,13 @@ extern const struct exchange_type exchange_type_default; /* also named direct; n
 /* Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. */
 struct exchange *exchange_create(struct vhost *vhost, struct slice name,
                                  const struct exchange_type *type, struct slice arguments);
+
+/*
+ * Recovery: a message that it held, in the order of the sequences. Takes the reference. Dropped when
+ * the type is none that holds such.
+ */
+void exchange_restore(struct exchange *exchange, enum exchange_hold hold, struct message *message,
+                      uint64_t sequence, int64_t waited_ms);
 
 /* Frees; bindings were removed and the vhost has forgotten it. */
 void exchange_destroy(struct exchange *exchange);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Held messages are in a binary heap by due time, then by age: 32 octets each beside the message,
+ * Held messages are in a binary heap by due time, then by age: 24 octets each beside the message,
  * which was given its final headers when it came. The exchange has one timer, for the top of the
  * heap. It fires within the tick, so what is due is enqueued outside of any publish and nothing
  * recurses; at most DUE_BUDGET messages at a time, the rest at the next tick, so that a million that
  * are due together keep nobody else waiting.
+ *
+ * A durable exchange keeps persistent messages in the journal too. The time of publishing and the
+ * negative x-delay that are stored with such a message say when it is due, whoever finds it. Leaving
+ * for queues is one change on disk: settled here and stored there, or neither.
  */
 #include "broker/entities/exchange_delayed.h"
 
@@ -21,6 +25,7 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 #define DELAY_MAX_MS     UINT32_MAX            /* the plugin's, from Erlang's timers */
@@ -31,17 +36,10 @@
 #define DELAY        SLICE("x-delay")
 #define DELIVER_AT   SLICE("x-deliver-at")
 
-/* BCC keys of a held message, which has no such header any more. Array octets. */
-struct hidden_keys {
-    size_t len;
-    uint8_t octets[];
-};
-
 struct held_message {
     int64_t due_ms;
     uint64_t sequence;
     struct message *message;
-    struct hidden_keys *bcc; /* owned; NULL when there was none */
 };
 
 struct delayed_messages {
@@ -49,7 +47,6 @@ struct delayed_messages {
     struct held_message *heap; /* each no later than its children at 2i+1 and 2i+2 */
     size_t count;
     size_t capacity;
-    uint64_t next_sequence;
     struct timer timer; /* for heap[0] */
     struct route route; /* of the message that is due */
 };
@@ -186,22 +183,7 @@ static struct message *with_waited(const struct message *message, int64_t delay_
     copy = message_copy_with(message, message_exchange(message), message_routing_key(message),
                              &properties);
     amqp_table_builder_clear(&builder);
-    if (copy == NULL)
-        return NULL;
-    copy->dead_lettered = message->dead_lettered;
-    copy->copied_keys_are_spent = message->copied_keys_are_spent;
     return copy;
-}
-
-static struct hidden_keys *hide_keys(struct slice keys) {
-    struct hidden_keys *hidden;
-
-    if (keys.len == 0)
-        return NULL;
-    hidden = xmalloc(sizeof *hidden + keys.len);
-    hidden->len = keys.len;
-    memcpy(hidden->octets, keys.data, keys.len);
-    return hidden;
 }
 
 static void on_timer(struct timer *timer);
@@ -211,51 +193,78 @@ static void start_timer(struct delayed_messages *delayed) {
                 on_timer);
 }
 
-static bool hold(struct delayed_messages *delayed, const struct route_request *request,
-                 int64_t delay_ms) {
-    const struct env *env = delayed->exchange->vhost->broker->env;
-    struct held_message held = {
-        .due_ms = env->now_ms + delay_ms,
-        .sequence = delayed->next_sequence++,
-        .message = with_waited(request->message, delay_ms),
-        .bcc = hide_keys(request->bcc),
-    };
-
-    if (held.message == NULL) {
-        free(held.bcc);
-        return false;
-    }
+static void add(struct delayed_messages *delayed, struct held_message held) {
     heap_add(delayed, held);
     if (delayed->heap[0].sequence == held.sequence)
         start_timer(delayed);
+}
+
+static bool hold(struct delayed_messages *delayed, const struct message *message, int64_t delay_ms,
+                 struct route *route) {
+    struct exchange *exchange = delayed->exchange;
+    struct held_message held = {
+        .due_ms = exchange->vhost->broker->env->now_ms + delay_ms,
+        .message = with_waited(message, delay_ms),
+    };
+
+    if (held.message == NULL)
+        return false;
+    uint64_t lsn = store_hold(exchange, EXCHANGE_HOLDS_DELAYED, held.message, &held.sequence);
+    if (route->held_lsn < lsn)
+        route->held_lsn = lsn;
+    add(delayed, held);
     return true;
 }
 
-static bool delayed_take(struct exchange *exchange, const struct route_request *request) {
+static bool delayed_take(struct exchange *exchange, const struct route_request *request,
+                         struct route *route) {
     const struct exchange_type *type = exchange->routing_type;
     int64_t delay_ms = delay_of(request->headers, exchange->vhost->broker->env->wall_ms);
 
-    if (delay_ms > 0 && request->message != NULL && hold(exchange->delayed, request, delay_ms))
+    if (delay_ms > 0 && request->message != NULL &&
+        hold(exchange->delayed, request->message, delay_ms, route))
         return true;
-    return type->take != NULL && type->take(exchange, request);
+    return type->take != NULL && type->take(exchange, request, route);
+}
+
+/* How long it was to wait: the opposite of what stands in its header. */
+static int64_t delay_of_held(const struct message *message) {
+    struct amqp_properties properties;
+    struct amqp_value value;
+
+    message_properties(message, &properties);
+    if (!amqp_table_find(properties.headers, DELAY, &value) || !amqp_value_is_integer(&value))
+        return 0;
+    return value.integer < 0 ? -value.integer : 0;
+}
+
+static void delayed_restore(struct exchange *exchange, struct message *message, uint64_t sequence,
+                            int64_t waited_ms) {
+    int64_t left_ms = delay_of_held(message) - waited_ms;
+    struct held_message held = {
+        .due_ms = exchange->vhost->broker->env->now_ms + left_ms,
+        .sequence = sequence,
+        .message = message,
+    };
+
+    add(exchange->delayed, held);
 }
 
 /* --- releasing --- */
 
-static void release(const struct held_message *held) {
-    message_unref(held->message);
-    free(held->bcc);
-}
-
+/* Into the queues of this moment; the publisher was answered when the message was taken. */
 static void deliver(struct delayed_messages *delayed, const struct held_message *held) {
+    struct exchange *exchange = delayed->exchange;
+    struct broker *broker = exchange->vhost->broker;
     struct route_request request = route_request_of(held->message);
+    uint64_t lsn = 0;
 
-    if (held->bcc != NULL)
-        request.bcc = slice_of(held->bcc->octets, held->bcc->len);
-    uint64_t lsn = 0; /* the publisher was answered when the message was taken */
-    route_message(&delayed->route, delayed->exchange, &request);
-    broker_publish(delayed->exchange->vhost->broker, held->message, delayed->route.queues,
-                   delayed->route.count, &lsn);
+    store_begin_atomic(broker);
+    route_message(&delayed->route, exchange, &request);
+    store_release(exchange, EXCHANGE_HOLDS_DELAYED, held->message, held->sequence);
+    broker_publish(broker, held->message, delayed->route.queues, delayed->route.count, &lsn);
+    store_end_atomic(broker);
+    message_unref(held->message);
 }
 
 static void on_timer(struct timer *timer) {
@@ -266,7 +275,6 @@ static void on_timer(struct timer *timer) {
          n++) {
         struct held_message held = heap_take_first(delayed);
         deliver(delayed, &held);
-        release(&held);
     }
     if (delayed->count > 0)
         start_timer(delayed);
@@ -313,13 +321,18 @@ static void delayed_open(struct exchange *exchange) {
     exchange->delayed = delayed;
 }
 
+static void forget(const struct exchange *exchange, const struct held_message *held) {
+    store_release(exchange, EXCHANGE_HOLDS_DELAYED, held->message, held->sequence);
+    message_unref(held->message);
+}
+
 /* What is held is gone with the exchange. */
 static void delayed_close(struct exchange *exchange) {
     struct delayed_messages *delayed = exchange->delayed;
 
     timer_stop(&exchange->vhost->broker->timers, &delayed->timer);
     for (size_t i = 0; i < delayed->count; i++)
-        release(&delayed->heap[i]);
+        forget(exchange, &delayed->heap[i]);
     route_clear(&delayed->route);
     free(delayed->heap);
     free(delayed);
@@ -337,4 +350,5 @@ const struct exchange_type exchange_type_delayed_message = {
     .open = delayed_open,
     .close = delayed_close,
     .take = delayed_take,
+    .restore = delayed_restore,
 };

@@ -2,8 +2,10 @@
 /*
  * Type x-recent-history: a fanout that remembers the last messages that came through it and gives
  * them to whoever is bound anew (compat 2.9). x-recent-history-length says how many, 20 without; a
- * message with the header x-recent-history-no-store = true is not remembered. The memory is lost
- * with the broker, as RabbitMQ's is.
+ * message with the header x-recent-history-no-store = true is not remembered. A durable exchange
+ * remembers persistent messages over a restart, which RabbitMQ's does not: each as a record of its own
+ * in the journal. One that is forgotten before its batch is written is never written, so a stream
+ * of messages costs the disk no more than the ring holds.
  *
  * A queue gets them oldest first. An exchange that is bound routes each of them, newest first: so
  * does RabbitMQ, which forgets to turn the list round there. RabbitMQ also refuses that binding
@@ -20,15 +22,21 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 #include "broker/entities/value_text.h"
 
 #define DEFAULT_LENGTH 20
 #define LENGTH         SLICE("x-recent-history-length")
 
+struct remembered {
+    struct message *message;
+    uint64_t sequence;
+};
+
 /* A ring that grows with what is in it until it has `limit` places. */
 struct history_state {
-    struct message **messages;
+    struct remembered *messages;
     size_t first; /* the oldest */
     size_t count;
     size_t capacity;
@@ -77,15 +85,20 @@ static void history_open(struct exchange *exchange) {
 
 /* --- the ring --- */
 
-static struct message **place(const struct history_state *state, size_t number) {
+static struct remembered *place(const struct history_state *state, size_t number) {
     return &state->messages[(state->first + number) % state->capacity];
+}
+
+static void forget(const struct exchange *exchange, const struct remembered *remembered) {
+    store_release(exchange, EXCHANGE_HOLDS_HISTORY, remembered->message, remembered->sequence);
+    message_unref(remembered->message);
 }
 
 static void history_close(struct exchange *exchange) {
     struct history_state *state = exchange->state;
 
     for (size_t i = 0; i < state->count; i++)
-        message_unref(*place(state, i));
+        forget(exchange, place(state, i));
     free(state->messages);
     free(state);
 }
@@ -96,19 +109,43 @@ static void grow(struct history_state *state) {
 
     if (capacity > state->limit)
         capacity = (size_t)state->limit;
-    state->messages = xrealloc(state->messages, capacity * sizeof(struct message *));
+    state->messages = xrealloc(state->messages, capacity * sizeof state->messages[0]);
     state->capacity = capacity;
 }
 
-static void remember(struct history_state *state, struct message *message) {
+static void add(const struct exchange *exchange, struct remembered remembered) {
+    struct history_state *state = exchange->state;
+
     if (state->count == state->limit) {
-        message_unref(*place(state, 0));
+        forget(exchange, place(state, 0));
         state->first = (state->first + 1) % state->capacity;
         state->count--;
     } else if (state->count == state->capacity) {
         grow(state);
     }
-    *place(state, state->count++) = message_ref(message);
+    *place(state, state->count++) = remembered;
+}
+
+/* The journal wants a message of its own: the other one is stored with its queues. */
+static bool needs_copy(const struct exchange *exchange, const struct message *message) {
+    return exchange->durable && message->persistent && exchange->vhost->broker->journal != NULL;
+}
+
+static void remember(struct exchange *exchange, struct message *message) {
+    struct remembered remembered = {
+        .message = needs_copy(exchange, message) ? message_copy(message) : message_ref(message),
+    };
+
+    if (remembered.message == NULL)
+        return;
+    store_hold(exchange, EXCHANGE_HOLDS_HISTORY, remembered.message, &remembered.sequence);
+    add(exchange, remembered);
+}
+
+static void history_restore(struct exchange *exchange, struct message *message, uint64_t sequence,
+                            int64_t waited_ms) {
+    (void)waited_ms;
+    add(exchange, (struct remembered){.message = message, .sequence = sequence});
 }
 
 static bool is_not_stored(struct slice headers) {
@@ -119,9 +156,11 @@ static bool is_not_stored(struct slice headers) {
 }
 
 /* Keeps a reference and lets the message go its way. */
-static bool history_take(struct exchange *exchange, const struct route_request *request) {
+static bool history_take(struct exchange *exchange, const struct route_request *request,
+                         struct route *route) {
+    (void)route;
     if (request->message != NULL && !is_not_stored(request->headers))
-        remember(exchange->state, request->message);
+        remember(exchange, request->message);
     return false;
 }
 
@@ -130,7 +169,7 @@ static bool history_take(struct exchange *exchange, const struct route_request *
 static void replay_to_queue(const struct history_state *state, struct queue *queue) {
     uint64_t lsn = 0; /* nobody waits for a replay */
     for (size_t i = 0; i < state->count; i++)
-        broker_publish(queue->vhost->broker, *place(state, i), &queue, 1, &lsn);
+        broker_publish(queue->vhost->broker, place(state, i)->message, &queue, 1, &lsn);
 }
 
 static void replay_to_exchange(const struct history_state *state, struct exchange *exchange) {
@@ -138,7 +177,7 @@ static void replay_to_exchange(const struct history_state *state, struct exchang
 
     route_init(&route);
     for (size_t i = state->count; i-- > 0;) {
-        struct message *message = *place(state, i);
+        struct message *message = place(state, i)->message;
         struct route_request request = route_request_of(message);
         uint64_t lsn = 0;
         route_message(&route, exchange, &request);
@@ -154,9 +193,9 @@ static void replay_to_exchange(const struct history_state *state, struct exchang
 static struct history_state copy_of(const struct history_state *state) {
     struct history_state copy = {.count = state->count, .capacity = state->count};
 
-    copy.messages = xcalloc(state->count, sizeof(struct message *));
+    copy.messages = xcalloc(state->count, sizeof copy.messages[0]);
     for (size_t i = 0; i < state->count; i++)
-        copy.messages[i] = message_ref(*place(state, i));
+        copy.messages[i].message = message_ref(place(state, i)->message);
     return copy;
 }
 
@@ -173,7 +212,7 @@ static void history_add_binding(struct exchange *exchange, struct binding *bindi
     copy = copy_of(state);
     replay_to_exchange(&copy, binding->destination.exchange);
     for (size_t i = 0; i < copy.count; i++)
-        message_unref(copy.messages[i]);
+        message_unref(copy.messages[i].message);
     free(copy.messages);
 }
 
@@ -191,5 +230,6 @@ const struct exchange_type exchange_type_recent_history = {
     .close = history_close,
     .add_binding = history_add_binding,
     .take = history_take,
+    .restore = history_restore,
     .route = history_route,
 };

@@ -63,9 +63,9 @@ static bool is_persistent(const struct message *message) {
     return properties.delivery_mode == AMQP_DELIVERY_MODE_PERSISTENT;
 }
 
-static struct message *create(struct message_memory *memory, struct slice exchange,
-                              struct slice routing_key, struct slice header_payload,
-                              struct slice body, struct slice hidden_keys) {
+struct message *message_create_hiding(struct message_memory *memory, struct slice exchange,
+                                      struct slice routing_key, struct slice header_payload,
+                                      struct slice body, struct slice hidden_keys) {
     assert(exchange.len <= AMQP_SHORTSTR_MAX && routing_key.len <= AMQP_SHORTSTR_MAX);
     assert(header_payload.len >= AMQP_CONTENT_HEADER_SIZE);
     assert(body.len <= MESSAGE_INLINE_BODY_MAX);
@@ -105,7 +105,8 @@ static struct message *create(struct message_memory *memory, struct slice exchan
 struct message *message_create(struct message_memory *memory, struct slice exchange,
                                struct slice routing_key, struct slice header_payload,
                                struct slice body) {
-    return create(memory, exchange, routing_key, header_payload, body, (struct slice){0});
+    return message_create_hiding(memory, exchange, routing_key, header_payload, body,
+                                 (struct slice){0});
 }
 
 struct slice message_hidden_keys(const struct message *message) {
@@ -259,14 +260,24 @@ static struct message *copy_with(const struct message *message, struct slice exc
     struct slice body = {0};
     if (message->inline_len > 0)
         body = inline_body_at(message, 0);
-    struct message *copy = create(message->memory, exchange, routing_key,
-                                  slice_of(header, header_size), body, hidden_keys);
+    struct message *copy = message_create_hiding(message->memory, exchange, routing_key,
+                                                 slice_of(header, header_size), body, hidden_keys);
     give_memory(message->memory, header, header_size);
-    if (copy != NULL && !copy_body(copy, message)) {
-        message_unref(copy);
+    if (copy == NULL)
         return NULL;
-    }
-    return copy;
+    copy->dead_lettered = message->dead_lettered;
+    copy->copied_keys_are_spent = message->copied_keys_are_spent;
+    if (copy_body(copy, message))
+        return copy;
+    message_unref(copy);
+    return NULL;
+}
+
+struct message *message_copy(const struct message *message) {
+    struct amqp_properties properties;
+    message_properties(message, &properties);
+    return message_copy_with(message, message_exchange(message), message_routing_key(message),
+                             &properties);
 }
 
 struct message *message_copy_with(const struct message *message, struct slice exchange,

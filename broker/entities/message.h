@@ -86,6 +86,11 @@ struct message *message_create(struct message_memory *memory, struct slice excha
                                struct slice routing_key, struct slice header_payload,
                                struct slice body);
 
+/* The same with the items of a BCC header that was taken out. */
+struct message *message_create_hiding(struct message_memory *memory, struct slice exchange,
+                                      struct slice routing_key, struct slice header_payload,
+                                      struct slice body, struct slice hidden_keys);
+
 /*
  * Adds received body octets; never more in all than body_size. Capacity grows with what has
  * arrived, so that the memory held is at most twice the octets received plus a constant.
@@ -163,9 +168,12 @@ struct body_hint {
 struct slice message_body_at(const struct message *message, uint64_t offset,
                              struct body_hint *hint);
 
+/* The same message once more, unknown to the journal. One reference. NULL when memory is out. */
+struct message *message_copy(const struct message *message);
+
 /*
- * A copy with other properties and address and the same body and hidden keys (for dead lettering and
- * reply-to rewriting). One reference. NULL when memory is out.
+ * A copy with other properties and address and the same body, marks and hidden keys (for dead
+ * lettering and reply-to rewriting). One reference. NULL when memory is out.
  */
 struct message *message_copy_with(const struct message *message, struct slice exchange,
                                   struct slice routing_key,

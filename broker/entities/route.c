@@ -99,7 +99,7 @@ static void visit_exchange(struct route *route, struct exchange *exchange,
 
     route->matched = false;
     route->memoisable = route->memoisable && !type->uses_headers;
-    if (type->take == NULL || !type->take(exchange, request))
+    if (type->take == NULL || !type->take(exchange, request, route))
         route_by_type(route, exchange, request);
     if (!route->matched)
         route_to_alternate(route, exchange);
@@ -124,6 +124,7 @@ void route_message(struct route *route, struct exchange *exchange,
     struct list *link;
 
     route->count = 0;
+    route->held_lsn = 0;
     route->memoisable = request->cc.data == NULL && request->bcc.data == NULL;
     route->mark = ++vhost->broker->route_count;
     route->generation = vhost->routing_generation;

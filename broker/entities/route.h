@@ -40,6 +40,7 @@ struct route {
     uint64_t mark;       /* this routing's number, set on queues and exchanges already picked */
     uint64_t generation; /* vhost->routing_generation the result belongs to */
     struct list work;    /* exchanges still to visit */
+    uint64_t held_lsn;   /* what an exchange kept of the message depends on it; 0: nothing */
     bool matched;        /* the exchange being visited has a destination, maybe one picked before */
 };
 

@@ -26,7 +26,7 @@
 enum { EXCHANGE_AUTO_DELETE = 1, EXCHANGE_INTERNAL = 2 };
 enum { QUEUE_AUTO_DELETE = 1 };
 enum { DESTINATION_QUEUE = 0, DESTINATION_EXCHANGE = 1 };
-enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2 };
+enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2, MARK_HIDDEN_KEYS = 4 };
 
 /* --- records of definitions --- */
 
@@ -84,6 +84,8 @@ static void encode_exchange(struct writer *w, const void *object) {
     writer_u8(w, (uint8_t)((exchange->auto_delete ? EXCHANGE_AUTO_DELETE : 0) |
                            (exchange->internal ? EXCHANGE_INTERNAL : 0)));
     writer_longstr(w, exchange->arguments);
+    for (size_t i = 0; i < EXCHANGE_HOLDS; i++)
+        writer_u64(w, exchange->held[i].id);
 }
 
 static void encode_queue_key(struct writer *w, const void *object) {
@@ -135,8 +137,14 @@ void store_put_exchange(const struct exchange *exchange) {
 }
 
 void store_delete_exchange(const struct exchange *exchange) {
-    if (exchange->durable && exchange->vhost->broker->journal != NULL)
-        forget(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, exchange);
+    struct broker *broker = exchange->vhost->broker;
+    if (!exchange->durable || broker->journal == NULL)
+        return;
+    forget(broker, STORE_EXCHANGE, encode_exchange_key, exchange);
+    for (size_t i = 0; i < EXCHANGE_HOLDS; i++) {
+        if (exchange->held[i].id != 0)
+            broker->promise_lsn = journal_delete_queue(broker->journal, exchange->held[i].id);
+    }
 }
 
 void store_put_queue(struct queue *queue) {
@@ -182,7 +190,9 @@ static size_t find_targets(struct queue *const *queues, size_t queue_count,
     return count;
 }
 
+/* The body, and behind it the hidden keys: the content header says where one ends. */
 static size_t find_body_parts(const struct message *message, struct slice *parts, size_t part_max) {
+    struct slice hidden_keys = message_hidden_keys(message);
     struct body_hint hint = {0};
     size_t count = 0;
     for (uint64_t at = 0; at < message->body_size; count++) {
@@ -191,14 +201,19 @@ static size_t find_body_parts(const struct message *message, struct slice *parts
             parts[count] = part;
         at += part.len;
     }
-    return count;
+    if (hidden_keys.len == 0)
+        return count;
+    if (count < part_max)
+        parts[count] = hidden_keys;
+    return count + 1;
 }
 
 static void write_stored_head(struct message *message, int64_t wall_ms) {
     struct writer w = writer_over(message->stored_head, sizeof message->stored_head);
     writer_u64(&w, (uint64_t)wall_ms);
     writer_u8(&w, (uint8_t)((message->dead_lettered ? MARK_DEAD_LETTERED : 0) |
-                            (message->copied_keys_are_spent ? MARK_KEYS_SPENT : 0)));
+                            (message->copied_keys_are_spent ? MARK_KEYS_SPENT : 0) |
+                            (message_hidden_keys(message).len > 0 ? MARK_HIDDEN_KEYS : 0)));
 }
 
 static uint64_t append(struct broker *broker, struct message *message,
@@ -245,6 +260,43 @@ void store_settle(const struct queue *queue, const struct entry *entry) {
     broker->settle_lsn =
         journal_settle(broker->journal, entry->message->stored,
                        (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+}
+
+/* --- what exchanges hold --- */
+
+/* An exchange that never held anything has no id; with the first message its definition gets one. */
+static uint64_t holding_id(struct exchange *exchange, enum exchange_hold hold) {
+    struct exchange_holding *held = &exchange->held[hold];
+    if (held->id == 0) {
+        held->id = ++exchange->vhost->broker->last_queue_id;
+        put(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, encode_exchange,
+            exchange);
+    }
+    return held->id;
+}
+
+uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct message *message,
+                    uint64_t *ret_sequence) {
+    struct broker *broker = exchange->vhost->broker;
+    *ret_sequence = ++exchange->held[hold].last_sequence;
+    if (broker->journal == NULL || !exchange->durable || !message->persistent)
+        return 0;
+    struct journal_target target = {.queue_id = holding_id(exchange, hold),
+                                    .sequence = *ret_sequence};
+    return append(broker, message, &target, 1);
+}
+
+void store_release(const struct exchange *exchange, enum exchange_hold hold,
+                   struct message *message, uint64_t sequence) {
+    struct journal *journal = exchange->vhost->broker->journal;
+    if (message->stored == NULL || journal == NULL)
+        return;
+    bool is_borrowed = journal_is_borrowing(journal, message->stored);
+    journal_settle(
+        journal, message->stored,
+        (struct journal_target){.queue_id = exchange->held[hold].id, .sequence = sequence});
+    if (!is_borrowed)
+        message->stored = NULL;
 }
 
 void store_begin_atomic(struct broker *broker) {
@@ -338,11 +390,19 @@ static bool apply_exchange(struct broker *broker, struct cursor *key, struct cur
     const struct exchange_type *type = exchange_type_find(cursor_shortstr(payload));
     uint8_t flags = cursor_u8(payload);
     struct slice arguments = cursor_longstr(payload);
+    uint64_t ids[EXCHANGE_HOLDS];
+    for (size_t i = 0; i < EXCHANGE_HOLDS; i++)
+        ids[i] = cursor_u64(payload);
     if (type == NULL || cursor_failed(key) || cursor_failed(payload))
         return false;
     if (vhost_find_exchange(vhost, name) != NULL)
         return false;
     struct exchange *exchange = exchange_create(vhost, name, type, arguments);
+    for (size_t i = 0; i < EXCHANGE_HOLDS; i++) {
+        exchange->held[i].id = ids[i];
+        if (ids[i] > broker->last_queue_id)
+            broker->last_queue_id = ids[i];
+    }
     exchange->durable = true;
     exchange->auto_delete = (flags & EXCHANGE_AUTO_DELETE) != 0;
     exchange->internal = (flags & EXCHANGE_INTERNAL) != 0;
@@ -416,11 +476,26 @@ static size_t body_length(const struct slice *body, size_t body_parts) {
 }
 
 /* What was stored passed its checksum, but a foreign or newer writer may have meant something else. */
-static bool header_is_ours(struct slice header, size_t body_len) {
-    struct amqp_content_header decoded;
+static bool header_is_ours(struct slice header, size_t stored_len, bool has_keys,
+                           struct amqp_content_header *ret_header) {
     struct amqp_properties properties;
-    return amqp_content_header_decode(header, &decoded) && decoded.body_size == body_len &&
-           amqp_properties_decode(decoded.flags, decoded.properties, &properties);
+    return amqp_content_header_decode(header, ret_header) &&
+           (has_keys ? ret_header->body_size < stored_len : ret_header->body_size == stored_len) &&
+           amqp_properties_decode(ret_header->flags, ret_header->properties, &properties);
+}
+
+static struct slice behind(struct slice octets, size_t len) {
+    return slice_of(octets.data + len, octets.len - len);
+}
+
+static bool append_parts(struct message *message, const struct slice *body, size_t body_parts) {
+    for (size_t i = 0; i < body_parts; i++) {
+        size_t missing = (size_t)(message->body_size - message->body_present);
+        size_t len = body[i].len < missing ? body[i].len : missing;
+        if (!message_append_body(message, slice_of(body[i].data, len)))
+            return false;
+    }
+    return true;
 }
 
 struct message *store_restore_message(struct broker *broker, struct slice address,
@@ -431,20 +506,26 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
     uint8_t marks = cursor_u8(&at);
     struct slice exchange = cursor_shortstr(&at);
     struct slice routing_key = cursor_shortstr(&at);
-    size_t body_len = body_length(body, body_parts);
-    if (cursor_failed(&at) || !header_is_ours(header, body_len))
+    struct amqp_content_header decoded;
+    bool has_keys = (marks & MARK_HIDDEN_KEYS) != 0;
+    if (cursor_failed(&at) ||
+        !header_is_ours(header, body_length(body, body_parts), has_keys, &decoded))
         return NULL;
-    bool is_inline = body_parts == 1 && body_len <= MESSAGE_INLINE_BODY_MAX;
-    struct message *message = message_create(&broker->messages, exchange, routing_key, header,
-                                             is_inline ? body[0] : (struct slice){0});
-    for (size_t i = 0; message != NULL && !is_inline && i < body_parts; i++) {
-        if (message_append_body(message, body[i]))
-            continue;
+    /* Recovery reads a record in one piece; keys that a foreign hand has split are not looked for. */
+    if (has_keys && body_parts != 1)
+        return NULL;
+    struct slice keys = has_keys ? behind(body[0], (size_t)decoded.body_size) : (struct slice){0};
+    bool is_inline = body_parts == 1 && decoded.body_size <= MESSAGE_INLINE_BODY_MAX;
+    struct slice whole =
+        is_inline ? slice_of(body[0].data, (size_t)decoded.body_size) : (struct slice){0};
+    struct message *message =
+        message_create_hiding(&broker->messages, exchange, routing_key, header, whole, keys);
+    if (message == NULL)
+        return NULL;
+    if (!is_inline && !append_parts(message, body, body_parts)) {
         message_unref(message);
         return NULL;
     }
-    if (message == NULL)
-        return NULL;
     message->dead_lettered = (marks & MARK_DEAD_LETTERED) != 0;
     message->copied_keys_are_spent = (marks & MARK_KEYS_SPENT) != 0;
     *ret_waited_ms = broker->env->wall_ms > published_ms ? broker->env->wall_ms - published_ms : 0;

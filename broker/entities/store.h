@@ -11,7 +11,8 @@
  *
  *   kind       key                             payload
  *   VHOST      name                            -
- *   EXCHANGE   vhost, name                     type, flags (bit 0 auto-delete, 1 internal), arguments
+ *   EXCHANGE   vhost, name                     type, flags (bit 0 auto-delete, 1 internal), arguments,
+ *                                              ids of what it holds (64 bit each, 0: held nothing yet)
  *   QUEUE      vhost, name                     queue id (64 bit), flags (bit 0 auto-delete), arguments
  *   BINDING    vhost, identity (binding.h)     source, destination kind, destination, key, arguments
  *   REDELIVERED  queue id                      ranges of sequences (first, last), written by a clean stop
@@ -27,11 +28,11 @@
 #include <stdint.h>
 
 #include "amqp/slice.h"
+#include "broker/entities/exchange.h"
 #include "broker/entities/ready_list.h"
 
 struct binding;
 struct broker;
-struct exchange;
 struct message;
 struct queue;
 struct vhost;
@@ -65,6 +66,17 @@ uint64_t store_publish(struct broker *broker, struct message *message, struct qu
  * released. */
 void store_settle(const struct queue *queue, const struct entry *entry);
 
+/*
+ * A message that an exchange keeps has its place there as others have theirs in queues: an id out of
+ * the queues' numbers and a sequence. store_hold() returns the LSN that depends on it, 0 when nothing
+ * of it is durable. store_release() ends that; broker_publish() may take the same message on in the
+ * same atomic change.
+ */
+uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct message *message,
+                    uint64_t *ret_sequence);
+void store_release(const struct exchange *exchange, enum exchange_hold hold,
+                   struct message *message, uint64_t sequence);
+
 /* What happens in between is on disk wholly or not at all. Nests. */
 void store_begin_atomic(struct broker *broker);
 void store_end_atomic(struct broker *broker);
@@ -88,7 +100,8 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
 /*
  * Recovery: a message out of its stored parts, and how long ago it was published; NULL when they cannot be
  * understood or memory is out. The address is the time of publishing (64 bit, milliseconds since 1970),
- * marks (8 bit: 1 dead-lettered, 2 its CC keys are spent), exchange and routing key (shortstr).
+ * marks (8 bit: 1 dead-lettered, 2 its CC keys are spent, 4 hidden BCC keys stand behind the body),
+ * exchange and routing key (shortstr).
  */
 struct message *store_restore_message(struct broker *broker, struct slice address,
                                       struct slice header, const struct slice *body,

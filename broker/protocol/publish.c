@@ -208,7 +208,7 @@ static struct message *without_bcc(const struct message *message, struct slice b
 static void enqueue(struct channel *channel, struct message *message) {
     const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
-    uint64_t lsn = 0;
+    uint64_t lsn = route->held_lsn;
     bool accepted =
         broker_publish(channel->connection->broker, message, route->queues, route->count, &lsn);
     if (route->count == 0 && publisher->mandatory)

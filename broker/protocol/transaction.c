@@ -78,10 +78,14 @@ static void add_queue_names(struct held_publish *held, const struct publisher *p
 
 void transaction_hold_publish(struct channel *channel, struct message *message,
                               const struct route_request *request) {
-    uint32_t copies_max = channel->connection->broker->settings.transaction_copies_max;
+    struct broker *broker = channel->connection->broker;
+    uint32_t copies_max = broker->settings.transaction_copies_max;
     struct held_publish *held = xcalloc(1, sizeof *held);
     list_init(&held->link);
     held->message = message_ref(message);
+    /* An exchange that delays has it already, as RabbitMQ's; commit-ok tells that it is safe. */
+    if (broker->promise_lsn < channel->publisher->route.held_lsn)
+        broker->promise_lsn = channel->publisher->route.held_lsn;
     held->mandatory = channel->publisher->mandatory;
     amqp_table_builder_init(&held->queue_names);
     add_queue_names(held, channel->publisher, request);

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What exchanges hold over a restart: delayed messages and histories; and keys that are hidden. */
+#include "amqp/table.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/exchange.h"
+#include "broker/entities/exchange_delayed.h"
+#include "broker/entities/vhost.h"
+#include "persistence/journal.h"
+#include "tests/support/arguments.h"
+#include "tests/support/memory_disk.h"
+#include "tests/support/peer.h"
+
+static void declare_exchange(struct peer *p, const char *name, const char *type,
+                             struct slice arguments) {
+    peer_send(p, exchange_declare, .exchange = slice_from_text(name), .type = slice_from_text(type),
+              .durable = true, .arguments = arguments);
+    fixture_write_all(p->fixture);
+    peer_expect(p, exchange_declare_ok);
+}
+
+static void declare_queue(struct peer *p, const char *name, struct slice arguments) {
+    peer_send(p, queue_declare, .queue = slice_from_text(name), .durable = true,
+              .arguments = arguments);
+    fixture_write_all(p->fixture);
+    peer_expect(p, queue_declare_ok, .queue = slice_from_text(name));
+}
+
+static void bind(struct peer *p, const char *queue, const char *exchange, const char *key) {
+    peer_send(p, queue_bind, .queue = slice_from_text(queue), .exchange = slice_from_text(exchange),
+              .routing_key = slice_from_text(key));
+    fixture_write_all(p->fixture);
+    peer_expect(p, queue_bind_ok);
+}
+
+/* "x" delays and routes as a direct exchange; "q" is bound under "k". All of it is durable. */
+static struct peer *connect_delayed(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_exchange(p, "x", "x-delayed-message", ARGUMENTS(TEXT("x-delayed-type", "direct")));
+    declare_queue(p, "q", SLICE(""));
+    bind(p, "q", "x", "k");
+    return p;
+}
+
+static void publish(struct peer *p, const char *exchange, const char *text) {
+    peer_publish_with(p, exchange, "k", text, .delivery_mode = 2);
+}
+
+static void publish_delayed(struct peer *p, const char *text, int64_t delay_ms) {
+    peer_publish_with(p, "x", "k", text, .delivery_mode = 2,
+                      .headers = ARGUMENTS(INT_OF('l', "x-delay", delay_ms)));
+}
+
+static struct peer *restart(void **state, bool clean) {
+    fixture_restart(*state, clean);
+    return peer_connect(*state);
+}
+
+static size_t held(struct fixture *fixture) {
+    struct vhost *vhost = broker_find_vhost(fixture->broker, SLICE("/"));
+    return exchange_delayed_count(vhost_find_exchange(vhost, SLICE("x")));
+}
+
+/* basic.get without acknowledgement; its properties. */
+static const struct amqp_properties *get(struct peer *p, const char *queue, const char *text) {
+    peer_send(p, basic_get, .queue = slice_from_text(queue), .no_ack = true);
+    peer_skip(p, basic_get_ok);
+    return peer_expect_content(p, text);
+}
+
+static int64_t waited(const struct amqp_properties *properties) {
+    struct amqp_value value;
+
+    assert_true(amqp_table_find(properties->headers, SLICE("x-delay"), &value));
+    return value.integer;
+}
+
+/* -- x-delayed-message ------------------------------------------------------------------------- */
+
+/* rows: 155: the time at which nobody ran counts. */
+static void delayed_message_outlives_the_broker_and_comes_on_time(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+
+    for (int clean = 0; clean < 2; clean++) {
+        publish_delayed(p, "late", 10000);
+        fixture_write_all(fixture);
+        fixture_advance(fixture, 4000);
+        fixture->env.wall_ms += 2000;
+        p = restart(state, clean);
+        fixture_advance(fixture, 3999);
+        peer_expect_get_empty(p, "q");
+        fixture_advance(fixture, 1);
+        assert_int_equal(waited(get(p, "q", "late")), -10000);
+        fixture_write_all(fixture);
+        p = restart(state, clean);
+        assert_int_equal(held(fixture), 0);
+        peer_expect_get_empty(p, "q");
+    }
+}
+
+/* rows: 155 */
+static void what_fell_due_meanwhile_comes_at_once_and_in_order(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+
+    publish_delayed(p, "3", 3000);
+    publish_delayed(p, "1a", 1000);
+    publish_delayed(p, "1b", 1000);
+    publish_delayed(p, "9", 9000);
+    fixture_write_all(fixture);
+    fixture->env.wall_ms += 5000;
+    p = restart(state, false);
+    fixture_advance(fixture, 0);
+    get(p, "q", "1a");
+    get(p, "q", "1b");
+    get(p, "q", "3");
+    peer_expect_get_empty(p, "q");
+    fixture_advance(fixture, 4000);
+    get(p, "q", "9");
+}
+
+/* rows: 155 */
+static void delayed_message_is_confirmed_when_it_is_safe(void **state) {
+    struct peer *p = connect_delayed(state);
+
+    peer_send(p, confirm_select);
+    peer_expect(p, confirm_select_ok);
+    publish_delayed(p, "1", 1000);
+    peer_expect_nothing(p);
+    fixture_write(*state);
+    peer_expect(p, basic_ack, .delivery_tag = 1);
+    peer_publish_with(p, "x", "k", "transient", .headers = ARGUMENTS(INT("x-delay", 1000)));
+    peer_expect(p, basic_ack, .delivery_tag = 2);
+}
+
+static void commit_waits_for_what_was_delayed(void **state) {
+    struct peer *p = connect_delayed(state);
+
+    peer_send(p, tx_select);
+    peer_expect(p, tx_select_ok);
+    publish_delayed(p, "1", 1000);
+    peer_send(p, tx_commit);
+    peer_expect_nothing(p);
+    fixture_write_all(*state);
+    peer_expect(p, tx_commit_ok);
+    p = restart(state, false);
+    assert_int_equal(held(*state), 1);
+}
+
+/* Nothing, or all of it: before its batch is written the message is held, afterwards it is queued. */
+static void leaving_for_the_queue_is_one_change(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+
+    publish_delayed(p, "1", 1000);
+    fixture_write_all(fixture);
+    for (unsigned written = 0; written < 2; written++) {
+        fixture_advance(fixture, 1000);
+        peer_expect_counts(p, "q", 1, 0);
+        if (written)
+            fixture_write_all(fixture);
+        fixture->env.wall_ms -= 1000;
+        p = restart(state, false);
+        assert_int_equal(held(fixture), !written);
+        peer_expect_counts(p, "q", written, 0);
+    }
+    assert_int_equal(waited(get(p, "q", "1")), -1000);
+}
+
+/* It is still being written when it falls due. */
+static void message_due_before_it_is_written(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+
+    publish_delayed(p, "under way", 1);
+    assert_true(journal_is_writing(fixture->broker->journal));
+    publish_delayed(p, "not handed over", 1);
+    fixture_advance(fixture, 1);
+    assert_int_equal(held(fixture), 0);
+    fixture_write_all(fixture);
+    p = restart(state, false);
+    assert_int_equal(held(fixture), 0);
+    assert_int_equal(waited(get(p, "q", "under way")), -1);
+    get(p, "q", "not handed over");
+    peer_expect_get_empty(p, "q");
+}
+
+static void what_an_exchange_held_is_gone_with_it(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+    struct journal_statistics statistics;
+
+    publish_delayed(p, "1", 1000);
+    fixture_write_all(fixture);
+    peer_send(p, exchange_delete, .exchange = SLICE("x"));
+    fixture_write_all(fixture);
+    peer_expect(p, exchange_delete_ok);
+    journal_statistics(fixture->broker->journal, &statistics);
+    assert_int_equal(statistics.live_messages, 0);
+    declare_exchange(p, "x", "x-delayed-message", ARGUMENTS(TEXT("x-delayed-type", "direct")));
+    p = restart(state, false);
+    assert_int_equal(held(fixture), 0);
+}
+
+static void transient_message_is_held_in_memory_only(void **state) {
+    struct peer *p = connect_delayed(state);
+
+    peer_publish_with(p, "x", "k", "transient", .headers = ARGUMENTS(INT("x-delay", 1000)));
+    assert_int_equal(held(*state), 1);
+    fixture_write_all(*state);
+    p = restart(state, true);
+    assert_int_equal(held(*state), 0);
+    publish_delayed(p, "persistent", 1000);
+    fixture_write_all(*state);
+    p = restart(state, false);
+    fixture_advance(*state, 1000);
+    get(p, "q", "persistent");
+    peer_expect_get_empty(p, "q");
+}
+
+static void time_of_delivery_stays_what_it_was(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+    struct amqp_table_builder headers;
+
+    amqp_table_builder_init(&headers);
+    amqp_table_put_timestamp(&headers, SLICE("x-deliver-at"),
+                             (uint64_t)(fixture->env.wall_ms / 1000 + 5));
+    peer_publish_with(p, "x", "k", "1", .delivery_mode = 2,
+                      .headers = amqp_table_builder_finish(&headers));
+    amqp_table_builder_clear(&headers);
+    fixture_write_all(fixture);
+    fixture->env.wall_ms += 3000;
+    p = restart(state, false);
+    fixture_advance(fixture, 1999);
+    peer_expect_get_empty(p, "q");
+    fixture_advance(fixture, 1);
+    assert_int_equal(waited(get(p, "q", "1")), -5000);
+}
+
+/* -- x-recent-history -------------------------------------------------------------------------- */
+
+static void expect_replayed(struct peer *p, const char *exchange, const char *const *texts) {
+    peer_declare_queue(p, "new");
+    peer_bind_queue(p, "new", exchange, "");
+    for (; *texts != NULL; texts++)
+        peer_expect_get(p, "new", *texts);
+    peer_expect_get_empty(p, "new");
+    peer_send(p, queue_delete, .queue = SLICE("new"));
+    peer_expect(p, queue_delete_ok);
+}
+
+/* rows: 153 */
+static void history_outlives_the_broker(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_exchange(p, "h", "x-recent-history", ARGUMENTS(INT("x-recent-history-length", 3)));
+    publish(p, "h", "1");
+    publish(p, "h", "2");
+    peer_publish(p, "h", "k", "transient");
+    publish(p, "h", "3");
+    fixture_write_all(*state);
+    publish(p, "h", "4");
+    fixture_write_all(*state);
+    p = restart(state, false);
+    expect_replayed(p, "h", (const char *const[]){"3", "4", NULL});
+    publish(p, "h", "5");
+    fixture_write_all(*state);
+    p = restart(state, true);
+    expect_replayed(p, "h", (const char *const[]){"3", "4", "5", NULL});
+}
+
+/* What the ring drops before it was written never is. */
+static void history_writes_what_it_still_holds(void **state) {
+    struct fixture *fixture = *state;
+    struct journal_statistics statistics;
+    struct peer *p = peer_connect(fixture);
+
+    declare_exchange(p, "h", "x-recent-history", ARGUMENTS(INT("x-recent-history-length", 2)));
+    peer_cork(p);
+    for (int i = 0; i < 100; i++)
+        publish(p, "h", "body");
+    peer_uncork(p);
+    fixture_write_all(fixture);
+    journal_statistics(fixture->broker->journal, &statistics);
+    assert_int_equal(statistics.live_messages, 2);
+    assert_true(statistics.records < 20);
+}
+
+/* rows: 153 155: one exchange that delays, and keeps what it delivered. */
+static void delayed_history_keeps_both(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_exchange(p, "x", "x-delayed-message",
+                     ARGUMENTS(TEXT("x-delayed-type", "x-recent-history")));
+    publish_delayed(p, "soon", 1000);
+    publish_delayed(p, "late", 5000);
+    fixture_write_all(fixture);
+    fixture_advance(fixture, 1000);
+    fixture_write_all(fixture);
+    p = restart(state, false);
+    assert_int_equal(held(fixture), 1);
+    expect_replayed(p, "x", (const char *const[]){"soon", NULL});
+    fixture_advance(fixture, 4000);
+    fixture_write_all(fixture);
+    p = restart(state, false);
+    assert_int_equal(held(fixture), 0);
+    expect_replayed(p, "x", (const char *const[]){"soon", "late", NULL});
+}
+
+/* -- BCC --------------------------------------------------------------------------------------- */
+
+static struct slice bcc(struct amqp_table_builder *headers, const char *key) {
+    amqp_table_builder_init(headers);
+    amqp_table_begin_array(headers, SLICE("BCC"));
+    amqp_table_put_text(headers, AMQP_NO_NAME, slice_from_text(key));
+    amqp_table_end(headers);
+    return amqp_table_builder_finish(headers);
+}
+
+/* rows: 172 337 */
+static void hidden_key_of_a_stored_message_still_routes_its_dead_letter(void **state) {
+    static const char *const bodies[] = {"body", ""};
+    struct amqp_table_builder headers;
+    struct amqp_value value;
+
+    for (int i = 0; i < 2; i++) {
+        struct peer *p = peer_connect(*state);
+        declare_exchange(p, "dlx", "direct", SLICE(""));
+        declare_queue(p, "q", ARGUMENTS(TEXT("x-dead-letter-exchange", "dlx")));
+        declare_queue(p, "seen", SLICE(""));
+        declare_queue(p, "hidden", SLICE(""));
+        bind(p, "seen", "dlx", "q");
+        bind(p, "hidden", "dlx", "secret");
+        peer_publish_with(p, "", "q", bodies[i], .delivery_mode = 2,
+                          .headers = bcc(&headers, "secret"));
+        amqp_table_builder_clear(&headers);
+        fixture_write_all(*state);
+        p = restart(state, i == 1);
+        peer_send(p, basic_get, .queue = SLICE("q"));
+        peer_skip(p, basic_get_ok);
+        assert_false(
+            amqp_table_find(peer_expect_content(p, bodies[i])->headers, SLICE("BCC"), &value));
+        peer_send(p, basic_reject, .delivery_tag = 1);
+        fixture_write_all(*state);
+        get(p, "seen", bodies[i]);
+        get(p, "hidden", bodies[i]);
+    }
+}
+
+/* rows: 155 172 */
+static void hidden_key_routes_what_was_delayed_over_a_restart(void **state) {
+    struct peer *p = connect_delayed(state);
+    struct amqp_table_builder headers;
+
+    declare_queue(p, "hidden", SLICE(""));
+    bind(p, "hidden", "x", "secret");
+    bcc(&headers, "secret");
+    amqp_table_put_int(&headers, SLICE("x-delay"), AMQP_TAG_INT32, 1000);
+    peer_publish_with(p, "x", "k", "1", .delivery_mode = 2,
+                      .headers = amqp_table_builder_finish(&headers));
+    amqp_table_builder_clear(&headers);
+    fixture_write_all(*state);
+    p = restart(state, false);
+    fixture_advance(*state, 1000);
+    get(p, "q", "1");
+    get(p, "hidden", "1");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        DURABLE_CONVERSATION(delayed_message_outlives_the_broker_and_comes_on_time),
+        DURABLE_CONVERSATION(what_fell_due_meanwhile_comes_at_once_and_in_order),
+        DURABLE_CONVERSATION(delayed_message_is_confirmed_when_it_is_safe),
+        DURABLE_CONVERSATION(commit_waits_for_what_was_delayed),
+        DURABLE_CONVERSATION(leaving_for_the_queue_is_one_change),
+        DURABLE_CONVERSATION(message_due_before_it_is_written),
+        DURABLE_CONVERSATION(what_an_exchange_held_is_gone_with_it),
+        DURABLE_CONVERSATION(transient_message_is_held_in_memory_only),
+        DURABLE_CONVERSATION(time_of_delivery_stays_what_it_was),
+        DURABLE_CONVERSATION(history_outlives_the_broker),
+        DURABLE_CONVERSATION(history_writes_what_it_still_holds),
+        DURABLE_CONVERSATION(delayed_history_keeps_both),
+        DURABLE_CONVERSATION(hidden_key_of_a_stored_message_still_routes_its_dead_letter),
+        DURABLE_CONVERSATION(hidden_key_routes_what_was_delayed_over_a_restart),
+    };
+
+    return cmocka_run_group_tests_name("held messages", tests, NULL, NULL);
+}
