@@ -4,17 +4,17 @@
  * frames, turns publishes into deliveries, copies each body once and forgets it.  Nothing is
  * stored, no limit, acknowledgement or flag is honoured (what is in flight is the clients' to
  * bound); a message without consumer is dropped. The default exchange routes by queue name, any
- * other one to all queues bound to it.  Confirms go out as one cumulative ack per channel and read.
- * It serves one run: it exits when the last connection has gone, so nothing is ever freed.  What a
- * real broker takes beyond this is the price of being one.
+ * other one to all queues bound to it.  Confirms go out as one cumulative ack per channel and read,
+ * or with --journal when what was published is on the disk (null-journal.h).  It serves until it is
+ * killed.  What a real broker takes beyond this is the price of being one.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,11 +22,12 @@
 #include "amqp/frame.h"
 #include "amqp/method.h"
 #include "broker/base/alloc.h"
+#include "tools/null-journal.h"
 
 #define READ_SIZE     (256U << 10)
 #define FRAME_MAX     131072U
 #define REPLY_SIZE    512U /* of any method but a delivery */
-#define PEERS_MAX     4096
+#define EVENTS_MAX    256
 #define CHANNELS_MAX  64 /* per peer */
 #define TARGETS_MAX   256
 #define CONSUMERS_MAX 64 /* per queue */
@@ -53,7 +54,9 @@ struct queue {
 
 struct channel {
     bool confirms;
-    uint64_t published, confirmed;
+    uint64_t published; /* completely arrived */
+    uint64_t handed;    /* of them, those handed to the journal */
+    uint64_t confirmed;
     struct bytes route; /* exchange and key of the last publish, as on the wire */
     struct queue *targets[TARGETS_MAX];
     unsigned target_count;
@@ -62,18 +65,21 @@ struct channel {
 };
 
 struct peer {
+    struct peer *next, *previous;
+    struct peer *next_dirty; /* to be flushed or removed at the end of the tick */
+    bool dirty;
     int fd;
-    bool greeted, closing;
+    bool greeted, closing, waits_for_room;
     struct bytes in, out;
     size_t sent; /* of `out` */
-    struct channel channels[CHANNELS_MAX];
+    struct channel *channels[CHANNELS_MAX]; /* made when used */
 };
 
 struct null_broker {
-    struct peer *peers[PEERS_MAX];
-    unsigned peer_count; /* those that have gone included */
-    unsigned alive;
+    int epoll;
+    struct peer *peers, *dirty;
     struct queue *queues;
+    struct null_journal *journal; /* NULL: none */
     uint8_t buffer[READ_SIZE + FRAME_MAX];
 };
 
@@ -101,6 +107,20 @@ static struct queue *find_queue(struct null_broker *broker, struct slice name) {
     return queue;
 }
 
+static void mark_dirty(struct null_broker *broker, struct peer *peer) {
+    if (peer->dirty)
+        return;
+    peer->dirty = true;
+    peer->next_dirty = broker->dirty;
+    broker->dirty = peer;
+}
+
+static struct channel *channel_of(struct peer *peer, uint16_t number) {
+    if (peer->channels[number] == NULL)
+        peer->channels[number] = xcalloc(1, sizeof **peer->channels);
+    return peer->channels[number];
+}
+
 /* -- Content ----------------------------------------------------------------------------------- */
 
 static void resolve_route(struct null_broker *broker, struct channel *channel) {
@@ -120,7 +140,6 @@ static void resolve_route(struct null_broker *broker, struct channel *channel) {
 static void on_publish(struct null_broker *broker, struct channel *channel, struct slice payload) {
     struct slice route = slice_of(payload.data + 6, payload.len - 7);
 
-    channel->published++;
     if (slice_equal(slice_of(channel->route.at, channel->route.len), route))
         return;
     channel->route.len = 0;
@@ -138,7 +157,8 @@ static void copy_content(uint8_t *to, struct slice frames, uint16_t channel) {
     }
 }
 
-static void deliver(struct consumer *consumer, const struct bytes *route, struct slice frames) {
+static void deliver(struct null_broker *broker, struct consumer *consumer,
+                    const struct bytes *route, struct slice frames) {
     size_t size = 4 + 1 + CONSUMER_TAG.len + 8 + 1 + route->len;
     uint8_t *at = append(&consumer->peer->out, size + AMQP_FRAME_OVERHEAD + frames.len);
     struct writer writer = writer_over(at + AMQP_FRAME_HEAD_SIZE, size + 1);
@@ -151,20 +171,27 @@ static void deliver(struct consumer *consumer, const struct bytes *route, struct
     writer_bytes(&writer, slice_of(route->at, route->len));
     writer_u8(&writer, AMQP_FRAME_END);
     copy_content(at + size + AMQP_FRAME_OVERHEAD, frames, consumer->channel);
+    mark_dirty(broker, consumer->peer);
 }
 
-static void deliver_to_all(struct channel *channel, struct slice frames) {
+static void on_message(struct null_broker *broker, struct channel *channel, struct slice frames) {
+    channel->published++;
+    if (broker->journal != NULL) {
+        null_journal_append(broker->journal, slice_of(channel->route.at, channel->route.len));
+        null_journal_append(broker->journal, frames);
+    }
     for (unsigned i = 0; i < channel->target_count; i++) {
         struct queue *queue = channel->targets[i];
         if (queue->count > 0)
-            deliver(&queue->consumers[queue->turn++ % queue->count], &channel->route, frames);
+            deliver(broker, &queue->consumers[queue->turn++ % queue->count], &channel->route,
+                    frames);
     }
 }
 
 /* `frame` is a header or body frame with `rest` octets after it in the buffer.  Octets taken: a
  * header and its only body frame are taken together, where they lie. */
-static size_t on_content(struct channel *channel, const struct frame_header *head,
-                         const uint8_t *frame, size_t rest) {
+static size_t on_content(struct null_broker *broker, struct channel *channel,
+                         const struct frame_header *head, const uint8_t *frame, size_t rest) {
     size_t len = head->size + AMQP_FRAME_OVERHEAD;
 
     if (head->type == AMQP_FRAME_HEADER) {
@@ -178,7 +205,7 @@ static size_t on_content(struct channel *channel, const struct frame_header *hea
             len += next.size == body ? body + AMQP_FRAME_OVERHEAD : 0;
         }
         if (channel->body_left == 0) {
-            deliver_to_all(channel, slice_of(frame, len));
+            on_message(broker, channel, slice_of(frame, len));
             return len;
         }
     } else {
@@ -186,18 +213,20 @@ static size_t on_content(struct channel *channel, const struct frame_header *hea
     }
     memcpy(append(&channel->content, len), frame, len);
     if (channel->body_left == 0)
-        deliver_to_all(channel, slice_of(channel->content.at, channel->content.len));
+        on_message(broker, channel, slice_of(channel->content.at, channel->content.len));
     return len;
 }
 
 /* -- Other methods ----------------------------------------------------------------------------- */
 
-static void reply(struct peer *peer, uint16_t channel, const struct amqp_method *method) {
+static void reply(struct null_broker *broker, struct peer *peer, uint16_t channel,
+                  const struct amqp_method *method) {
     uint8_t frame[REPLY_SIZE];
     struct writer writer = writer_over(frame, sizeof frame);
 
     frame_encode_method(&writer, channel, method);
     memcpy(append(&peer->out, writer_length(&writer)), frame, writer_length(&writer));
+    mark_dirty(broker, peer);
 }
 
 static void subscribe(struct null_broker *broker, struct peer *peer, uint16_t channel,
@@ -236,25 +265,48 @@ static void on_method(struct null_broker *broker, struct peer *peer, uint16_t nu
         answer.basic_consume_ok.consumer_tag = CONSUMER_TAG;
         break;
     case AMQP_CONFIRM_SELECT:
-        peer->channels[number].confirms = true;
+        channel_of(peer, number)->confirms = true;
         break;
     default:
         break;
     }
-    reply(peer, number, &answer);
+    reply(broker, peer, number, &answer);
 }
 
-static void send_confirms(struct peer *peer) {
+/* -- Confirms ---------------------------------------------------------------------------------- */
+
+static void send_confirms(struct null_broker *broker, struct peer *peer, bool of_journal) {
     for (uint16_t i = 1; i < CHANNELS_MAX; i++) {
-        struct channel *channel = &peer->channels[i];
+        struct channel *channel = peer->channels[i];
         struct amqp_method ack = {.id = AMQP_BASIC_ACK};
-        if (!channel->confirms || channel->confirmed == channel->published ||
-            channel->body_left > 0)
+        if (channel == NULL || !channel->confirms)
             continue;
-        channel->confirmed = channel->published;
-        ack.basic_ack.delivery_tag = channel->published;
+        ack.basic_ack.delivery_tag = of_journal ? channel->handed : channel->published;
         ack.basic_ack.multiple = true;
-        reply(peer, i, &ack);
+        if (ack.basic_ack.delivery_tag == channel->confirmed)
+            continue;
+        channel->confirmed = ack.basic_ack.delivery_tag;
+        reply(broker, peer, i, &ack);
+    }
+}
+
+/* Until the batch is on the disk nothing else is handed over, so `handed` marks its end. */
+static void note_handed(struct peer *peer) {
+    for (unsigned i = 1; i < CHANNELS_MAX; i++) {
+        if (peer->channels[i] != NULL)
+            peer->channels[i]->handed = peer->channels[i]->published;
+    }
+}
+
+/* Once per tick: what became safe is confirmed, what came since then is the next batch. */
+static void run_journal(struct null_broker *broker) {
+    if (null_journal_take_done(broker->journal)) {
+        for (struct peer *peer = broker->peers; peer != NULL; peer = peer->next)
+            send_confirms(broker, peer, true);
+    }
+    if (null_journal_submit(broker->journal)) {
+        for (struct peer *peer = broker->peers; peer != NULL; peer = peer->next)
+            note_handed(peer);
     }
 }
 
@@ -278,24 +330,24 @@ static size_t take_frame(struct null_broker *broker, struct peer *peer, const ui
         return 0;
     payload = slice_of(at + AMQP_FRAME_HEAD_SIZE, head.size);
     if (head.type == AMQP_FRAME_HEADER || head.type == AMQP_FRAME_BODY)
-        return on_content(&peer->channels[head.channel], &head, at, len - total);
+        return on_content(broker, channel_of(peer, head.channel), &head, at, len - total);
     if (head.size < 11 || memcmp(payload.data, "\0\x3c\0", 3) != 0 ||
         (payload.data[3] != 40 && payload.data[3] != 80)) {
         if (amqp_method_decode(payload, &method) == AMQP_DECODED)
             on_method(broker, peer, head.channel, &method);
     } else if (payload.data[3] == 40) {
-        on_publish(broker, &peer->channels[head.channel], payload);
+        on_publish(broker, channel_of(peer, head.channel), payload);
     }
     return total;
 }
 
-static void greet(struct peer *peer) {
+static void greet(struct null_broker *broker, struct peer *peer) {
     struct amqp_method start = {.id = AMQP_CONNECTION_START};
 
     start.connection_start.version_minor = 9;
     start.connection_start.mechanisms = SLICE("PLAIN");
     start.connection_start.locales = SLICE("en_US");
-    reply(peer, 0, &start);
+    reply(broker, peer, 0, &start);
     peer->greeted = true;
 }
 
@@ -308,11 +360,12 @@ static void receive(struct null_broker *broker, struct peer *peer) {
     received = recv(peer->fd, broker->buffer + len, READ_SIZE, 0);
     if (received <= 0) {
         peer->closing = peer->closing || received == 0 || errno != EAGAIN;
+        mark_dirty(broker, peer);
         return;
     }
     len += (size_t)received;
     if (!peer->greeted && len >= AMQP_PROTOCOL_HEADER_SIZE) {
-        greet(peer);
+        greet(broker, peer);
         at = AMQP_PROTOCOL_HEADER_SIZE;
     }
     while ((taken = take_frame(broker, peer, broker->buffer + at, len - at)) > 0)
@@ -320,13 +373,16 @@ static void receive(struct null_broker *broker, struct peer *peer) {
     peer->in.len = 0;
     if (len > at)
         memcpy(append(&peer->in, len - at), broker->buffer + at, len - at);
-    send_confirms(peer);
+    if (broker->journal == NULL)
+        send_confirms(broker, peer, false);
+    if (peer->closing)
+        mark_dirty(broker, peer);
 }
 
 static void flush(struct peer *peer) {
     ssize_t written;
 
-    if (peer->out.len == 0 || peer->fd < 0)
+    if (peer->out.len == 0)
         return;
     written = send(peer->fd, peer->out.at + peer->sent, peer->out.len - peer->sent, MSG_NOSIGNAL);
     if (written < 0) {
@@ -345,43 +401,91 @@ static void flush(struct peer *peer) {
 
 /* -- Loop -------------------------------------------------------------------------------------- */
 
+static void watch(const struct null_broker *broker, int fd, void *who, int operation, bool output) {
+    struct epoll_event event = {.events = output ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = who};
+    epoll_ctl(broker->epoll, operation, fd, &event);
+}
+
 static void add_peer(struct null_broker *broker, int listener) {
     int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct peer *peer;
 
-    if (fd < 0 || broker->peer_count == PEERS_MAX)
+    if (fd < 0)
         return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    broker->peers[broker->peer_count] = xcalloc(1, sizeof **broker->peers);
-    broker->peers[broker->peer_count++]->fd = fd;
-    broker->alive++;
+    peer = xcalloc(1, sizeof *peer);
+    peer->fd = fd;
+    peer->next = broker->peers;
+    if (peer->next != NULL)
+        peer->next->previous = peer;
+    broker->peers = peer;
+    watch(broker, fd, peer, EPOLL_CTL_ADD, false);
+}
+
+static void forget_consumers(struct null_broker *broker, const struct peer *peer) {
+    for (struct queue *queue = broker->queues; queue != NULL; queue = queue->next) {
+        unsigned kept = 0;
+        for (unsigned i = 0; i < queue->count; i++) {
+            if (queue->consumers[i].peer != peer)
+                queue->consumers[kept++] = queue->consumers[i];
+        }
+        queue->count = kept;
+    }
 }
 
 static void remove_peer(struct null_broker *broker, struct peer *peer) {
+    forget_consumers(broker, peer);
+    *(peer->previous == NULL ? &broker->peers : &peer->previous->next) = peer->next;
+    if (peer->next != NULL)
+        peer->next->previous = peer->previous;
+    for (unsigned i = 0; i < CHANNELS_MAX; i++) {
+        if (peer->channels[i] != NULL) {
+            free(peer->channels[i]->route.at);
+            free(peer->channels[i]->content.at);
+            free(peer->channels[i]);
+        }
+    }
     close(peer->fd);
-    peer->fd = -1; /* poll() passes over it */
-    broker->alive--;
+    free(peer->in.at);
+    free(peer->out.at);
+    free(peer);
 }
 
-static void tick(struct null_broker *broker, int listener, struct pollfd *polled) {
-    unsigned count = broker->peer_count;
+static void flush_dirty(struct null_broker *broker) {
+    struct peer *peer;
 
-    for (unsigned i = 0; i < count; i++) {
-        const struct peer *peer = broker->peers[i];
-        polled[i] = (struct pollfd){peer->fd, peer->out.len > 0 ? POLLIN | POLLOUT : POLLIN, 0};
+    while ((peer = broker->dirty) != NULL) {
+        broker->dirty = peer->next_dirty;
+        peer->dirty = false;
+        flush(peer);
+        if (peer->closing) {
+            remove_peer(broker, peer);
+        } else if (peer->waits_for_room != (peer->out.len > 0)) {
+            peer->waits_for_room = peer->out.len > 0;
+            watch(broker, peer->fd, peer, EPOLL_CTL_MOD, peer->waits_for_room);
+        }
     }
-    polled[count] = (struct pollfd){listener, POLLIN, 0};
-    poll(polled, count + 1, -1);
-    for (unsigned i = 0; i < count; i++) {
-        if ((polled[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
-            receive(broker, broker->peers[i]);
+}
+
+/* The listener is watched as NULL, the journal as the broker. */
+static void tick(struct null_broker *broker, int listener) {
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(broker->epoll, events, EVENTS_MAX, -1);
+
+    for (int i = 0; i < count; i++) {
+        struct peer *peer = events[i].data.ptr;
+        if (peer == NULL) {
+            add_peer(broker, listener);
+        } else if ((void *)peer != broker) {
+            if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+                receive(broker, peer);
+            if ((events[i].events & EPOLLOUT) != 0)
+                mark_dirty(broker, peer);
+        }
     }
-    for (unsigned i = 0; i < count; i++) {
-        flush(broker->peers[i]);
-        if (broker->peers[i]->closing && broker->peers[i]->fd >= 0)
-            remove_peer(broker, broker->peers[i]);
-    }
-    if (polled[count].revents != 0)
-        add_peer(broker, listener);
+    if (broker->journal != NULL)
+        run_journal(broker);
+    flush_dirty(broker);
 }
 
 /* Listens on a port of 127.0.0.1 and says which; -1 after an error. */
@@ -403,19 +507,27 @@ static int listen_on(uint16_t port) {
 }
 
 int main(int argc, char **argv) {
-    static struct pollfd polled[PEERS_MAX + 1];
     struct null_broker *broker = xcalloc(1, sizeof *broker);
     int listener;
 
-    if (argc != 3 || strcmp(argv[1], "--port") != 0) {
-        fputs("usage: null-broker --port N    (0: any free one; it is printed)\n", stderr);
+    if ((argc != 3 && argc != 5) || strcmp(argv[1], "--port") != 0 ||
+        (argc == 5 && strcmp(argv[3], "--journal") != 0)) {
+        fputs("usage: null-broker --port N [--journal FILE]   (0: any free port; it is printed)\n"
+              "With a journal what is published is appended to FILE before it is confirmed.\n",
+              stderr);
         return 64;
+    }
+    broker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (argc == 5) {
+        broker->journal = null_journal_open(argv[4]);
+        if (broker->journal == NULL)
+            return 73;
+        watch(broker, null_journal_event(broker->journal), broker, EPOLL_CTL_ADD, false);
     }
     listener = listen_on((uint16_t)atoi(argv[2]));
     if (listener < 0)
         return 69;
-    do {
-        tick(broker, listener, polled);
-    } while (broker->alive > 0);
-    return 0;
+    watch(broker, listener, NULL, EPOLL_CTL_ADD, false);
+    for (;;)
+        tick(broker, listener);
 }

@@ -467,6 +467,24 @@ class Leveret(unittest.TestCase):
     def test_fanout(self):
         self.check("--fanout 5 -C 2000 -a", 2000, 10000)
 
+    def test_wildcards(self):
+        self.check("--wildcards 100 -ad false -C 2003 -a --delete", 2003, 2003)
+        self.check("--wildcards 20 -ad false -x 3 -C 999 -q 10 --delete", 2997, 2997)
+
+    def test_a_message_in_the_wrong_queue_is_noticed(self):
+        """All queues have a second binding, to what is meant for another one."""
+        self.check("--wildcards 20 -ad false -C 100 -a", 100, 100)
+        self.check("-e leveret-perf-wildcards -t topic -ad false -k part.00003.# -u leveret-perf-wildcards-1"
+                   " -C 1 -y 0 --inflight 0", 1, 0)
+        code, result, _ = run_perf(self.uri, *"--wildcards 20 -ad false -C 100 -a --delete".split())
+        self.assertEqual(code, 1)
+        self.assertEqual(result["findings"]["misrouted"], 5)
+
+    def test_queues_are_deleted_when_asked_for(self):
+        self.check("-u short-lived -ad false -y 0 -C 10 --delete", 10, 0)
+        code, _, errors = run_perf(self.uri, *"-u short-lived -p -y 0 -C 1".split())
+        self.assertEqual(code, 70, errors)
+
     def test_direct_exchange(self):
         self.check("-e perf-direct -k key -C 2000 -a", 2000, 2000)
 

@@ -398,7 +398,7 @@ static void say_goodbye(struct connection *connection) {
 
 void connection_close(struct connection *connection) {
     if (connection->fd >= 0) {
-        if (connection->perf->exit_code == 0 && connection->batch_left == 0)
+        if (perf_is_connected(connection->perf) && connection->batch_left == 0)
             say_goodbye(connection);
         close(connection->fd);
         connection->fd = -1;

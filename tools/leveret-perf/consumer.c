@@ -9,6 +9,7 @@
 #include "tools/leveret-perf/connection.h"
 #include "tools/leveret-perf/perf.h"
 #include "tools/leveret-perf/queue.h"
+#include "tools/leveret-perf/topology.h"
 
 static bool set_prefetch(struct consumer *consumer, int64_t count, bool global) {
     struct amqp_method qos = {.id = AMQP_BASIC_QOS}, reply;
@@ -118,6 +119,12 @@ static void check(struct consumer *consumer, const struct body_stamp *stamp) {
     }
     if (is_changed(consumer, stamp))
         perf->findings.changed++;
+    if (perf->options.wildcards > 0 &&
+        !topology_wildcard_number(perf, (uint32_t)(consumer->queue - perf->queues),
+                                  &origin.number)) {
+        perf->findings.misrouted++;
+        return;
+    }
     if (!queue_take(consumer->queue, perf, origin.run, origin.producer, origin.number))
         perf->findings.duplicated += !redelivered;
     else if (!redelivered && is_out_of_order(consumer, &origin))

@@ -47,7 +47,9 @@ static const struct row rows[] = {
     {"k", "routing-key", KIND_TEXT, FIELD(routing_key), "KEY", "routing and binding key, default the queue's name", 0, 0},
     {"K", "random-routing-key", KIND_FLAG, FIELD(random_routing_key), NULL, "another key for each message", 0, 0},
     {NULL, "fanout", KIND_COUNT, FIELD(fanout), "N", "a fanout exchange with N queues and a consumer on each", 1, BODY_PRODUCERS_MAX},
+    {NULL, "wildcards", KIND_COUNT, FIELD(wildcards), "N", "a topic exchange with N patterns over 10 queues and a consumer on each; keys match them in turn", OPTIONS_WILDCARD_QUEUES, OPTIONS_WILDCARDS_MAX},
     {"ad", "auto-delete", KIND_BOOL, FIELD(auto_delete), "BOOL", "auto-delete queues, default true", 0, 0},
+    {NULL, "delete", KIND_FLAG, FIELD(delete_queues), NULL, "delete the queues at the end", 0, 0},
     {"p", "predeclared", KIND_FLAG, FIELD(predeclared), NULL, "queues, exchange and bindings exist: declare nothing", 0, 0},
     {NULL, "Who", KIND_HEADING, 0, NULL, NULL, 0, 0},
     {"x", "producers", KIND_COUNT, FIELD(producers), "N", "producers, default 1", 0, BODY_PRODUCERS_MAX},
@@ -243,6 +245,11 @@ static enum options_outcome check_together(const struct options *o, char *error)
         return wrong(error, "--queue or --queue-pattern, not both");
     if (o->fanout > 0 && (o->queue != NULL || o->queue_pattern != NULL || o->exchange != NULL))
         return wrong(error, "--fanout makes its own queues and exchange");
+    if (o->wildcards > 0 && (o->fanout > 0 || o->queue != NULL || o->queue_pattern != NULL ||
+                             o->exchange != NULL || o->routing_key != NULL))
+        return wrong(error, "--wildcards makes its own queues, exchange and keys");
+    if (o->wildcards % OPTIONS_WILDCARD_QUEUES != 0)
+        return wrong(error, "--wildcards must be a multiple of %d", OPTIONS_WILDCARD_QUEUES);
     if (o->interval_seconds <= 0)
         return wrong(error, "--interval must be above 0");
     return check_names(o, error);
@@ -266,16 +273,24 @@ static int64_t default_inflight(const struct options *o) {
     return messages < FLIGHT_MIN ? FLIGHT_MIN : messages;
 }
 
+/* An exchange and queues of our own, with a consumer on each. */
+static void make_topology(struct options *o, const char *exchange, const char *type,
+                          const char *queue_pattern, int64_t queues) {
+    o->exchange = exchange;
+    o->exchange_type = type;
+    o->queue_pattern = queue_pattern;
+    o->queue_pattern_from = 1;
+    o->queue_pattern_to = queues;
+    if (o->consumers > 0)
+        o->consumers = queues;
+}
+
 static void finish(struct options *o) {
-    if (o->fanout > 0) {
-        o->exchange = "leveret-perf-fanout";
-        o->exchange_type = "fanout";
-        o->queue_pattern = "leveret-perf-fanout-%d";
-        o->queue_pattern_from = 1;
-        o->queue_pattern_to = o->fanout;
-        if (o->consumers > 0)
-            o->consumers = o->fanout;
-    }
+    if (o->fanout > 0)
+        make_topology(o, "leveret-perf-fanout", "fanout", "leveret-perf-fanout-%d", o->fanout);
+    if (o->wildcards > 0)
+        make_topology(o, "leveret-perf-wildcards", "topic", "leveret-perf-wildcards-%d",
+                      OPTIONS_WILDCARD_QUEUES);
     if (o->queue == NULL && o->queue_pattern == NULL)
         o->queue = "leveret-perf";
     if (o->inflight == OPTIONS_AUTOMATIC)
@@ -326,6 +341,7 @@ static const char introduction[] =
     "  leveret-perf -x 100 -y 100 -qp perf-%d -qpt 100 -a -z 10\n"
     "                                              100 producers, queues and consumers\n"
     "  leveret-perf --fanout 10 -a -z 10           each message to ten queues\n"
+    "  leveret-perf --wildcards 10000 -a -z 10     through a topic exchange with 10000 bindings\n"
     "  leveret-perf -u jobs -ad false -f persistent -c 1000 -y 0 -C 1000000\n"
     "                                              fill a durable queue with a million messages\n"
     "  leveret-perf -u jobs -p -x 0 -q 1000 --drain\n"

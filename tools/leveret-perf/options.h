@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define OPTIONS_WILDCARD_QUEUES 10
+#define OPTIONS_WILDCARDS_MAX   100000 /* so many fit the digits of a key */
+
 #define OPTIONS_AUTOMATIC (-1) /* of inflight: decided by options_finish() */
 
 struct options {
@@ -30,7 +33,8 @@ struct options {
     const char *exchange_type;
     const char *routing_key; /* NULL: the name of the queue */
     bool random_routing_key;
-    int64_t fanout; /* 0: no */
+    int64_t fanout;    /* 0: no */
+    int64_t wildcards; /* 0: no; else a multiple of the number of queues */
     double seconds; /* 0: until interrupted or counted out */
     double warmup_seconds;
     int64_t producer_messages; /* each producer; 0: no limit */
@@ -55,6 +59,7 @@ struct options {
     bool spin;
     bool drain;
     bool lossy;
+    bool delete_queues;
 };
 
 enum options_outcome {

@@ -57,6 +57,10 @@ void perf_fail(struct perf *perf, int exit_code, const char *format, ...) {
     fputc('\n', stderr);
 }
 
+bool perf_is_connected(const struct perf *perf) {
+    return perf->exit_code == 0 || perf->exit_code == PERF_EXIT_CHECK_FAILED;
+}
+
 /* Stamps are of this machine's clock since it started: those of an earlier life may lie ahead. */
 void latency_flush(struct latency *latency, int64_t now_ns) {
     if (latency->run_count > 0 && latency->run_due_ns > 0 && latency->run_due_ns <= now_ns)
@@ -280,8 +284,11 @@ static uint64_t missing_in(const struct perf *perf, uint32_t queue) {
     uint64_t missing = 0;
 
     for (uint32_t i = 0; i < perf->producer_count; i++) {
-        if (topology_routes_all(perf, i, queue))
-            missing += perf->producers[i].sent - perf->queues[queue].sequences[i].seen;
+        uint64_t sent = perf->producers[i].sent, seen = perf->queues[queue].sequences[i].seen;
+        if (perf->options.wildcards > 0)
+            missing += topology_wildcard_share(perf, queue, sent) - seen;
+        else if (topology_routes_all(perf, i, queue))
+            missing += sent - seen;
     }
     return missing;
 }
@@ -307,7 +314,7 @@ static uint64_t count_missing(const struct perf *perf) {
 
 static bool loss_can_be_told(const struct perf *perf) {
     return perf->consumer_count > 0 && perf->consumers_done == 0 && !perf->options.lossy &&
-           topology_routes_all(perf, 0, 0);
+           (perf->options.wildcards > 0 || topology_routes_all(perf, 0, 0));
 }
 
 /* -- Draining ---------------------------------------------------------------------------------- */
@@ -479,13 +486,15 @@ static void judge(struct perf *perf) {
     if (perf->options.confirm_window > 0)
         for (uint32_t i = 0; i < perf->producer_count; i++)
             f->unconfirmed += perf->producers[i].sent - perf->producers[i].settled;
-    if (f->lost + f->duplicated + f->out_of_order + f->changed + f->unconfirmed +
-            f->wrongly_confirmed >
+    if (f->lost + f->duplicated + f->out_of_order + f->misrouted + f->changed +
+            f->unconfirmed + f->wrongly_confirmed >
         0)
         perf->exit_code = PERF_EXIT_CHECK_FAILED;
 }
 
 static void tear_down(struct perf *perf) {
+    if (perf->options.delete_queues && perf_is_connected(perf))
+        topology_delete(perf, &perf->connections[0]);
     for (uint32_t i = 0; i < perf->connection_count; i++)
         connection_close(&perf->connections[i]);
     for (uint32_t i = 0; i < perf->producer_count; i++)

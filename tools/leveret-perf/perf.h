@@ -44,6 +44,7 @@ struct findings {
     uint64_t left;         /* not received either, but the run ended while they still came */
     uint64_t duplicated;   /* received twice without being marked redelivered */
     uint64_t out_of_order; /* behind a later one of the same producer at the same consumer */
+    uint64_t misrouted;    /* in a queue that no binding sends it to */
     uint64_t changed;      /* bodies with other octets, another size, or mixed from two */
     uint64_t foreign;      /* of another run: leftovers in the queue; no failure */
     uint64_t unconfirmed;
@@ -125,6 +126,9 @@ int perf_run(struct perf *perf);
  * first and stay silent. */
 void perf_fail(struct perf *perf, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* False when the connections are of no more use: the failure was one of them. */
+bool perf_is_connected(const struct perf *perf);
 
 /* Where text for people goes: stderr when stdout is for JSON. */
 FILE *perf_out(const struct perf *perf);

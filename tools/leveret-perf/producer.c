@@ -19,8 +19,16 @@
 
 /* -- Rendering --------------------------------------------------------------------------------- */
 
+/* One for each pattern of --wildcards: the digits are its number. */
+#define WILDCARD_KEY          "part.00000.some.leaf"
+#define WILDCARD_DIGITS_BEGIN 5
+#define WILDCARD_DIGITS       5
+
 static struct slice routing_key(const struct producer *producer) {
     const struct options *options = &producer->perf->options;
+
+    if (options->wildcards > 0)
+        return SLICE(WILDCARD_KEY);
 
     if (options->random_routing_key)
         return SLICE("0000000000000000");
@@ -271,6 +279,13 @@ static void patch_key(struct producer *producer, uint8_t *message) {
         message[producer->key_offset + i] = (uint8_t)("0123456789abcdef"[random >> (i * 4) & 15]);
 }
 
+static void patch_wildcard(const struct producer *producer, uint8_t *message, uint64_t pattern) {
+    uint8_t *digits = message + producer->key_offset + WILDCARD_DIGITS_BEGIN;
+
+    for (unsigned i = WILDCARD_DIGITS; i-- > 0; pattern /= 10)
+        digits[i] = (uint8_t)('0' + pattern % 10);
+}
+
 static void patch_tail(const struct producer *producer, uint8_t *message, uint64_t identity) {
     uint8_t *tail = message + producer->tail_offset;
     size_t split = producer->tail_split;
@@ -305,6 +320,7 @@ static void patch_batch(struct producer *producer, uint64_t count) {
     const struct perf *perf = producer->perf;
     bool is_long = perf->options.size_bytes >= BODY_HEAD_SIZE;
     bool has_rate = perf->options.rate > 0;
+    uint64_t wildcards = (uint64_t)perf->options.wildcards;
     uint64_t identity = body_identity(perf->run, producer->index, producer->sent);
     uint8_t *message = producer->batch;
     int64_t due_ns = perf->now_ns;
@@ -318,6 +334,8 @@ static void patch_batch(struct producer *producer, uint64_t count) {
             patch_short(producer, message, identity);
         if (perf->options.random_routing_key)
             patch_key(producer, message);
+        if (wildcards > 0)
+            patch_wildcard(producer, message, (producer->sent + i) % wildcards);
         if (producer->due_ns != NULL)
             producer->due_ns[(producer->sent + i) & (producer->window - 1)] = due_ns;
     }

@@ -140,6 +140,7 @@ static void print_findings(const struct findings *f) {
     print_finding("messages lost", f->lost);
     print_finding("messages received twice", f->duplicated);
     print_finding("messages out of order", f->out_of_order);
+    print_finding("messages in the wrong queue", f->misrouted);
     print_finding("messages changed on the way", f->changed);
     print_finding("publishes never confirmed", f->unconfirmed);
     print_finding("confirms of publishes that were not outstanding", f->wrongly_confirmed);
@@ -174,6 +175,7 @@ static void json_findings(const struct findings *f) {
     printf(",\"findings\":{\"lost\":%" PRIu64, f->lost);
     json_count("duplicated", f->duplicated);
     json_count("out_of_order", f->out_of_order);
+    json_count("misrouted", f->misrouted);
     json_count("changed", f->changed);
     json_count("unconfirmed", f->unconfirmed);
     json_count("wrongly_confirmed", f->wrongly_confirmed);

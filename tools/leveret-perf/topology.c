@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/leveret-perf/topology.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ bool topology_routes_all(const struct perf *perf, uint32_t producer, uint32_t qu
         return (options->routing_key == NULL ||
                 strcmp(options->routing_key, perf->queues[queue].name) == 0) &&
                producer % perf->queue_count == queue;
-    if (options->predeclared)
+    if (options->predeclared || options->wildcards > 0)
         return false;
     if (strcmp(options->exchange_type, "fanout") == 0)
         return true;
@@ -56,6 +57,21 @@ static bool is_integer(struct slice text) {
             return false;
     }
     return text.len > 0 && text.len <= 18;
+}
+
+/* Message n has the key of pattern n % wildcards; pattern n is bound to queue n % queues. */
+bool topology_wildcard_number(const struct perf *perf, uint32_t queue, uint64_t *number) {
+    uint64_t wildcards = (uint64_t)perf->options.wildcards;
+    uint64_t pattern = *number % wildcards;
+
+    *number = *number / wildcards * (wildcards / perf->queue_count) + pattern / perf->queue_count;
+    return pattern % perf->queue_count == queue;
+}
+
+uint64_t topology_wildcard_share(const struct perf *perf, uint32_t queue, uint64_t sent) {
+    uint64_t wildcards = (uint64_t)perf->options.wildcards, queues = perf->queue_count;
+
+    return sent / wildcards * (wildcards / queues) + (sent % wildcards + queues - 1 - queue) / queues;
 }
 
 /* key=value,key=value: digits become a long-long-int, anything else a text. */
@@ -109,18 +125,40 @@ static bool declare_queue(struct perf *perf, struct connection *connection,
     return declared;
 }
 
+static bool bind(struct perf *perf, struct connection *connection, const struct queue *queue,
+                 const char *key) {
+    struct amqp_method method = {.id = AMQP_QUEUE_BIND}, reply;
+
+    method.queue_bind.queue = slice_from_text(queue->name);
+    method.queue_bind.exchange = slice_from_text(perf->options.exchange);
+    method.queue_bind.routing_key = slice_from_text(key);
+    return connection_call(connection, 1, &method, AMQP_QUEUE_BIND_OK, &reply);
+}
+
+/* The queue's share of the patterns, see topology_wildcard_number(). */
+static bool bind_wildcards(struct perf *perf, struct connection *connection,
+                           const struct queue *queue) {
+    int64_t first = queue - perf->queues;
+
+    for (int64_t i = first; i < perf->options.wildcards; i += OPTIONS_WILDCARD_QUEUES) {
+        char pattern[32];
+        snprintf(pattern, sizeof pattern, "part.%05d.*.#", (int)i);
+        if (!bind(perf, connection, queue, pattern))
+            return false;
+    }
+    return true;
+}
+
 static bool bind_queue(struct perf *perf, struct connection *connection,
                        const struct queue *queue) {
     const struct options *options = &perf->options;
-    struct amqp_method bind = {.id = AMQP_QUEUE_BIND}, reply;
 
     if (options->exchange == NULL || options->predeclared)
         return true;
-    bind.queue_bind.queue = slice_from_text(queue->name);
-    bind.queue_bind.exchange = slice_from_text(options->exchange);
-    bind.queue_bind.routing_key =
-        slice_from_text(options->routing_key == NULL ? queue->name : options->routing_key);
-    return connection_call(connection, 1, &bind, AMQP_QUEUE_BIND_OK, &reply);
+    if (options->wildcards > 0)
+        return bind_wildcards(perf, connection, queue);
+    return bind(perf, connection, queue,
+                options->routing_key == NULL ? queue->name : options->routing_key);
 }
 
 /* Publishing to an exchange that somebody else bound: the queues' names are of no interest. */
@@ -139,4 +177,14 @@ bool topology_declare(struct perf *perf, struct connection *connection) {
             return false;
     }
     return true;
+}
+
+void topology_delete(const struct perf *perf, struct connection *connection) {
+    struct amqp_method method = {.id = AMQP_QUEUE_DELETE};
+
+    method.queue_delete.no_wait = true;
+    for (uint32_t i = 0; i < perf->queue_count; i++) {
+        method.queue_delete.queue = slice_from_text(perf->queues[i].name);
+        connection_put_method(connection, 1, &method);
+    }
 }

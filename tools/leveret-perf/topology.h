@@ -21,4 +21,14 @@ bool topology_declare(struct perf *perf, struct connection *connection);
 /* True when every message of the producer is routed to the queue; false when some may not be. */
 bool topology_routes_all(const struct perf *perf, uint32_t producer, uint32_t queue);
 
+/* With --wildcards a queue gets every so manieth message of a producer: turns a message's number
+ * into one that counts the queue's alone; false when the message belongs to another queue. */
+bool topology_wildcard_number(const struct perf *perf, uint32_t queue, uint64_t *number);
+
+/* How many of the first `sent` messages of a producer those are. */
+uint64_t topology_wildcard_share(const struct perf *perf, uint32_t queue, uint64_t sent);
+
+/* Puts a queue.delete for each queue into the connection's output, without waiting for answers. */
+void topology_delete(const struct perf *perf, struct connection *connection);
+
 #endif

@@ -103,6 +103,16 @@ static void fanout_makes_an_exchange_and_a_consumer_per_queue(void **state) {
     assert_int_equal(options.consumers, 10);
 }
 
+static void wildcards_make_a_topic_exchange_with_ten_queues(void **state) {
+    (void)state;
+    assert_int_equal(parse("--wildcards 1000"), OPTIONS_RUN);
+    assert_string_equal(options.exchange_type, "topic");
+    assert_int_equal(options.queue_pattern_to, 10);
+    assert_int_equal(options.consumers, 10);
+    assert_int_equal(parse("--wildcards 1001"), OPTIONS_WRONG);
+    assert_int_equal(parse("--wildcards 1000 -k key"), OPTIONS_WRONG);
+}
+
 static void both_sides_are_kept_in_step_unless_something_else_does(void **state) {
     (void)state;
     assert_int_equal(parse("-a"), OPTIONS_RUN);
@@ -140,6 +150,7 @@ int main(void) {
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(queue_pattern_has_a_range),
         cmocka_unit_test(fanout_makes_an_exchange_and_a_consumer_per_queue),
+        cmocka_unit_test(wildcards_make_a_topic_exchange_with_ten_queues),
         cmocka_unit_test(both_sides_are_kept_in_step_unless_something_else_does),
         cmocka_unit_test(transactions_fit_into_what_is_in_flight),
         cmocka_unit_test(help_and_version_win),
