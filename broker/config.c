@@ -1,389 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The table of keys and what reads values into it. To add a key: a field in struct config or struct
- * broker_settings, and a row here; help, defaults and errors follow.
- */
+/* Keys found, values read into their fields, and the whole checked. */
 #include "broker/config.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/config_key.h"
 
-#define FILE_SIZE_MAX  (1024u * 1024u)
-#define KEY_LENGTH_MAX 128u
-#define PORT_DEFAULT   5672
+#define NAME_LENGTH_MAX 128u
 
-struct config_key;
-typedef bool config_reader(struct config *config, const struct config_key *key,
-                           struct slice instance, struct slice value, struct text *error);
+/* --- texts --- */
 
-struct config_key {
-    const char *name; /* a final * stands for any word: listeners.tcp.* */
-    config_reader *read;
-    size_t offset;    /* of the field in struct config */
-    uint64_t minimum; /* of numbers */
-    uint64_t maximum;
-    const char *initially; /* the default as one would write it; NULL: nothing */
-    const char *help;
+struct config_text {
+    struct list link;
+    size_t len;
+    char chars[];
 };
 
-/* --- values --- */
+/* Equal texts are one, so a configuration that is read again and again does not grow. */
+struct config_texts {
+    struct list list;
+    size_t user_count;
+};
 
-static const char *keep_text(struct config *config, struct slice text) {
+static struct config_texts *texts_create(void) {
+    struct config_texts *texts = xcalloc(1, sizeof *texts);
+    list_init(&texts->list);
+    texts->user_count = 1;
+    return texts;
+}
+
+static void texts_unref(struct config_texts *texts) {
+    if (texts == NULL || --texts->user_count > 0)
+        return;
+    LIST_FOR_EACH_SAFE(&texts->list, at) {
+        struct config_text *text = LIST_ITEM(at, struct config_text, link);
+        secret_wipe(text->chars, text->len);
+        free(text);
+    }
+    free(texts);
+}
+
+const char *config_keep_text(struct config *config, struct slice text) {
+    LIST_FOR_EACH(&config->texts->list, at) {
+        struct config_text *known = LIST_ITEM(at, struct config_text, link);
+        if (slice_equal(slice_of(known->chars, known->len), text))
+            return known->chars;
+    }
     struct config_text *kept = xmalloc(sizeof *kept + text.len + 1);
-    kept->link = (struct list){0};
+    *kept = (struct config_text){.len = text.len};
     if (text.len > 0)
         memcpy(kept->chars, text.data, text.len);
     kept->chars[text.len] = '\0';
-    list_append(&config->texts, &kept->link);
+    list_append(&config->texts->list, &kept->link);
     return kept->chars;
 }
 
-static void *field_of(struct config *config, const struct config_key *key) {
-    return (char *)config + key->offset;
-}
+/* --- names --- */
 
-/* The length of a key's name without a final *. */
-static size_t prefix_length(const struct config_key *key) {
-    return strcspn(key->name, "*");
-}
-
-static bool refuse(struct text *error, const struct config_key *key, struct slice instance,
-                   struct slice value, const char *wanted) {
-    text_append_format(error, "%.*s" SLICE_FMT " = " SLICE_FMT ": %s", (int)prefix_length(key),
-                       key->name, SLICE_ARG(instance), SLICE_ARG(value), wanted);
-    return false;
-}
-
-/* Decimal digits at the front of `value`; false when there are none or too many. */
-static bool parse_digits(struct slice value, uint64_t *ret_number, size_t *ret_len) {
-    uint64_t number = 0;
-    size_t len = 0;
-    for (; len < value.len && value.data[len] >= '0' && value.data[len] <= '9'; len++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(value.data[len] - '0'), &number))
+/* Words of letters, digits, - and _ between dots; `\.` is a dot inside a word. */
+static bool is_name(struct slice name) {
+    bool word_is_empty = true;
+    for (size_t i = 0; i < name.len; i++) {
+        bool is_escaped_dot = name.data[i] == '\\' && i + 1 < name.len && name.data[i + 1] == '.';
+        if (name.data[i] == '.' && word_is_empty)
             return false;
+        if (name.data[i] != '.' && !is_escaped_dot && !isalnum(name.data[i]) &&
+            strchr("_-", name.data[i]) == NULL)
+            return false;
+        word_is_empty = name.data[i] == '.';
+        i += is_escaped_dot;
     }
-    *ret_number = number;
-    *ret_len = len;
-    return len > 0;
+    return !word_is_empty;
 }
 
-static bool read_bounded(const struct config_key *key, struct slice value, uint64_t *ret_number,
-                         struct text *error) {
-    char wanted[96];
-    size_t len;
-    if (parse_digits(value, ret_number, &len) && len == value.len && *ret_number >= key->minimum &&
-        *ret_number <= key->maximum)
-        return true;
-    snprintf(wanted, sizeof wanted, "expected a whole number from %llu to %llu",
-             (unsigned long long)key->minimum, (unsigned long long)key->maximum);
-    return refuse(error, key, SLICE(""), value, wanted);
-}
-
-static bool read_uint16(struct config *config, const struct config_key *key, struct slice instance,
-                        struct slice value, struct text *error) {
-    uint64_t number;
-    (void)instance;
-    if (!read_bounded(key, value, &number, error))
-        return false;
-    *(uint16_t *)field_of(config, key) = (uint16_t)number;
-    return true;
-}
-
-static bool read_uint32(struct config *config, const struct config_key *key, struct slice instance,
-                        struct slice value, struct text *error) {
-    uint64_t number;
-    (void)instance;
-    if (!read_bounded(key, value, &number, error))
-        return false;
-    *(uint32_t *)field_of(config, key) = (uint32_t)number;
-    return true;
-}
-
-/* A number, or `infinity` for no limit. */
-static bool read_limit(struct config *config, const struct config_key *key, struct slice instance,
-                       struct slice value, struct text *error) {
-    if (!slice_equal(value, SLICE("infinity")))
-        return read_uint32(config, key, instance, value, error);
-    *(uint32_t *)field_of(config, key) = 0;
-    return true;
-}
-
-/* RabbitMQ's units, in any case: kB, MB, GB, TB count in 1000s; k, Ki, KiB and so on in 1024s. */
-static uint64_t unit_size(struct slice unit) {
-    static const char letters[] = "kmgt";
-    char name[4] = "";
-    if (unit.len >= sizeof name)
-        return 0;
-    for (size_t i = 0; i < unit.len; i++)
-        name[i] = (char)tolower(unit.data[i]);
-    if (unit.len == 0 || strcmp(name, "b") == 0)
-        return 1;
-    const char *letter = strchr(letters, name[0]);
-    const char *rest = name + 1;
-    uint64_t base = strcmp(rest, "b") == 0 ? 1000 : 1024;
-    if (letter == NULL || (base == 1024 && strcmp(rest, "") != 0 && strcmp(rest, "i") != 0 &&
-                           strcmp(rest, "ib") != 0))
-        return 0;
-    uint64_t size = base;
-    for (; letter > letters; letter--)
-        size *= base;
-    return size;
-}
-
-static bool read_size(struct config *config, const struct config_key *key, struct slice instance,
-                      struct slice value, struct text *error) {
-    uint64_t number;
-    size_t len;
-    if (parse_digits(value, &number, &len)) {
-        uint64_t unit = unit_size(slice_of(value.data + len, value.len - len));
-        if (unit > 0 && !__builtin_mul_overflow(number, unit, &number) && number >= key->minimum &&
-            number <= key->maximum) {
-            *(uint64_t *)field_of(config, key) = number;
-            return true;
-        }
+/* A word as meant: `first\.last` is first.last. */
+static struct slice unescape_word(struct config *config, struct slice word) {
+    struct text plain = {0};
+    if (word.len == 0 || memchr(word.data, '\\', word.len) == NULL)
+        return word;
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.data[i] != '\\')
+            text_append(&plain, slice_of(word.data + i, 1));
     }
-    char wanted[128];
-    snprintf(wanted, sizeof wanted, "expected a size like 16MiB or 500MB, from %llu to %llu octets",
-             (unsigned long long)key->minimum, (unsigned long long)key->maximum);
-    return refuse(error, key, instance, value, wanted);
+    const char *kept = config_keep_text(config, text_slice(&plain));
+    text_clear(&plain);
+    return slice_from_text(kept);
 }
 
-static bool read_fraction(struct config *config, const struct config_key *key,
-                          struct slice instance, struct slice value, struct text *error) {
-    char text[32];
-    char *end = text;
-    snprintf(text, sizeof text, SLICE_FMT, SLICE_ARG(value));
-    double number = strtod(text, &end);
-    if (end == text || *end != '\0' || !(number >= 0 && number <= 1))
-        return refuse(error, key, instance, value, "expected a number from 0.0 to 1.0");
-    *(double *)field_of(config, key) = number;
-    return true;
-}
-
-static bool parse_boolean(struct slice value, bool *ret_boolean) {
-    if (slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("on")))
-        *ret_boolean = true;
-    else if (slice_equal(value, SLICE("false")) || slice_equal(value, SLICE("off")))
-        *ret_boolean = false;
-    else
-        return false;
-    return true;
-}
-
-static bool read_boolean(struct config *config, const struct config_key *key, struct slice instance,
-                         struct slice value, struct text *error) {
-    return parse_boolean(value, field_of(config, key)) ||
-           refuse(error, key, instance, value, "expected true or false");
-}
-
-static bool read_text(struct config *config, const struct config_key *key, struct slice instance,
-                      struct slice value, struct text *error) {
-    (void)instance;
-    (void)error;
-    *(const char **)field_of(config, key) = keep_text(config, value);
-    return true;
-}
-
-/* `none` switches off what the text names. */
-static bool read_text_or_none(struct config *config, const struct config_key *key,
-                              struct slice instance, struct slice value, struct text *error) {
-    struct slice text = slice_equal(value, SLICE("none")) ? SLICE("") : value;
-    return read_text(config, key, instance, text, error);
-}
-
-static bool read_log_level(struct config *config, const struct config_key *key,
-                           struct slice instance, struct slice value, struct text *error) {
-    return log_level_from_name(value, field_of(config, key)) ||
-           refuse(error, key, instance, value,
-                  "expected debug, info, notice, warning, error, critical or none");
-}
-
-/* --- listeners and loopback users: keys with a name in them --- */
-
-/* The listener called `name`, made when new; NULL when there are too many. */
-static struct config_listener *find_listener(struct config *config, struct slice name) {
-    for (size_t i = 0; i < config->listener_count; i++) {
-        if (slice_equal(slice_from_text(config->listeners[i].name), name))
-            return &config->listeners[i];
+static const struct config_key *find_key(struct slice name, struct slice *ret_word) {
+    for (size_t i = 0; i < config_key_count; i++) {
+        if (config_name_matches(config_keys[i].name, name, ret_word))
+            return &config_keys[i];
     }
-    if (config->listener_count == CONFIG_LISTENERS_MAX)
-        return NULL;
-    struct config_listener *listener = &config->listeners[config->listener_count++];
-    *listener = (struct config_listener){.name = keep_text(config, name), .port = PORT_DEFAULT};
-    return listener;
-}
-
-static bool parse_port(struct slice value, uint16_t *ret_port) {
-    uint64_t port;
-    size_t len;
-    if (!parse_digits(value, &port, &len) || len != value.len || port > UINT16_MAX)
-        return false;
-    *ret_port = (uint16_t)port;
-    return true;
-}
-
-/* `5672`, `127.0.0.1:5672`, `::1:5672` or `[::1]:5672`. */
-static bool read_listener(struct config *config, const struct config_key *key,
-                          struct slice instance, struct slice value, struct text *error) {
-    size_t colon = value.len;
-    uint16_t port;
-    while (colon > 0 && value.data[colon - 1] != ':')
-        colon--;
-    struct slice address = slice_of(value.data, colon == 0 ? 0 : colon - 1);
-    if (address.len >= 2 && address.data[0] == '[' && address.data[address.len - 1] == ']')
-        address = slice_of(address.data + 1, address.len - 2);
-    if (!parse_port(slice_of(value.data + colon, value.len - colon), &port) ||
-        (colon > 0 && address.len == 0))
-        return refuse(error, key, instance, value, "expected a port or address:port");
-    struct config_listener *listener = find_listener(config, instance);
-    if (listener == NULL)
-        return refuse(error, key, instance, value, "too many listeners");
-    listener->address = colon == 0 ? NULL : keep_text(config, address);
-    listener->port = port;
-    config->tcp_disabled = false;
-    return true;
-}
-
-static bool read_no_listeners(struct config *config, const struct config_key *key,
-                              struct slice instance, struct slice value, struct text *error) {
-    if (!slice_equal(value, SLICE("none")))
-        return refuse(error, key, instance, value,
-                      "expected none, or a port for listeners.tcp.default");
-    config->listener_count = 0;
-    config->tcp_disabled = true;
-    return true;
-}
-
-static void remove_loopback_user(struct config *config, struct slice name) {
-    size_t kept = 0;
-    for (size_t i = 0; i < config->loopback_user_count; i++) {
-        if (!slice_equal(slice_from_text(config->loopback_users[i]), name))
-            config->loopback_users[kept++] = config->loopback_users[i];
-    }
-    config->loopback_user_count = kept;
-}
-
-static bool read_loopback_user(struct config *config, const struct config_key *key,
-                               struct slice instance, struct slice value, struct text *error) {
-    bool only_loopback;
-    if (!parse_boolean(value, &only_loopback))
-        return refuse(error, key, instance, value, "expected true or false");
-    remove_loopback_user(config, instance);
-    if (!only_loopback)
-        return true;
-    if (config->loopback_user_count == CONFIG_LISTENERS_MAX)
-        return refuse(error, key, instance, value, "too many users");
-    config->loopback_users[config->loopback_user_count++] = keep_text(config, instance);
-    return true;
-}
-
-static bool read_no_loopback_users(struct config *config, const struct config_key *key,
-                                   struct slice instance, struct slice value, struct text *error) {
-    if (!slice_equal(value, SLICE("none")))
-        return refuse(error, key, instance, value,
-                      "expected none, or true for loopback_users.NAME");
-    config->loopback_user_count = 0;
-    return true;
-}
-
-/* --- the table --- */
-
-#define FIELD(member) offsetof(struct config, member)
-
-/* clang-format off */
-static const struct config_key keys[] = {
-    {"listeners.tcp", read_no_listeners, 0, 0, 0, NULL,
-     "none: no plain TCP listener"},
-    {"listeners.tcp.*", read_listener, 0, 0, 0, NULL,
-     "port or address:port to listen on; 5672 on every interface when nothing is set"},
-    {"tcp_listen_options.backlog", read_uint16, FIELD(backlog), 1, 65535, "1024",
-     "connections the kernel may keep waiting to be accepted"},
-    {"handshake_timeout", read_uint32, FIELD(broker.handshake_timeout_ms), 1, 3600000, "10000",
-     "ms from accept to connection.open-ok"},
-    {"heartbeat", read_uint16, FIELD(broker.heartbeat_s), 0, 65535, "60",
-     "seconds offered to clients; 0 switches heartbeats off"},
-    {"frame_max", read_uint32, FIELD(broker.frame_max), 0, 1073741824, "131072",
-     "octets of a frame offered to clients; 0: no limit"},
-    {"initial_frame_max", read_uint32, FIELD(broker.initial_frame_max), 4096, 1073741824, "8192",
-     "octets of a frame before the client has agreed to one"},
-    {"leveret.frame_max_minimum", read_uint32, FIELD(broker.frame_max_minimum), 512, 1073741824,
-     "4096", "smallest frame_max a client may ask for; RabbitMQ since 4.1: 8192"},
-    {"channel_max", read_uint16, FIELD(broker.channel_max), 0, 65535, "2047",
-     "channels of a connection; 0: no limit"},
-    {"max_message_size", read_size, FIELD(broker.max_message_size), 1, 536870912, "16MiB",
-     "octets of a message body"},
-    {"consumer_max_per_channel", read_limit, FIELD(broker.consumer_max_per_channel), 1, UINT32_MAX,
-     "infinity", "consumers of a channel"},
-    {"leveret.transaction_copies_max", read_limit, FIELD(broker.transaction_copies_max), 1,
-     UINT32_MAX, "4194304", "messages a transaction may put into queues, counted in each of them"},
-    {"connection_max", read_limit, FIELD(broker.connection_max), 1, UINT32_MAX, "infinity",
-     "open connections"},
-    {"channel_max_per_node", read_limit, FIELD(broker.channel_max_per_node), 1, UINT32_MAX,
-     "infinity", "open channels of all connections"},
-    {"default_user", read_text, FIELD(default_user), 0, 0, "guest",
-     "the user that exists from the start"},
-    {"default_pass", read_text, FIELD(default_pass), 0, 0, "guest",
-     "its password"},
-    {"default_vhost", read_text, FIELD(broker.default_vhost), 0, 0, "/",
-     "the virtual host that exists from the start"},
-    {"loopback_users", read_no_loopback_users, 0, 0, 0, NULL,
-     "none: every user may log in from everywhere"},
-    {"loopback_users.*", read_loopback_user, 0, 0, 0, NULL,
-     "true: this user may log in from this machine only (guest is such a user)"},
-    {"anonymous_login_user", read_text_or_none, FIELD(broker.anonymous_user), 0, 0, "guest",
-     "who ANONYMOUS clients are; none: they are refused"},
-    {"anonymous_login_pass", read_text_or_none, FIELD(broker.anonymous_password), 0, 0, "guest",
-     "the password of that user"},
-    {"product.name", read_text, FIELD(broker.product), 0, 0, "RabbitMQ",
-     "product in the server properties"},
-    {"product.version", read_text, FIELD(broker.product_version), 0, 0, "4.3.5",
-     "version in the server properties: the RabbitMQ that is imitated"},
-    {"cluster_name", read_text, FIELD(broker.cluster_name), 0, 0, NULL,
-     "cluster_name in the server properties; rabbit@HOSTNAME when not set"},
-    {"log.console.level", read_log_level, FIELD(log_level), 0, 0, "info",
-     "debug, info, notice, warning, error, critical or none"},
-    {"deprecated_features.permit.global_qos", read_boolean, FIELD(broker.permit_global_qos), 0, 0,
-     "true", "false: basic.qos global=true counts per consumer, as in RabbitMQ 4.3"},
-    {"deprecated_features.permit.transient_nonexcl_queues", read_boolean,
-     FIELD(broker.permit_transient_queues), 0, 0, "true",
-     "false: queues neither durable nor exclusive are refused, as in RabbitMQ 4.3"},
-    {"vm_memory_high_watermark.relative", read_fraction, FIELD(memory_watermark), 0, 0, "0.6",
-     "publishers are blocked above this fraction of the memory there is"},
-    {"vm_memory_high_watermark.absolute", read_size, FIELD(memory_watermark_absolute), 0,
-     UINT64_MAX, NULL, "the same as a size"},
-    {"disk_free_limit.absolute", read_size, FIELD(disk_free_limit), 0, UINT64_MAX, "50MB",
-     "publishers are blocked while less than this is free on the disk"},
-    {"leveret.journal_segment_size", read_size, FIELD(journal_segment_size), 1048576, UINT32_MAX,
-     "64MiB", "octets of a file of the journal"},
-};
-/* clang-format on */
-
-#define KEY_COUNT (sizeof keys / sizeof keys[0])
-
-/* --- finding keys --- */
-
-/* Whether `name` is this key; for keys that end in `*` the rest of `name` is the instance. */
-static bool key_matches(const struct config_key *key, struct slice name,
-                        struct slice *ret_instance) {
-    struct slice pattern = slice_of(key->name, prefix_length(key));
-    *ret_instance = SLICE("");
-    if (key->name[pattern.len] != '*')
-        return slice_equal(pattern, name);
-    if (!slice_has_prefix(name, pattern) || name.len == pattern.len)
-        return false;
-    *ret_instance = slice_of(name.data + pattern.len, name.len - pattern.len);
-    return true;
+    return NULL;
 }
 
 /* Levenshtein: insertions, removals and replacements that make `b` of `a`. */
 static size_t edit_distance(struct slice a, struct slice b) {
-    size_t row[KEY_LENGTH_MAX + 1];
+    size_t row[NAME_LENGTH_MAX + 1];
     for (size_t i = 0; i <= b.len; i++)
         row[i] = i;
     for (size_t i = 0; i < a.len; i++) {
@@ -407,23 +125,27 @@ static struct slice last_word(struct slice name) {
     return slice_of(name.data + from, name.len - from);
 }
 
-/* The key's name; a * becomes the last word of `name`. */
-static void write_name_like(char *text, size_t size, const struct config_key *key,
-                            struct slice name) {
-    size_t prefix = prefix_length(key);
-    struct slice word = key->name[prefix] == '*' ? last_word(name) : SLICE("");
-    snprintf(text, size, "%.*s" SLICE_FMT, (int)prefix, key->name, SLICE_ARG(word));
+/* The key's name; a final `$word` becomes the last word of `name`. */
+static struct slice name_like(char *text, size_t size, const struct config_key *key,
+                              struct slice name) {
+    size_t prefix = strcspn(key->name, "$");
+    size_t word = strcspn(key->name + prefix, ".");
+    bool is_last = key->name[prefix + word] == '\0';
+    struct slice meant = is_last && word > 0 ? last_word(name) : slice_of(key->name + prefix, word);
+    int len = snprintf(text, size, "%.*s" SLICE_FMT "%s", (int)prefix, key->name, SLICE_ARG(meant),
+                       key->name + prefix + word);
+    return slice_of(text, len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1);
 }
 
 static bool refuse_unknown(struct slice name, struct text *error) {
-    char candidate[KEY_LENGTH_MAX + 1], nearest[KEY_LENGTH_MAX + 1] = "";
+    char candidate[NAME_LENGTH_MAX + 1], nearest[NAME_LENGTH_MAX + 1] = "";
     size_t nearest_distance = SIZE_MAX;
     text_append_format(error, "unknown key '" SLICE_FMT "'", SLICE_ARG(name));
-    if (name.len > KEY_LENGTH_MAX)
+    if (name.len > NAME_LENGTH_MAX)
         return false;
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        write_name_like(candidate, sizeof candidate, &keys[i], name);
-        size_t distance = edit_distance(name, slice_from_text(candidate));
+    for (size_t i = 0; i < config_key_count; i++) {
+        size_t distance =
+            edit_distance(name, name_like(candidate, sizeof candidate, &config_keys[i], name));
         if (distance < nearest_distance) {
             nearest_distance = distance;
             memcpy(nearest, candidate, sizeof nearest);
@@ -433,177 +155,218 @@ static bool refuse_unknown(struct slice name, struct text *error) {
     return false;
 }
 
-bool config_set(struct config *config, struct slice key, struct slice value, struct text *error) {
-    struct slice instance;
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (key_matches(&keys[i], key, &instance))
-            return keys[i].read(config, &keys[i], instance, value, error);
+/* --- settings --- */
+
+static void remember(struct config *config, const struct config_key *key, const char *origin,
+                     struct slice name, struct slice value) {
+    struct config_setting *setting = xcalloc(1, sizeof *setting);
+    setting->key = key;
+    setting->name = config_keep_text(config, name);
+    setting->value = config_keep_text(config, value);
+    setting->origin = config_keep_text(config, slice_from_text(origin));
+    list_append(&config->settings, &setting->link);
+}
+
+void config_notice(struct config *config, struct slice sentence) {
+    struct config_notice *notice = xcalloc(1, sizeof *notice);
+    notice->sentence = config_keep_text(config, sentence);
+    list_append(&config->notices, &notice->link);
+}
+
+static bool set_foreign(struct config *config, const char *origin, struct slice name,
+                        struct text *error) {
+    const char *sentence;
+    bool is_refused;
+    struct text notice = {0};
+    if (!config_foreign_find(name, &sentence, &is_refused))
+        return refuse_unknown(name, error);
+    if (is_refused) {
+        text_append_format(error, SLICE_FMT ": %s", SLICE_ARG(name), sentence);
+        return false;
     }
-    return refuse_unknown(key, error);
+    text_append_format(&notice, "%s: " SLICE_FMT " has no meaning here: %s", origin,
+                       SLICE_ARG(name), sentence);
+    config_notice(config, text_slice(&notice));
+    text_clear(&notice);
+    return true;
 }
 
-/* --- life --- */
-
-void config_init(struct config *config) {
-    struct text error = {0};
-    *config = (struct config){0};
-    list_init(&config->texts);
-    config->broker.cluster_name = "";
-    config->loopback_users[config->loopback_user_count++] = "guest";
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        struct slice initially = slice_from_text(keys[i].initially);
-        if (keys[i].initially != NULL &&
-            !keys[i].read(config, &keys[i], SLICE(""), initially, &error))
-            abort(); /* the table contradicts itself */
+bool config_set(struct config *config, const char *origin, struct slice key, struct slice value,
+                struct text *error) {
+    struct config_match match = {.name = key};
+    if (!is_name(key)) {
+        text_append_format(error, "'" SLICE_FMT "' is no key: words between dots make one",
+                           SLICE_ARG(key));
+        return false;
     }
-}
-
-void config_clear(struct config *config) {
-    LIST_FOR_EACH_SAFE(&config->texts, at)
-    free(LIST_ITEM(at, struct config_text, link));
-    *config = (struct config){0};
-}
-
-/* --- assignments and files --- */
-
-static bool is_blank(uint8_t octet) {
-    return octet == ' ' || octet == '\t' || octet == '\r';
+    match.key = find_key(key, &match.word);
+    if (match.key == NULL)
+        return set_foreign(config, origin, key, error);
+    match.word = unescape_word(config, match.word);
+    if (!match.key->read(config, &match, value, error))
+        return false;
+    remember(config, match.key, origin, key, value);
+    return true;
 }
 
 static struct slice trim(struct slice text) {
-    while (text.len > 0 && is_blank(text.data[0]))
+    while (text.len > 0 && isspace(text.data[0]))
         text = slice_of(text.data + 1, text.len - 1);
-    while (text.len > 0 && is_blank(text.data[text.len - 1]))
+    while (text.len > 0 && isspace(text.data[text.len - 1]))
         text.len--;
     return text;
 }
 
-/* Splits at the first `separator`; false when there is none. */
-static bool split(struct slice text, uint8_t separator, struct slice *ret_before,
-                  struct slice *ret_after) {
-    const uint8_t *at = text.len == 0 ? NULL : memchr(text.data, separator, text.len);
-    if (at == NULL)
-        return false;
-    size_t before = (size_t)(at - text.data);
-    *ret_before = slice_of(text.data, before);
-    *ret_after = slice_of(at + 1, text.len - before - 1);
-    return true;
-}
-
 bool config_set_assignment(struct config *config, const char *assignment, struct text *error) {
-    struct slice key, value;
-    if (!split(slice_from_text(assignment), '=', &key, &value)) {
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL) {
         text_append_format(error, "'%s': expected key=value", assignment);
         return false;
     }
-    return config_set(config, trim(key), trim(value), error);
+    struct slice key = slice_of(assignment, (size_t)(equals - assignment));
+    return config_set(config, "--set", trim(key), trim(slice_from_text(equals + 1)), error);
 }
 
-/* The value as written after `=`: quoted, or up to a comment. False for an open quote. */
-static bool read_value(struct slice written, struct slice *ret_value) {
-    struct slice rest;
-    written = trim(written);
-    if (written.len > 0 && written.data[0] == '\'') {
-        written = slice_of(written.data + 1, written.len - 1);
-        return split(written, '\'', ret_value, &rest) &&
-               (trim(rest).len == 0 || trim(rest).data[0] == '#');
+bool config_is_set(const struct config *config, const char *name) {
+    LIST_FOR_EACH(&config->settings, at) {
+        if (strcmp(LIST_ITEM(at, struct config_setting, link)->name, name) == 0)
+            return true;
     }
-    if (!split(written, '#', ret_value, &rest))
-        *ret_value = written;
-    *ret_value = trim(*ret_value);
-    return true;
+    return false;
 }
 
-static bool read_line(struct config *config, struct slice line, struct text *error) {
-    struct slice key, written, value;
-    line = trim(line);
-    if (line.len == 0 || line.data[0] == '#')
-        return true;
-    if (!split(line, '=', &key, &written)) {
-        text_append(error, SLICE("expected `key = value`"));
-        return false;
-    }
-    if (!read_value(written, &value)) {
-        text_append(error, SLICE("the quote is not closed"));
-        return false;
-    }
-    return config_set(config, trim(key), value, error);
+/* --- life --- */
+
+static void set_default(struct config *config, const struct config_key *key) {
+    struct config_match match = {.key = key, .name = slice_from_text(key->name)};
+    struct text error = {0};
+    if (key->initially != NULL &&
+        !key->read(config, &match, slice_from_text(key->initially), &error))
+        abort(); /* the table contradicts itself */
 }
 
-bool config_read(struct config *config, const char *name, struct slice content,
-                 struct text *error) {
-    struct slice line;
-    bool good = true;
-    for (unsigned number = 1; content.len > 0; number++) {
-        struct text line_error = {0};
-        if (!split(content, '\n', &line, &content)) {
-            line = content;
-            content = SLICE("");
-        }
-        if (!read_line(config, line, &line_error)) {
-            text_append_format(error, "%s%s:%u: %s", good ? "" : "\n", name, number,
-                               text_chars(&line_error));
-            good = false;
-        }
-        text_clear(&line_error);
-    }
-    return good;
+static void init_with(struct config *config, struct config_texts *texts) {
+    *config = (struct config){.texts = texts};
+    list_init(&config->settings);
+    list_init(&config->notices);
+    config->broker.cluster_name = "";
+    config->management.http.tcp_port = config->management.http.ssl_port = -1;
+    config->prometheus.http.tcp_port = config->prometheus.http.ssl_port = -1;
+    config_list_put(config, &config->loopback_users, SLICE("guest"), SLICE("true"));
+    for (size_t i = 0; i < config_key_count; i++)
+        set_default(config, &config_keys[i]);
 }
 
-bool config_read_file(struct config *config, const char *path, struct text *error) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        text_append_format(error, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    uint8_t *content = xmalloc(FILE_SIZE_MAX);
-    size_t len = fread(content, 1, FILE_SIZE_MAX, file);
-    bool good = !ferror(file) && len < FILE_SIZE_MAX;
-    fclose(file);
-    if (good)
-        good = config_read(config, path, slice_of(content, len), error);
-    else
-        text_append_format(error, "%s: cannot be read, or is larger than 1 MiB", path);
-    free(content);
-    return good;
+void config_init(struct config *config) {
+    init_with(config, texts_create());
+}
+
+void config_init_again(struct config *config, const struct config *before) {
+    before->texts->user_count++;
+    init_with(config, before->texts);
+}
+
+void config_clear(struct config *config) {
+    if (config->texts == NULL)
+        return;
+    LIST_FOR_EACH_SAFE(&config->settings, at)
+    free(LIST_ITEM(at, struct config_setting, link));
+    LIST_FOR_EACH_SAFE(&config->notices, at)
+    free(LIST_ITEM(at, struct config_notice, link));
+    texts_unref(config->texts);
+    *config = (struct config){0};
 }
 
 /* --- the whole --- */
 
-void config_override_listener(struct config *config, const char *address, int port) {
-    struct config_listener *listener = find_listener(config, SLICE("default"));
-    if (listener == NULL)
-        listener = &config->listeners[0];
-    config->listeners[0] = *listener;
-    config->listener_count = 1;
-    config->tcp_disabled = false;
-    if (address != NULL)
-        config->listeners[0].address = keep_text(config, slice_from_text(address));
-    if (port >= 0)
-        config->listeners[0].port = (uint16_t)port;
+/* Without a word about ports: the usual one. With a TLS port only: no plain one, as in RabbitMQ. */
+static void finish_http(struct config_http *http, int usual_port) {
+    if (http->tcp_port < 0 && http->ssl_port < 0)
+        http->tcp_port = usual_port;
+}
+
+static bool check_tls(const struct config *config, struct text *error) {
+    if (config->ssl.count > 0 && (config->tls.certfile == NULL || config->tls.keyfile == NULL)) {
+        text_append(error,
+                    SLICE("listeners.ssl needs ssl_options.certfile and ssl_options.keyfile"));
+        return false;
+    }
+    if (config->tls.verify_peer && config->tls.cacertfile == NULL) {
+        text_append(error, SLICE("ssl_options.verify = verify_peer needs ssl_options.cacertfile"));
+        return false;
+    }
+    return true;
 }
 
 bool config_finish(struct config *config, struct text *error) {
-    if (config->tcp_disabled) {
+    if (config->tcp.count == 0 && !config->tcp.disabled)
+        config_override_listener(config, NULL, -1);
+    if (config->tcp.count + config->ssl.count == 0) {
         text_append(error, SLICE("listeners.tcp = none leaves nothing to listen on"));
         return false;
     }
-    if (config->listener_count == 0)
-        find_listener(config, SLICE("default"));
     if (config->broker.frame_max != 0 &&
         config->broker.frame_max < config->broker.frame_max_minimum) {
         text_append_format(error, "frame_max = %u is below leveret.frame_max_minimum = %u",
                            config->broker.frame_max, config->broker.frame_max_minimum);
         return false;
     }
-    return true;
+    if (config->proxy_protocol && config->proxy_sources.count == 0) {
+        text_append(error,
+                    SLICE("proxy_protocol = true believes whoever connects: name the proxies, "
+                          "leveret.proxy_protocol.sources.1 = ADDRESS"));
+        return false;
+    }
+    finish_http(&config->management.http, 15672);
+    finish_http(&config->prometheus.http, 15692);
+    return check_tls(config, error);
 }
 
 void config_describe(struct text *description) {
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        text_append_format(description, "  %s", keys[i].name);
-        if (keys[i].initially != NULL)
-            text_append_format(description, " = %s", keys[i].initially);
-        text_append_format(description, "\n        %s\n", keys[i].help);
+    for (size_t i = 0; i < config_key_count; i++) {
+        text_append_format(description, "  %s", config_keys[i].name);
+        if (config_keys[i].initially != NULL)
+            text_append_format(description, " = %s", config_keys[i].initially);
+        text_append_format(description, "\n        %s\n", config_keys[i].help);
     }
+}
+
+/* --- two configurations --- */
+
+/* What somebody has set `name` to in the end; NULL: nothing. */
+static const char *last_value(const struct config *config, const char *name) {
+    const char *value = NULL;
+    LIST_FOR_EACH(&config->settings, at) {
+        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
+        if (strcmp(setting->name, name) == 0)
+            value = setting->value;
+    }
+    return value;
+}
+
+static bool has_line(const struct text *names, const char *name) {
+    size_t len = strlen(name);
+    const char *at = text_chars(names);
+    for (; (at = strstr(at, name)) != NULL; at += len) {
+        if (at[len] == '\n' && (at == text_chars(names) || at[-1] == '\n'))
+            return true;
+    }
+    return false;
+}
+
+static void list_differences(const struct config *from, const struct config *to,
+                             struct text *names) {
+    LIST_FOR_EACH(&from->settings, at) {
+        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
+        const char *here = last_value(from, setting->name), *there = last_value(to, setting->name);
+        bool is_same = there != NULL && strcmp(here, there) == 0;
+        if (setting->key->when == CONFIG_AT_START && !is_same && !has_line(names, setting->name))
+            text_append_format(names, "%s\n", setting->name);
+    }
+}
+
+void config_list_unreloadable(const struct config *old, const struct config *new_config,
+                              struct text *names) {
+    list_differences(old, new_config, names);
+    list_differences(new_config, old, names);
 }

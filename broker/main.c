@@ -13,6 +13,7 @@
 
 #include "broker/base/text.h"
 #include "broker/config.h"
+#include "broker/config_syntax.h"
 #include "broker/data_directory.h"
 #include "broker/server.h"
 
@@ -204,9 +205,10 @@ static void append_vhost(struct text *uri, const char *vhost) {
 
 /* Credentials that are no secret spare the reader of the line a question. */
 static void append_uri(struct text *line, const struct config *config, uint16_t port) {
-    const char *address = config->listeners[0].address;
+    const char *address = config->tcp.items[0].address;
     bool is_guest =
-        strcmp(config->default_user, "guest") == 0 && strcmp(config->default_pass, "guest") == 0;
+        strcmp(config->default_user, "guest") == 0 &&
+                    slice_equal(secret_octets(config->default_pass), SLICE("guest"));
     if (address == NULL || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0)
         address = "127.0.0.1";
     bool is_ipv6 = strchr(address, ':') != NULL;

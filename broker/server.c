@@ -177,7 +177,7 @@ static void env_init(struct server *server) {
 
     env->fill_random = fill_random;
     env->log = (struct log){
-        .level = server->config->log_level, .sink = console_log_write, .context = &server->console};
+        .level = server->config->log.console.level, .sink = console_log_write, .context = &server->console};
     fill_random(NULL, &env->hash_seed, sizeof env->hash_seed);
     loop_read_clock(env);
 }
@@ -208,9 +208,9 @@ static void add_default_entities(struct server *server) {
 
     broker_add_vhost(server->broker, slice_from_text(config->broker.default_vhost));
     user_add(server->broker, slice_from_text(config->default_user),
-             slice_from_text(config->default_pass));
-    for (size_t i = 0; i < config->loopback_user_count; i++) {
-        struct user *user = user_find(server->broker, slice_from_text(config->loopback_users[i]));
+             secret_octets(config->default_pass));
+    for (size_t i = 0; i < config->loopback_users.count; i++) {
+        struct user *user = user_find(server->broker, slice_from_text(config->loopback_users.items[i].name));
         if (user != NULL)
             user->loopback_only = true;
     }
@@ -373,8 +373,8 @@ int server_listen(struct server *server, struct text *error) {
     const struct config *config = server->config;
 
     log_info(&server->env.log, "Ready to start client connection listeners");
-    for (size_t i = 0; i < config->listener_count; i++) {
-        int result = open_listener(server, &config->listeners[i], error);
+    for (size_t i = 0; i < config->tcp.count; i++) {
+        int result = open_listener(server, &config->tcp.items[i], error);
         if (result < 0)
             return result;
     }

@@ -16,6 +16,15 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_NONE };
 
+/* What a line is about, where somebody may want more or less of it (log.CATEGORY.level). */
+enum log_category {
+    LOG_CATEGORY_DEFAULT,
+    LOG_CATEGORY_CONNECTION,
+    LOG_CATEGORY_CHANNEL,
+    LOG_CATEGORY_QUEUE,
+    LOG_CATEGORY_COUNT
+};
+
 /* Receives a finished message without time stamp or newline. */
 typedef void log_sink(void *context, enum log_level level, const char *message);
 

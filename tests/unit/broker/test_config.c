@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 struct fixture {
@@ -61,17 +60,17 @@ static void defaults_are_rabbitmqs(void **state) {
     assert_string_equal(config->broker.product, "RabbitMQ");
     assert_string_equal(config->broker.product_version, "4.3.5");
     assert_string_equal(config->default_user, "guest");
-    assert_string_equal(config->default_pass, "guest");
-    assert_int_equal(config->loopback_user_count, 1);
-    assert_string_equal(config->loopback_users[0], "guest");
-    assert_int_equal(config->log_level, LOG_INFO);
+    assert_string_equal(config->default_pass.hidden, "guest");
+    assert_int_equal(config->loopback_users.count, 1);
+    assert_string_equal(config->loopback_users.items[0].name, "guest");
+    assert_int_equal(config->log.console.level, LOG_INFO);
     assert_true(config->memory_watermark == 0.6);
     assert_int_equal(config->memory_watermark_absolute, 0);
     assert_int_equal(config->disk_free_limit, 50000000);
     assert_true(config_finish(&fixture->config, &fixture->error));
-    assert_int_equal(config->listener_count, 1);
-    assert_int_equal(config->listeners[0].port, 5672);
-    assert_null(config->listeners[0].address);
+    assert_int_equal(config->tcp.count, 1);
+    assert_int_equal(config->tcp.items[0].port, 5672);
+    assert_null(config->tcp.items[0].address);
 }
 
 static void numbers_are_whole_and_bounded(void **state) {
@@ -147,7 +146,7 @@ static void booleans_fractions_and_levels_are_read(void **state) {
     expect_refused(fixture, "vm_memory_high_watermark.relative=nan",
                    "vm_memory_high_watermark.relative = nan: expected a number from 0.0 to 1.0");
     expect_set(fixture, "log.console.level=debug");
-    assert_int_equal(fixture->config.log_level, LOG_DEBUG);
+    assert_int_equal(fixture->config.log.console.level, LOG_DEBUG);
     expect_refused(fixture, "log.console.level=loud",
                    "log.console.level = loud: expected debug, info, notice, warning, error, "
                    "critical or none");
@@ -172,14 +171,14 @@ static void listeners_have_names_ports_and_addresses(void **state) {
     expect_set(fixture, "listeners.tcp.2=[::1]:5676");
     expect_set(fixture, "listeners.tcp.default=5677");
     assert_true(config_finish(&fixture->config, &fixture->error));
-    assert_int_equal(config->listener_count, 4);
-    assert_null(config->listeners[0].address);
-    assert_int_equal(config->listeners[0].port, 5677);
-    assert_string_equal(config->listeners[1].address, "127.0.0.1");
-    assert_int_equal(config->listeners[1].port, 5674);
-    assert_string_equal(config->listeners[2].address, "::1");
-    assert_string_equal(config->listeners[3].address, "::1");
-    assert_int_equal(config->listeners[3].port, 5676);
+    assert_int_equal(config->tcp.count, 4);
+    assert_null(config->tcp.items[0].address);
+    assert_int_equal(config->tcp.items[0].port, 5677);
+    assert_string_equal(config->tcp.items[1].address, "127.0.0.1");
+    assert_int_equal(config->tcp.items[1].port, 5674);
+    assert_string_equal(config->tcp.items[2].address, "::1");
+    assert_string_equal(config->tcp.items[3].address, "::1");
+    assert_int_equal(config->tcp.items[3].port, 5676);
     expect_refused(fixture, "listeners.tcp.default=70000",
                    "listeners.tcp.default = 70000: expected a port or address:port");
     expect_refused(fixture, "listeners.tcp.default=:5672",
@@ -204,12 +203,12 @@ static void short_options_replace_the_listeners(void **state) {
     struct fixture *fixture = *state;
     const struct config *config = &fixture->config;
     config_override_listener(&fixture->config, "127.0.0.1", -1);
-    assert_int_equal(config->listeners[0].port, 5672);
+    assert_int_equal(config->tcp.items[0].port, 5672);
     expect_set(fixture, "listeners.tcp.other=5674");
     config_override_listener(&fixture->config, NULL, 0);
-    assert_int_equal(config->listener_count, 1);
-    assert_string_equal(config->listeners[0].address, "127.0.0.1");
-    assert_int_equal(config->listeners[0].port, 0);
+    assert_int_equal(config->tcp.count, 1);
+    assert_string_equal(config->tcp.items[0].address, "127.0.0.1");
+    assert_int_equal(config->tcp.items[0].port, 0);
 }
 
 static void loopback_users_are_named_or_none(void **state) {
@@ -217,15 +216,15 @@ static void loopback_users_are_named_or_none(void **state) {
     const struct config *config = &fixture->config;
     expect_set(fixture, "loopback_users.alice=true");
     expect_set(fixture, "loopback_users.alice=true");
-    assert_int_equal(config->loopback_user_count, 2);
-    assert_string_equal(config->loopback_users[1], "alice");
+    assert_int_equal(config->loopback_users.count, 2);
+    assert_string_equal(config->loopback_users.items[0].name, "alice");
     expect_set(fixture, "loopback_users.guest=false");
-    assert_int_equal(config->loopback_user_count, 1);
-    assert_string_equal(config->loopback_users[0], "alice");
+    assert_int_equal(config->loopback_users.count, 1);
+    assert_string_equal(config->loopback_users.items[0].name, "alice");
     expect_set(fixture, "loopback_users=none");
-    assert_int_equal(config->loopback_user_count, 0);
+    assert_int_equal(config->loopback_users.count, 0);
     expect_refused(fixture, "loopback_users=guest",
-                   "loopback_users = guest: expected none, or true for loopback_users.NAME");
+                   "loopback_users = guest: expected none, or loopback_users.NAME = ...");
 }
 
 static void anonymous_login_can_be_switched_off(void **state) {
@@ -253,58 +252,6 @@ static void an_unknown_key_is_refused_with_the_nearest(void **state) {
     assert_false(config_set_assignment(&fixture->config, long_key, &fixture->error));
 }
 
-/* clang-format off */
-#define FILE_CONTENT                          \
-    "# a comment\n"                           \
-    "\n"                                      \
-    "heartbeat = 30   # seconds\r\n"          \
-    "  frame_max=65536\n"                     \
-    "default_user = alice\n"                  \
-    "default_pass = 'a # b'  # quoted\n"      \
-    "cluster_name = with space "
-/* clang-format on */
-
-static void a_file_is_lines_of_key_and_value(void **state) {
-    struct fixture *fixture = *state;
-    assert_true(config_read(&fixture->config, "x.conf", SLICE(FILE_CONTENT), &fixture->error));
-    assert_int_equal(fixture->config.broker.heartbeat_s, 30);
-    assert_int_equal(fixture->config.broker.frame_max, 65536);
-    assert_string_equal(fixture->config.default_user, "alice");
-    assert_string_equal(fixture->config.default_pass, "a # b");
-    assert_string_equal(fixture->config.broker.cluster_name, "with space");
-}
-
-static void every_error_of_a_file_is_told_with_its_line(void **state) {
-    struct fixture *fixture = *state;
-    struct slice content = SLICE("heartbeat = soon\n"
-                                 "# fine\n"
-                                 "channel_max\n"
-                                 "default_pass = 'open\n"
-                                 "channel_max = 7\n"
-                                 "chanel_max = 8");
-    assert_false(config_read(&fixture->config, "x.conf", content, &fixture->error));
-    assert_string_equal(text_chars(&fixture->error),
-                        "x.conf:1: heartbeat = soon: expected a whole number from 0 to 65535\n"
-                        "x.conf:3: expected `key = value`\n"
-                        "x.conf:4: the quote is not closed\n"
-                        "x.conf:6: unknown key 'chanel_max'; the nearest is 'channel_max' "
-                        "(--help lists all)");
-    assert_int_equal(fixture->config.broker.channel_max, 7);
-}
-
-static void a_file_is_read_from_disk(void **state) {
-    struct fixture *fixture = *state;
-    char path[] = "/tmp/leveret-test-config-XXXXXX";
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, FILE_CONTENT, strlen(FILE_CONTENT)), strlen(FILE_CONTENT));
-    close(fd);
-    assert_true(config_read_file(&fixture->config, path, &fixture->error));
-    assert_int_equal(fixture->config.broker.heartbeat_s, 30);
-    unlink(path);
-    assert_false(config_read_file(&fixture->config, path, &fixture->error));
-    assert_non_null(strstr(text_chars(&fixture->error), "No such file or directory"));
-}
-
 static void limits_that_contradict_each_other_are_refused(void **state) {
     struct fixture *fixture = *state;
     expect_set(fixture, "frame_max=2000");
@@ -320,9 +267,113 @@ static void the_description_names_every_default(void **state) {
     struct text description = {0};
     config_describe(&description);
     assert_non_null(strstr(text_chars(&description), "  heartbeat = 60\n"));
-    assert_non_null(strstr(text_chars(&description), "  listeners.tcp.*\n"));
+    assert_non_null(strstr(text_chars(&description), "  listeners.tcp.$name\n"));
     text_clear(&description);
     (void)fixture;
+}
+
+static void a_dot_in_a_name_is_escaped(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "loopback_users.first\\.last=true");
+    assert_string_equal(fixture->config.loopback_users.items[0].name, "first.last");
+    assert_false(
+        config_set_assignment(&fixture->config, "loopback_users.first.last=true", &fixture->error));
+    expect_refused(fixture, "listeners..tcp=none",
+                   "'listeners..tcp' is no key: words between dots make one");
+    expect_refused(fixture, "heartbeat.=1", "'heartbeat.' is no key: words between dots make one");
+}
+
+static void lists_are_in_the_order_of_their_numbers(void **state) {
+    struct fixture *fixture = *state;
+    const struct config_list *ciphers = &fixture->config.tls.ciphers;
+    expect_set(fixture, "ssl_options.ciphers.10=C");
+    expect_set(fixture, "ssl_options.ciphers.last=D");
+    expect_set(fixture, "ssl_options.ciphers.2=B");
+    expect_set(fixture, "ssl_options.ciphers.1=Z");
+    expect_set(fixture, "ssl_options.ciphers.1=A");
+    assert_int_equal(ciphers->count, 4);
+    for (size_t i = 0; i < ciphers->count; i++)
+        assert_int_equal(ciphers->items[i].value[0], "ABCD"[i]);
+}
+
+static void a_secret_is_not_repeated(void **state) {
+    struct fixture *fixture = *state;
+    expect_refused(fixture, "default_pass=encrypted:c2VjcmV0",
+                   "default_pass = ********: encrypted values are not supported; $(VARIABLE) takes "
+                   "a secret from the environment");
+}
+
+static void what_rabbitmq_knows_is_noticed_or_refused(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "cluster_formation.peer_discovery_backend=dns");
+    expect_set(fixture, "net_ticktime=60");
+    const struct config_notice *first =
+        LIST_ITEM(fixture->config.notices.next, struct config_notice, link);
+    assert_string_equal(first->sentence,
+                        "--set: cluster_formation.peer_discovery_backend has no meaning here: "
+                        "there is one node and no cluster to form");
+    expect_refused(fixture, "auth_ldap.servers.1=ldap.example.com",
+                   "auth_ldap.servers.1: users are kept by the broker: there is no LDAP "
+                   "authentication");
+    expect_set(fixture, "auth_backends.1=internal");
+    expect_refused(fixture, "auth_backends.1=ldap",
+                   "auth_backends.1 = ldap: users are kept by the broker itself: only internal is "
+                   "possible");
+    expect_refused(fixture, "ssl_options.client_renegotiation=true",
+                   "ssl_options.client_renegotiation = true: only false is possible: there is no "
+                   "renegotiation");
+}
+
+static void expect_unfinished(struct fixture *fixture, const char *sentence) {
+    text_clear(&fixture->error);
+    assert_false(config_finish(&fixture->config, &fixture->error));
+    assert_string_equal(text_chars(&fixture->error), sentence);
+}
+
+static void what_needs_something_else_says_so(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "listeners.ssl.default=5671");
+    expect_unfinished(fixture, "listeners.ssl needs ssl_options.certfile and ssl_options.keyfile");
+    expect_set(fixture, "listeners.ssl=none");
+    expect_set(fixture, "ssl_options.verify=verify_peer");
+    expect_unfinished(fixture, "ssl_options.verify = verify_peer needs ssl_options.cacertfile");
+    expect_set(fixture, "ssl_options.verify=verify_none");
+    expect_set(fixture, "proxy_protocol=true");
+    expect_unfinished(fixture, "proxy_protocol = true believes whoever connects: name the "
+                               "proxies, leveret.proxy_protocol.sources.1 = ADDRESS");
+    expect_refused(
+        fixture, "ssl_options.certfile=/nonexistent/certificate.pem",
+        "ssl_options.certfile = /nonexistent/certificate.pem: No such file or directory");
+}
+
+static void http_ports_are_rabbitmqs(void **state) {
+    struct fixture *fixture = *state;
+    const struct config *config = &fixture->config;
+    expect_set(fixture, "prometheus.ssl.port=15691");
+    assert_true(config_finish(&fixture->config, &fixture->error));
+    assert_int_equal(config->management.http.tcp_port, 15672);
+    assert_int_equal(config->management.http.ssl_port, -1);
+    assert_int_equal(config->prometheus.http.tcp_port, -1);
+    assert_int_equal(config->prometheus.http.ssl_port, 15691);
+}
+
+static void what_cannot_be_reloaded_is_listed(void **state) {
+    struct fixture *fixture = *state;
+    struct config next;
+    struct text names = {0};
+    expect_set(fixture, "listeners.tcp.default=5673");
+    expect_set(fixture, "cluster_name=same");
+    expect_set(fixture, "heartbeat=5");
+    config_init_again(&next, &fixture->config);
+    assert_true(config_set_assignment(&next, "cluster_name=same", &fixture->error));
+    assert_true(config_set_assignment(&next, "heartbeat=6", &fixture->error));
+    assert_true(config_set_assignment(&next, "default_vhost=other", &fixture->error));
+    config_list_unreloadable(&fixture->config, &next, &names);
+    assert_string_equal(text_chars(&names), "listeners.tcp.default\ndefault_vhost\n");
+    /* A text that both have is one. */
+    assert_ptr_equal(next.broker.cluster_name, fixture->config.broker.cluster_name);
+    text_clear(&names);
+    config_clear(&next);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -340,11 +391,15 @@ int main(void) {
         TEST(loopback_users_are_named_or_none),
         TEST(anonymous_login_can_be_switched_off),
         TEST(an_unknown_key_is_refused_with_the_nearest),
-        TEST(a_file_is_lines_of_key_and_value),
-        TEST(every_error_of_a_file_is_told_with_its_line),
-        TEST(a_file_is_read_from_disk),
         TEST(limits_that_contradict_each_other_are_refused),
         TEST(the_description_names_every_default),
+        TEST(a_dot_in_a_name_is_escaped),
+        TEST(lists_are_in_the_order_of_their_numbers),
+        TEST(a_secret_is_not_repeated),
+        TEST(what_rabbitmq_knows_is_noticed_or_refused),
+        TEST(what_needs_something_else_says_so),
+        TEST(http_ports_are_rabbitmqs),
+        TEST(what_cannot_be_reloaded_is_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

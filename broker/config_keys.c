@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of keys, RabbitMQ's names and defaults; `leveret.` where RabbitMQ has no such key. */
+#include <stddef.h>
+
+#include "broker/config_key.h"
+
+#define FIELD(member)     .offset = offsetof(struct config, member)
+#define FROM(least, most) .minimum = (least), .maximum = (most)
+#define PORT              FROM(0, 65535)
+#define LIVE              .when = CONFIG_RELOADABLE
+
+static const char *const login_fields[] = {"distinguished_name", "common_name",
+                                           "subject_alternative_name", NULL};
+static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name", NULL};
+
+/* What ssl_options.* can say, for AMQP and for the ports that serve HTTP. */
+#define TLS_KEYS(prefix, member)                                                              \
+    {.name = prefix ".certfile",                                                              \
+     .read = read_file,                                                                       \
+     FIELD(member.certfile),                                                                  \
+     LIVE,                                                                                    \
+     .help = "the server's certificate and the chain behind it, PEM"},                        \
+        {.name = prefix ".keyfile",                                                           \
+         .read = read_file,                                                                   \
+         FIELD(member.keyfile),                                                               \
+         LIVE,                                                                                \
+         .help = "its private key, PEM"},                                                     \
+        {.name = prefix ".cacertfile",                                                        \
+         .read = read_file,                                                                   \
+         FIELD(member.cacertfile),                                                            \
+         LIVE,                                                                                \
+         .help = "certificates that clients' certificates are checked against, PEM"},         \
+        {.name = prefix ".password",                                                          \
+         .read = read_secret,                                                                 \
+         FIELD(member.password),                                                              \
+         LIVE,                                                                                \
+         .help = "password of the private key"},                                              \
+        {.name = prefix ".verify",                                                            \
+         .read = read_verify,                                                                 \
+         FIELD(member.verify_peer),                                                           \
+         LIVE,                                                                                \
+         .initially = "verify_none",                                                          \
+         .help = "verify_peer: ask clients for a certificate"},                               \
+        {.name = prefix ".fail_if_no_peer_cert",                                              \
+         .read = read_boolean,                                                                \
+         FIELD(member.fail_if_no_peer_cert),                                                  \
+         LIVE,                                                                                \
+         .initially = "false",                                                                \
+         .help = "true: refuse clients without one (with verify_peer)"},                      \
+        {.name = prefix ".depth",                                                             \
+         .read = read_uint16,                                                                 \
+         FIELD(member.depth),                                                                 \
+         FROM(0, 255),                                                                        \
+         LIVE,                                                                                \
+         .initially = "10",                                                                   \
+         .help = "certificates between a client's and its root's"},                           \
+        {.name = prefix ".versions.$version",                                                 \
+         .read = read_tls_version,                                                            \
+         FIELD(member.versions),                                                              \
+         LIVE,                                                                                \
+         .help = "tlsv1.2, tlsv1.3; both when nothing is set"},                               \
+        {.name = prefix ".ciphers.$cipher",                                                   \
+         .read = read_item,                                                                   \
+         FIELD(member.ciphers),                                                               \
+         LIVE,                                                                                \
+         .help = "OpenSSL's names of cipher suites; its own choice when nothing is set"},     \
+        {.name = prefix ".honor_cipher_order",                                                \
+         .read = read_boolean,                                                                \
+         FIELD(member.honor_cipher_order),                                                    \
+         LIVE,                                                                                \
+         .initially = "true",                                                                 \
+         .help = "true: the server's order of cipher suites counts"},                         \
+        {.name = prefix ".client_renegotiation",                                              \
+         .read = read_only_default,                                                           \
+         .initially = "false",                                                                \
+         .help = "there is no renegotiation"},                                                \
+    {                                                                                         \
+        .name = prefix ".secure_renegotiate", .read = read_only_default, .initially = "true", \
+        .help = "insecure renegotiation does not exist here"                                  \
+    }
+
+/* clang-format off */
+const struct config_key config_keys[] = {
+    /* --- listeners --- */
+    {.name = "listeners.tcp", .read = read_no_listeners, FIELD(tcp),
+     .help = "none: no plain TCP listener"},
+    {.name = "listeners.tcp.$name", .read = read_listener, FIELD(tcp),
+     .help = "port or address:port to listen on; 5672 on every interface when nothing is set"},
+    {.name = "listeners.ssl", .read = read_no_listeners, FIELD(ssl),
+     .help = "none: no TLS listener"},
+    {.name = "listeners.ssl.$name", .read = read_listener, FIELD(ssl),
+     .help = "port or address:port for TLS, 5671 by custom; needs ssl_options.certfile and keyfile"},
+    {.name = "tcp_listen_options.backlog", .read = read_uint16, FIELD(backlog), FROM(1, 65535),
+     .initially = "1024", .help = "connections the kernel may keep waiting to be accepted"},
+    {.name = "tcp_listen_options.nodelay", .read = read_boolean, FIELD(tcp_nodelay),
+     .initially = "true", .help = "false: let the kernel wait for more octets (Nagle)"},
+    {.name = "tcp_listen_options.keepalive", .read = read_boolean, FIELD(tcp_keepalive),
+     .initially = "false", .help = "true: TCP keepalive, beside AMQP heartbeats"},
+    {.name = "tcp_listen_options.sndbuf", .read = read_uint32, FIELD(tcp_sndbuf),
+     FROM(0, 1073741824), .initially = "0", .help = "octets of the kernel's send buffer; 0: its own choice"},
+    {.name = "tcp_listen_options.recbuf", .read = read_uint32, FIELD(tcp_recbuf),
+     FROM(0, 1073741824), .initially = "0", .help = "octets of the kernel's receive buffer; 0: its own choice"},
+    {.name = "tcp_listen_options.linger.on", .read = read_boolean, FIELD(linger_on),
+     .initially = "true", .help = "with a timeout of 0: a closed connection is reset at once"},
+    {.name = "tcp_listen_options.linger.timeout", .read = read_uint16, FIELD(linger_timeout_s),
+     FROM(0, 65535), .initially = "0", .help = "seconds to linger"},
+    {.name = "handshake_timeout", .read = read_uint32, FIELD(broker.handshake_timeout_ms),
+     FROM(1, 3600000), LIVE, .initially = "10000", .help = "ms from accept to connection.open-ok"},
+    {.name = "proxy_protocol", .read = read_boolean, FIELD(proxy_protocol),
+     .initially = "false", .help = "true: connections begin with a PROXY header (v1 or v2)"},
+    {.name = "leveret.proxy_protocol.sources.$name", .read = read_item, FIELD(proxy_sources),
+     .help = "address or address/bits of a proxy that is believed; needed with proxy_protocol"},
+
+    /* --- TLS --- */
+    TLS_KEYS("ssl_options", tls),
+    {.name = "ssl_handshake_timeout", .read = read_uint32, FIELD(ssl_handshake_timeout_ms),
+     FROM(1, 3600000), LIVE, .initially = "5000", .help = "ms for the TLS handshake"},
+    {.name = "ssl_cert_login_from", .read = read_choice, FIELD(ssl_cert_login_from), LIVE,
+     .choices = login_fields, .initially = "distinguished_name",
+     .help = "what of a client's certificate is the user name of EXTERNAL"},
+    {.name = "ssl_cert_login_san_type", .read = read_choice, FIELD(ssl_cert_login_san_type), LIVE,
+     .choices = san_types, .initially = "dns", .help = "which kind of subject alternative name"},
+    {.name = "ssl_cert_login_san_index", .read = read_uint16, FIELD(ssl_cert_login_san_index), LIVE,
+     FROM(0, 1000), .initially = "0", .help = "which of them, from 0"},
+
+    /* --- the protocol's limits --- */
+    {.name = "heartbeat", .read = read_uint16, FIELD(broker.heartbeat_s), FROM(0, 65535), LIVE,
+     .initially = "60", .help = "seconds offered to clients; 0 switches heartbeats off"},
+    {.name = "frame_max", .read = read_uint32, FIELD(broker.frame_max), FROM(0, 1073741824), LIVE,
+     .initially = "131072", .help = "octets of a frame offered to clients; 0: no limit"},
+    {.name = "initial_frame_max", .read = read_uint32, FIELD(broker.initial_frame_max),
+     FROM(4096, 1073741824), LIVE, .initially = "8192",
+     .help = "octets of a frame before the client has agreed to one"},
+    {.name = "leveret.frame_max_minimum", .read = read_uint32, FIELD(broker.frame_max_minimum),
+     FROM(512, 1073741824), LIVE, .initially = "4096",
+     .help = "smallest frame_max a client may ask for; RabbitMQ since 4.1: 8192"},
+    {.name = "channel_max", .read = read_uint16, FIELD(broker.channel_max), FROM(0, 65535), LIVE,
+     .initially = "2047", .help = "channels of a connection; 0: no limit"},
+    {.name = "max_message_size", .read = read_size, FIELD(broker.max_message_size),
+     FROM(1, 536870912), LIVE, .initially = "16MiB", .help = "octets of a message body"},
+    {.name = "consumer_max_per_channel", .read = read_limit, FIELD(broker.consumer_max_per_channel),
+     FROM(1, UINT32_MAX), LIVE, .initially = "infinity", .help = "consumers of a channel"},
+    {.name = "leveret.transaction_copies_max", .read = read_limit,
+     FIELD(broker.transaction_copies_max), FROM(1, UINT32_MAX), LIVE, .initially = "4194304",
+     .help = "messages a transaction may put into queues, counted in each of them"},
+    {.name = "connection_max", .read = read_limit, FIELD(broker.connection_max),
+     FROM(1, UINT32_MAX), LIVE, .initially = "infinity", .help = "open connections"},
+    {.name = "channel_max_per_node", .read = read_limit, FIELD(broker.channel_max_per_node),
+     FROM(1, UINT32_MAX), LIVE, .initially = "infinity",
+     .help = "open channels of all connections"},
+
+    /* --- users and virtual hosts --- */
+    {.name = "default_user", .read = read_text, FIELD(default_user), .initially = "guest",
+     .help = "the user that exists from the start"},
+    {.name = "default_pass", .read = read_secret, FIELD(default_pass), .initially = "guest",
+     .help = "its password"},
+    {.name = "default_vhost", .read = read_text, FIELD(broker.default_vhost), .initially = "/",
+     .help = "the virtual host that exists from the start"},
+    {.name = "default_user_tags.$tag", .read = read_flag_item, FIELD(default_user_tags),
+     .help = "true: the default user has this tag; administrator when nothing is set"},
+    {.name = "default_permissions.configure", .read = read_text,
+     FIELD(default_permissions_configure), .initially = ".*",
+     .help = "what the default user may declare and delete: a pattern of names"},
+    {.name = "default_permissions.write", .read = read_text, FIELD(default_permissions_write),
+     .initially = ".*", .help = "where the default user may publish"},
+    {.name = "default_permissions.read", .read = read_text, FIELD(default_permissions_read),
+     .initially = ".*", .help = "what the default user may consume"},
+    {.name = "loopback_users", .read = read_no_items, FIELD(loopback_users), LIVE,
+     .help = "none: every user may log in from everywhere"},
+    {.name = "loopback_users.$user", .read = read_flag_item, FIELD(loopback_users), LIVE,
+     .help = "true: this user may log in from this machine only (guest is such a user)"},
+    {.name = "auth_backends.$n", .read = read_backend,
+     .help = "internal: users are kept by the broker itself"},
+    {.name = "anonymous_login_user", .read = read_text_or_none, FIELD(broker.anonymous_user),
+     .initially = "guest", .help = "who ANONYMOUS clients are; none: they are refused"},
+    {.name = "anonymous_login_pass", .read = read_text_or_none, FIELD(broker.anonymous_password),
+     .initially = "guest", .help = "the password of that user"},
+
+    /* --- who it says it is --- */
+    {.name = "product.name", .read = read_text, FIELD(broker.product), .initially = "RabbitMQ",
+     .help = "product in the server properties"},
+    {.name = "product.version", .read = read_text, FIELD(broker.product_version),
+     .initially = "4.3.5",
+     .help = "version in the server properties: the RabbitMQ that is imitated"},
+    {.name = "cluster_name", .read = read_text, FIELD(broker.cluster_name),
+     .help = "cluster_name in the server properties; rabbit@HOSTNAME when not set"},
+
+    /* --- the log --- */
+    {.name = "log.console.level", .read = read_log_level, FIELD(log.console.level), LIVE,
+     .initially = "info", .help = "debug, info, notice, warning, error, critical or none"},
+
+    /* --- what RabbitMQ has switched off meanwhile --- */
+    {.name = "deprecated_features.permit.global_qos", .read = read_boolean,
+     FIELD(broker.permit_global_qos), .initially = "true",
+     .help = "false: basic.qos global=true counts per consumer, as in RabbitMQ 4.3"},
+    {.name = "deprecated_features.permit.transient_nonexcl_queues", .read = read_boolean,
+     FIELD(broker.permit_transient_queues), .initially = "true",
+     .help = "false: queues neither durable nor exclusive are refused, as in RabbitMQ 4.3"},
+
+    /* --- memory and disk --- */
+    {.name = "vm_memory_high_watermark.relative", .read = read_fraction, FIELD(memory_watermark),
+     LIVE, .initially = "0.6",
+     .help = "publishers are blocked above this fraction of the memory there is"},
+    {.name = "vm_memory_high_watermark.absolute", .read = read_size, LIVE,
+     FIELD(memory_watermark_absolute), FROM(0, UINT64_MAX), .help = "the same as a size"},
+    {.name = "disk_free_limit.absolute", .read = read_size, FIELD(disk_free_limit),
+     FROM(0, UINT64_MAX), LIVE, .initially = "50MB",
+     .help = "publishers are blocked while less than this is free on the disk"},
+    {.name = "leveret.journal_segment_size", .read = read_size, FIELD(journal_segment_size),
+     FROM(1048576, UINT32_MAX), .initially = "64MiB", .help = "octets of a file of the journal"},
+
+    /* --- HTTP --- */
+    {.name = "management.tcp.port", .read = read_port, FIELD(management.http.tcp_port), PORT,
+     .help = "port of the HTTP API; 15672 unless only management.ssl.port is set"},
+    {.name = "management.tcp.ip", .read = read_text, FIELD(management.http.tcp_address),
+     .help = "address of the HTTP API; every interface when not set"},
+    {.name = "management.ssl.port", .read = read_port, FIELD(management.http.ssl_port), PORT,
+     .help = "port of the HTTP API over TLS, 15671 by custom"},
+    {.name = "management.ssl.ip", .read = read_text, FIELD(management.http.ssl_address),
+     .help = "address of the HTTP API over TLS; every interface when not set"},
+    TLS_KEYS("management.ssl", management.http.tls),
+    {.name = "management.path_prefix", .read = read_text, FIELD(management.path_prefix),
+     .initially = "", .help = "what all paths of the HTTP API begin with, for example /rabbit"},
+    {.name = "management.http.max_body_size", .read = read_size, FIELD(management.max_body_size),
+     FROM(1, 1073741824), LIVE, .initially = "64MiB", .help = "octets of an uploaded definitions file"},
+    {.name = "management.cors.allow_origins", .read = read_no_items,
+     FIELD(management.cors_origins), LIVE, .help = "none: no other site may use the HTTP API"},
+    {.name = "management.cors.allow_origins.$name", .read = read_item,
+     FIELD(management.cors_origins), LIVE, .help = "a site that may use the HTTP API; *: every site"},
+    {.name = "management.cors.max_age", .read = read_uint32, FIELD(management.cors_max_age_s),
+     FROM(0, UINT32_MAX), LIVE, .initially = "1800", .help = "seconds that browsers may remember that"},
+    {.name = "management.login_session_timeout", .read = read_uint32,
+     FIELD(management.login_session_timeout_min), FROM(0, 525600), LIVE, .initially = "480",
+     .help = "minutes that a log-in to the management pages lasts"},
+    {.name = "management.csp.policy", .read = read_text, FIELD(management.csp_policy), LIVE,
+     .help = "Content-Security-Policy of the management pages"},
+    {.name = "management.hsts.policy", .read = read_text, FIELD(management.hsts_policy), LIVE,
+     .help = "Strict-Transport-Security of the HTTP API over TLS"},
+    {.name = "management.disable_stats", .read = read_boolean, FIELD(management.disable_stats), LIVE,
+     .initially = "false", .help = "true: the HTTP API leaves counters and rates out"},
+    {.name = "management.enable_queue_totals", .read = read_boolean,
+     FIELD(management.enable_queue_totals), LIVE, .initially = "false",
+     .help = "true: message counts of queues stay in spite of management.disable_stats"},
+    {.name = "prometheus.tcp.port", .read = read_port, FIELD(prometheus.http.tcp_port), PORT,
+     .help = "port of the metrics; 15692 unless only prometheus.ssl.port is set"},
+    {.name = "prometheus.tcp.ip", .read = read_text, FIELD(prometheus.http.tcp_address),
+     .help = "address of the metrics; every interface when not set"},
+    {.name = "prometheus.ssl.port", .read = read_port, FIELD(prometheus.http.ssl_port), PORT,
+     .help = "port of the metrics over TLS, 15691 by custom"},
+    {.name = "prometheus.ssl.ip", .read = read_text, FIELD(prometheus.http.ssl_address),
+     .help = "address of the metrics over TLS; every interface when not set"},
+    TLS_KEYS("prometheus.ssl", prometheus.http.tls),
+    {.name = "prometheus.path", .read = read_text, FIELD(prometheus.path),
+     .initially = "/metrics", .help = "where the metrics are"},
+    {.name = "prometheus.return_per_object_metrics", .read = read_boolean,
+     FIELD(prometheus.return_per_object_metrics), LIVE, .initially = "false",
+     .help = "true: prometheus.path has a line for every queue and connection"},
+};
+/* clang-format on */
+
+const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];

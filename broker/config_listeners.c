@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the broker listens: listeners.tcp.*, listeners.ssl.* and what the command line says. */
+#include <string.h>
+
+#include "broker/config_key.h"
+
+#define PORT_DEFAULT 5672
+
+static struct config_listeners *field_of(struct config *config, const struct config_match *match) {
+    return (struct config_listeners *)((char *)config + match->key->offset);
+}
+
+/* The listener called `name`, made when new; NULL when there are too many. */
+static struct config_listener *
+find_listener(struct config *config, struct config_listeners *listeners, struct slice name) {
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (slice_equal(slice_from_text(listeners->items[i].name), name))
+            return &listeners->items[i];
+    }
+    if (listeners->count == CONFIG_LISTENERS_MAX)
+        return NULL;
+    struct config_listener *listener = &listeners->items[listeners->count++];
+    *listener =
+        (struct config_listener){.name = config_keep_text(config, name), .port = PORT_DEFAULT};
+    return listener;
+}
+
+static bool parse_port(struct slice value, uint16_t *ret_port) {
+    uint32_t port = 0;
+    if (value.len == 0 || value.len > 5)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+        port = port * 10 + (uint32_t)(value.data[i] - '0');
+    }
+    *ret_port = (uint16_t)port;
+    return port <= UINT16_MAX;
+}
+
+/* `5672`, `127.0.0.1:5672`, `::1:5672` or `[::1]:5672`. */
+bool read_listener(struct config *config, const struct config_match *match, struct slice value,
+                   struct text *error) {
+    struct config_listeners *listeners = field_of(config, match);
+    size_t colon = value.len;
+    uint16_t port;
+    while (colon > 0 && value.data[colon - 1] != ':')
+        colon--;
+    struct slice address = slice_of(value.data, colon == 0 ? 0 : colon - 1);
+    if (address.len >= 2 && address.data[0] == '[' && address.data[address.len - 1] == ']')
+        address = slice_of(address.data + 1, address.len - 2);
+    if (!parse_port(slice_of(value.data + colon, value.len - colon), &port) ||
+        (colon > 0 && address.len == 0))
+        return config_refuse(match, value, "expected a port or address:port", error);
+    struct config_listener *listener = find_listener(config, listeners, match->word);
+    if (listener == NULL)
+        return config_refuse(match, value, "too many listeners", error);
+    listener->address = colon == 0 ? NULL : config_keep_text(config, address);
+    listener->port = port;
+    listeners->disabled = false;
+    return true;
+}
+
+bool read_no_listeners(struct config *config, const struct config_match *match, struct slice value,
+                       struct text *error) {
+    struct config_listeners *listeners = field_of(config, match);
+    char wanted[96] = "expected none, or a port for ";
+    if (!slice_equal(value, SLICE("none"))) {
+        strncat(wanted, match->key->name, 40);
+        strcat(wanted, ".default");
+        return config_refuse(match, value, wanted, error);
+    }
+    listeners->count = 0;
+    listeners->disabled = true;
+    return true;
+}
+
+void config_override_listener(struct config *config, const char *address, int port) {
+    struct config_listener *listener = find_listener(config, &config->tcp, SLICE("default"));
+    if (listener == NULL)
+        listener = &config->tcp.items[0];
+    config->tcp.items[0] = *listener;
+    config->tcp.count = 1;
+    config->tcp.disabled = false;
+    if (address != NULL)
+        config->tcp.items[0].address = config_keep_text(config, slice_from_text(address));
+    if (port >= 0)
+        config->tcp.items[0].port = (uint16_t)port;
+}
