@@ -202,6 +202,7 @@ struct config {
     struct config_prometheus prometheus;
     struct config_log log;
     const char *motd_file;
+    const char *control_socket; /* path; NULL: in the data directory, "": none */
 
     struct list settings;       /* struct config_setting, what was set and where */
     struct list notices;        /* struct config_notice, to be logged once */

@@ -18,6 +18,7 @@
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/control.h"
 #include "broker/memory_watch.h"
 #include "broker/net/listener.h"
 #include "broker/net/loop.h"
@@ -47,6 +48,9 @@ struct server {
     struct loop *loop;
     struct listener *listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
+    struct control control;
+    struct listener *control_listener; /* NULL: leveretctl is not served */
+    char *control_path;                /* in the data directory, NULL without one */
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
     struct io *io;          /* the data directory, NULL when there is none */
@@ -62,6 +66,8 @@ struct server {
 static void close_listeners(struct server *server) {
     while (server->listener_count > 0)
         listener_close(server->listeners[--server->listener_count]);
+    listener_close(server->control_listener);
+    server->control_listener = NULL;
 }
 
 static void on_shutdown_timer(struct timer *timer) {
@@ -77,12 +83,30 @@ static void begin_shutdown(struct server *server, uint16_t reply_code, const cha
                 on_shutdown_timer);
 }
 
-/* RabbitMQ ignores SIGHUP, so a terminal that goes away takes no broker along. */
+/* What may change while the broker runs, all of it or nothing. */
+static bool reload(void *context, struct text *error) {
+    struct server *server = context;
+
+    (void)error;
+    log_info(&server->env.log, "Configuration and certificates were read again");
+    return true;
+}
+
+/* A terminal that goes away takes no broker along. */
+static void reload_on_signal(struct server *server) {
+    struct text error = {0};
+
+    log_info(&server->env.log, "SIGHUP received - reloading");
+    if (!reload(server, &error))
+        log_error(&server->env.log, "Reload: %s; everything stays as it was", text_chars(&error));
+    text_clear(&error);
+}
+
 static void on_signal(void *context, int number) {
     struct server *server = context;
 
     if (number == SIGHUP) {
-        log_info(&server->env.log, "SIGHUP received, ignored");
+        reload_on_signal(server);
         return;
     }
     log_info(&server->env.log, "SIG%s received - shutting down", sigabbrev_np(number));
@@ -244,6 +268,8 @@ struct server *server_create(const struct config *config, int log_fd) {
              (unsigned long long)(server->memory.watermark >> 20));
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
+    const struct control_hooks hooks = {.context = server, .reload = reload};
+    control_init(&server->control, server->broker, &hooks);
     return server;
 }
 
@@ -298,10 +324,18 @@ static int open_journal(struct server *server, const char *directory, struct tex
     return code;
 }
 
+static char *join_path(const char *directory, const char *name) {
+    struct text path = {0};
+    text_append_format(&path, "%s/%s", directory, name);
+    return path.chars;
+}
+
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
     int code = EX_OK;
     if (data_directory != NULL)
         code = open_directory(server, data_directory, error);
+    if (code == EX_OK && data_directory != NULL)
+        server->control_path = join_path(data_directory, "control.sock");
     if (code == EX_OK && data_directory != NULL)
         code = open_journal(server, data_directory, error);
     if (code == EX_OK)
@@ -352,6 +386,28 @@ static int open_listener(struct server *server, const struct config_listener *wa
     return 0;
 }
 
+/* Where leveretctl finds us; NULL: nowhere. */
+static const char *control_path(const struct server *server) {
+    const char *configured = server->config->control_socket;
+    if (configured == NULL)
+        return server->control_path;
+    return configured[0] == '\0' ? NULL : configured;
+}
+
+static int open_control(struct server *server, struct text *error) {
+    const struct listener_options options = {.path = control_path(server)};
+
+    if (options.path == NULL)
+        return 0;
+    int result = listener_open(server->loop, &options, control_accept, &server->control,
+                               &server->control_listener);
+    if (result < 0)
+        text_append_format(error, "cannot listen on %s: %s%s", options.path, strerror(-result),
+                           result == -ENAMETOOLONG ? " (leveret.control_socket names another)"
+                                                   : "");
+    return result;
+}
+
 /* RabbitMQ's plugins whose whole function is built in. */
 static const char *const builtin_plugins[] = {
     "rabbitmq_consistent_hash_exchange",
@@ -378,9 +434,16 @@ int server_listen(struct server *server, struct text *error) {
         if (result < 0)
             return result;
     }
+    int result = open_control(server, error);
+    if (result < 0)
+        return result;
     log_startup_complete(server);
     console_log_flush(&server->console);
     return 0;
+}
+
+const char *server_control_path(const struct server *server) {
+    return server->control_listener == NULL ? NULL : listener_name(server->control_listener);
 }
 
 uint16_t server_port(const struct server *server) {
@@ -404,6 +467,7 @@ void server_destroy(struct server *server) {
     broker_destroy(server->broker);
     io_posix_close(server->io);
     console_log_flush(&server->console);
+    free(server->control_path);
     free(server->cluster_name);
     free(server);
 }
