@@ -160,8 +160,6 @@ struct config {
     struct broker_settings broker;
     struct config_listeners tcp;
     struct config_listeners ssl;
-    const char *given_address; /* --bind; NULL: not given */
-    int given_port;            /* --port; -1: not given */
     uint16_t backlog;
     bool tcp_nodelay;
     bool tcp_keepalive;
@@ -204,6 +202,7 @@ struct config {
     struct config_prometheus prometheus;
     struct config_log log;
     const char *motd_file;
+    const char *control_socket; /* path; NULL: in the data directory, "": none */
 
     struct list settings;       /* struct config_setting, what was set and where */
     struct list notices;        /* struct config_notice, to be logged once */
@@ -248,10 +247,6 @@ bool config_is_set(const struct config *config, const char *name);
 
 /* One plain listener instead of those configured; a NULL address or port -1 leaves what was there. */
 void config_override_listener(struct config *config, const char *address, int port);
-
-/* Without a word about ports: the usual one, moved by as much as --port moved 5672; with a TLS port only,
- * no plain one, as in RabbitMQ. For config_finish(). */
-void config_finish_http(struct config *config, struct config_http *http, int usual_port);
 
 /* The last step before use: the default listener when none was set, and what cannot work together. */
 bool config_finish(struct config *config, struct text *error);

@@ -208,6 +208,8 @@ const struct config_key config_keys[] = {
      .help = "publishers are blocked while less than this is free on the disk"},
     {.name = "leveret.journal_segment_size", .read = read_size, FIELD(journal_segment_size),
      FROM(1048576, UINT32_MAX), .initially = "64MiB", .help = "octets of a file of the journal"},
+    {.name = "leveret.control_socket", .read = read_text_or_none, FIELD(control_socket),
+     .help = "path of leveretctl's Unix socket; control.sock in the data directory; none: no socket"},
 
     /* --- HTTP --- */
     {.name = "management.tcp.port", .read = read_port, FIELD(management.http.tcp_port), PORT,

@@ -59,11 +59,16 @@ static bool append_candidate(const char *given, struct text *path) {
     return true;
 }
 
+bool data_directory_name(const char *given, struct text *path, struct text *error) {
+    if (append_candidate(given, path))
+        return true;
+    text_append_format(error, "no place for data: use --data-dir DIR, or --ephemeral");
+    return false;
+}
+
 bool data_directory_find(const char *given, struct text *path, struct text *error) {
-    if (!append_candidate(given, path)) {
-        text_append_format(error, "no place for data: use --data-dir DIR, or --ephemeral");
+    if (!data_directory_name(given, path, error))
         return false;
-    }
     if (make_parents(text_chars(path)))
         return true;
     text_append_format(error, "cannot make %s: %s", text_chars(path), strerror(errno));

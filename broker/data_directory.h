@@ -15,4 +15,7 @@
  */
 bool data_directory_find(const char *given, struct text *path, struct text *error);
 
+/* The same without making anything: where a broker of this user would be. */
+bool data_directory_name(const char *given, struct text *path, struct text *error);
+
 #endif

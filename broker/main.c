@@ -217,6 +217,17 @@ static void append_uri(struct text *line, const struct config *config, uint16_t 
     append_vhost(line, config->broker.default_vhost);
 }
 
+/* A text that may hold what JSON wants escaped. */
+static void append_json_member(struct text *line, const char *name, const char *value) {
+    text_append_format(line, ",\"%s\":\"", name);
+    for (; *value != '\0'; value++) {
+        unsigned char octet = (unsigned char)*value;
+        text_append_format(line, octet < ' ' || octet == '"' || octet == '\\' ? "\\u%04x" : "%c",
+                           octet);
+    }
+    text_append(line, SLICE("\""));
+}
+
 static void announce_ready(const struct config *config, const struct server *server,
                            int64_t started_ms) {
     struct text line = {0};
@@ -224,7 +235,10 @@ static void announce_ready(const struct config *config, const struct server *ser
                        "{\"event\":\"ready\",\"pid\":%d,\"ms\":%d,\"amqp_port\":%u,\"amqp\":\"",
                        (int)getpid(), (int)(monotonic_ms() - started_ms), server_port(server));
     append_uri(&line, config, server_port(server));
-    text_append(&line, SLICE("\"}"));
+    text_append(&line, SLICE("\""));
+    if (server_control_path(server) != NULL)
+        append_json_member(&line, "control", server_control_path(server));
+    text_append(&line, SLICE("}"));
     puts(text_chars(&line));
     fflush(stdout);
     text_clear(&line);

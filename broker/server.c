@@ -12,14 +12,14 @@
 
 #include "broker/base/alloc.h"
 #include "broker/console_log.h"
+#include "broker/default_entities.h"
 #include "broker/disk_watch.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
-#include "broker/http_listeners.h"
-#include "broker/management/management.h"
+#include "broker/management/control.h"
 #include "broker/memory_watch.h"
 #include "broker/net/listener.h"
 #include "broker/net/loop.h"
@@ -49,8 +49,9 @@ struct server {
     struct loop *loop;
     struct listener *listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
-    struct management *management;
-    struct http_listeners http_listeners;
+    struct control control;
+    struct listener *control_listener; /* NULL: leveretctl is not served */
+    char *control_path;                /* in the data directory, NULL without one */
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
     struct io *io;          /* the data directory, NULL when there is none */
@@ -58,7 +59,7 @@ struct server {
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
-    char *node_name; /* made from the host name, unless configured */
+    char *cluster_name; /* made from the host name, unless configured */
 };
 
 /* --- the end --- */
@@ -66,7 +67,8 @@ struct server {
 static void close_listeners(struct server *server) {
     while (server->listener_count > 0)
         listener_close(server->listeners[--server->listener_count]);
-    http_listeners_close(&server->http_listeners);
+    listener_close(server->control_listener);
+    server->control_listener = NULL;
 }
 
 static void on_shutdown_timer(struct timer *timer) {
@@ -82,12 +84,30 @@ static void begin_shutdown(struct server *server, uint16_t reply_code, const cha
                 on_shutdown_timer);
 }
 
-/* RabbitMQ ignores SIGHUP, so a terminal that goes away takes no broker along. */
+/* What may change while the broker runs, all of it or nothing. */
+static bool reload(void *context, struct text *error) {
+    struct server *server = context;
+
+    (void)error;
+    log_info(&server->env.log, "Configuration and certificates were read again");
+    return true;
+}
+
+/* A terminal that goes away takes no broker along. */
+static void reload_on_signal(struct server *server) {
+    struct text error = {0};
+
+    log_info(&server->env.log, "SIGHUP received - reloading");
+    if (!reload(server, &error))
+        log_error(&server->env.log, "Reload: %s; everything stays as it was", text_chars(&error));
+    text_clear(&error);
+}
+
 static void on_signal(void *context, int number) {
     struct server *server = context;
 
     if (number == SIGHUP) {
-        log_info(&server->env.log, "SIGHUP received, ignored");
+        reload_on_signal(server);
         return;
     }
     log_info(&server->env.log, "SIG%s received - shutting down", sigabbrev_np(number));
@@ -151,7 +171,6 @@ static void server_before_wait(void *context) {
     if (broker->journal != NULL && journal_submit(broker->journal, server->env.wall_ms))
         keep_promises(broker);
     confirms_settle(broker);
-    management_settle(server->management);
     memory_watch_tick(&server->memory);
     disk_watch_tick(&server->disk);
     transports_flush(server->loop, &broker->endpoints);
@@ -182,21 +201,18 @@ static void env_init(struct server *server) {
     struct env *env = &server->env;
 
     env->fill_random = fill_random;
-    env->log = (struct log){
-        .level = server->config->log.console.level, .sink = console_log_write, .context = &server->console};
+    env->log = (struct log){.level = server->config->log.console.level,
+                            .sink = console_log_write,
+                            .context = &server->console};
     fill_random(NULL, &env->hash_seed, sizeof env->hash_seed);
     loop_read_clock(env);
 }
 
 /* rabbit@ and the host name up to its first dot, RabbitMQ's default. */
-static char *node_name_of(const struct config *config) {
+static char *default_cluster_name(void) {
     char host[256] = "localhost";
     struct text name = {0};
 
-    if (config->node_name != NULL) {
-        text_append(&name, slice_from_text(config->node_name));
-        return name.chars;
-    }
     gethostname(host, sizeof host - 1);
     host[strcspn(host, ".")] = '\0';
     text_append_format(&name, "rabbit@%s", host);
@@ -206,28 +222,27 @@ static char *node_name_of(const struct config *config) {
 static struct broker_settings settings_of(struct server *server) {
     struct broker_settings settings = server->config->broker;
 
-    if (settings.cluster_name[0] == '\0')
-        settings.cluster_name = server->node_name;
-    return settings;
-}
-
-static void add_default_entities(struct server *server) {
-    const struct config *config = server->config;
-
-    broker_add_vhost(server->broker, slice_from_text(config->broker.default_vhost));
-    user_add(server->broker, slice_from_text(config->default_user),
-             secret_octets(config->default_pass));
-    for (size_t i = 0; i < config->loopback_users.count; i++) {
-        struct user *user = user_find(server->broker, slice_from_text(config->loopback_users.items[i].name));
-        if (user != NULL)
-            user->loopback_only = true;
+    if (settings.cluster_name[0] == '\0') {
+        server->cluster_name = default_cluster_name();
+        settings.cluster_name = server->cluster_name;
     }
+    return settings;
 }
 
 static uint64_t memory_watermark(const struct config *config) {
     if (config->memory_watermark_absolute > 0)
         return config->memory_watermark_absolute;
     return (uint64_t)((double)memory_available() * config->memory_watermark);
+}
+
+static void set_loopback_users(struct server *server) {
+    const struct config_list *users = &server->config->loopback_users;
+    struct slice *names = xcalloc(users->count, sizeof *names);
+
+    for (size_t i = 0; i < users->count; i++)
+        names[i] = slice_from_text(users->items[i].name);
+    users_set_loopback_only(server->broker, names, users->count);
+    free(names);
 }
 
 struct server *server_create(const struct config *config, int log_fd) {
@@ -238,13 +253,13 @@ struct server *server_create(const struct config *config, int log_fd) {
     env_init(server);
     log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
              config->broker.product_version);
-    server->node_name = node_name_of(config);
     struct broker_settings settings = settings_of(server);
     server->broker = broker_create(&server->env, &settings);
+    set_loopback_users(server);
     server->loop = loop_create(&server->env, &server->broker->timers);
     if (server->loop == NULL) {
         broker_destroy(server->broker);
-        free(server->node_name);
+        free(server->cluster_name);
         free(server);
         return NULL;
     }
@@ -253,6 +268,8 @@ struct server *server_create(const struct config *config, int log_fd) {
              (unsigned long long)(server->memory.watermark >> 20));
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
+    const struct control_hooks hooks = {.context = server, .reload = reload};
+    control_init(&server->control, server->broker, &hooks);
     return server;
 }
 
@@ -307,22 +324,28 @@ static int open_journal(struct server *server, const char *directory, struct tex
     return code;
 }
 
+static char *join_path(const char *directory, const char *name) {
+    struct text path = {0};
+    text_append_format(&path, "%s/%s", directory, name);
+    return path.chars;
+}
+
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
     int code = EX_OK;
     if (data_directory != NULL)
         code = open_directory(server, data_directory, error);
     if (code == EX_OK && data_directory != NULL)
+        server->control_path = join_path(data_directory, "control.sock");
+    if (code == EX_OK && data_directory != NULL)
         code = open_journal(server, data_directory, error);
     if (code == EX_OK)
-        add_default_entities(server);
+        code = add_default_entities(server->broker, server->config, error) ? EX_OK : EX_CONFIG;
     return code;
 }
 
 int server_stop_journal(struct server *server) {
     struct journal *journal = server->broker->journal;
     close_listeners(server);
-    management_destroy(server->management);
-    server->management = NULL;
     transports_close_all(server->loop);
     if (journal == NULL)
         return EX_OK;
@@ -363,11 +386,32 @@ static int open_listener(struct server *server, const struct config_listener *wa
     return 0;
 }
 
+/* Where leveretctl finds us; NULL: nowhere. */
+static const char *control_path(const struct server *server) {
+    const char *configured = server->config->control_socket;
+    if (configured == NULL)
+        return server->control_path;
+    return configured[0] == '\0' ? NULL : configured;
+}
+
+static int open_control(struct server *server, struct text *error) {
+    const struct listener_options options = {.path = control_path(server)};
+
+    if (options.path == NULL)
+        return 0;
+    int result = listener_open(server->loop, &options, control_accept, &server->control,
+                               &server->control_listener);
+    if (result < 0)
+        text_append_format(error, "cannot listen on %s: %s%s", options.path, strerror(-result),
+                           result == -ENAMETOOLONG ? " (leveret.control_socket names another)"
+                                                   : "");
+    return result;
+}
+
 /* RabbitMQ's plugins whose whole function is built in. */
 static const char *const builtin_plugins[] = {
     "rabbitmq_consistent_hash_exchange",
     "rabbitmq_delayed_message_exchange",
-    "rabbitmq_management",
     "rabbitmq_random_exchange",
     "rabbitmq_recent_history_exchange",
 };
@@ -381,36 +425,25 @@ static void log_startup_complete(struct server *server) {
         log_info(&server->env.log, " * %s", builtin_plugins[i]);
 }
 
-static int open_management(struct server *server, struct text *error) {
-    const struct config *config = server->config;
-    const struct management_settings settings = {.node_name = server->node_name,
-                                                 .path_prefix = config->management.path_prefix};
-
-    server->management = management_create(server->loop, server->broker, &settings);
-    if (server->management == NULL) {
-        text_append(error, SLICE("cannot start the HTTP API: no descriptors left"));
-        return -EMFILE;
-    }
-    return http_listeners_open(&server->http_listeners, server->loop, &server->env, config,
-                               server->management, error);
-}
-
 int server_listen(struct server *server, struct text *error) {
     const struct config *config = server->config;
 
-    /* First: whoever sees the broker ready may ask the API (drop-in D.5). */
-    int result = open_management(server, error);
-    if (result < 0)
-        return result;
     log_info(&server->env.log, "Ready to start client connection listeners");
     for (size_t i = 0; i < config->tcp.count; i++) {
-        result = open_listener(server, &config->tcp.items[i], error);
+        int result = open_listener(server, &config->tcp.items[i], error);
         if (result < 0)
             return result;
     }
+    int result = open_control(server, error);
+    if (result < 0)
+        return result;
     log_startup_complete(server);
     console_log_flush(&server->console);
     return 0;
+}
+
+const char *server_control_path(const struct server *server) {
+    return server->control_listener == NULL ? NULL : listener_name(server->control_listener);
 }
 
 uint16_t server_port(const struct server *server) {
@@ -426,7 +459,6 @@ void server_destroy(struct server *server) {
     if (server == NULL)
         return;
     close_listeners(server);
-    management_destroy(server->management);
     transports_close_all(server->loop);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
@@ -435,6 +467,7 @@ void server_destroy(struct server *server) {
     broker_destroy(server->broker);
     io_posix_close(server->io);
     console_log_flush(&server->console);
-    free(server->node_name);
+    free(server->control_path);
+    free(server->cluster_name);
     free(server);
 }

@@ -32,6 +32,9 @@ int server_listen(struct server *server, struct text *error);
 /* The port of the first listener, as bound. */
 uint16_t server_port(const struct server *server);
 
+/* The socket of leveretctl; NULL when there is none. */
+const char *server_control_path(const struct server *server);
+
 /*
  * Serves until SIGTERM or SIGINT; clients are told, and given a second to answer. Ends by itself when the
  * journal fails: clients are told 541.

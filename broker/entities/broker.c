@@ -7,6 +7,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/map.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/global_parameter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/store.h"
 #include "broker/entities/user.h"
@@ -40,6 +41,7 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     struct broker *broker = xcalloc(1, sizeof *broker);
     broker->env = env;
     broker->settings = *settings;
+    env->fill_random(env->random_context, broker->login_key, sizeof broker->login_key);
     timers_init(&broker->timers, env->now_ms);
     list_init(&broker->endpoints.dirty);
     outbuf_pool_init(&broker->outbufs, SPARE_OUTPUT_CHUNKS);
@@ -63,11 +65,8 @@ void broker_destroy(struct broker *broker) {
         MAP_REMOVE(broker->vhosts, by_name, vhost);
         vhost_destroy(vhost);
     }
-    struct user *user, *next_user;
-    MAP_FOR_EACH(broker->users, by_name, user, next_user) {
-        MAP_REMOVE(broker->users, by_name, user);
-        user_destroy(user);
-    }
+    users_destroy(broker);
+    global_parameters_destroy(broker);
     message_memory_clear(&broker->messages);
     outbuf_pool_clear(&broker->outbufs);
     free(broker);

@@ -19,8 +19,11 @@
 #include "broker/base/outbuf.h"
 #include "broker/base/timer.h"
 #include "broker/entities/message.h"
+#include "broker/entities/password.h"
 
+struct global_parameter;
 struct journal;
+struct permission;
 struct queue;
 struct user;
 struct vhost;
@@ -42,7 +45,8 @@ struct broker_settings {
     bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */
     bool permit_transient_queues;      /* false: non-durable non-exclusive queues are 541 (4.3) */
     const char *default_vhost;
-    const char *anonymous_user; /* "" : ANONYMOUS is not offered */
+    enum password_algorithm password_algorithm; /* of new passwords */
+    const char *anonymous_user;                 /* "" : ANONYMOUS is not offered */
     const char *anonymous_password;
     const char *product;
     const char *product_version;
@@ -85,8 +89,14 @@ struct broker {
     uint64_t promise_lsn;    /* the last definition or transaction appended to it */
     uint64_t settle_lsn;     /* the last message that left a durable queue */
     uint64_t last_queue_id;
-    struct vhost *vhosts; /* map by name */
-    struct user *users;   /* map by name */
+    struct vhost *vhosts;         /* map by name */
+    struct user *users;           /* map by name */
+    struct slice *loopback_users; /* owned; see users_set_loopback_only() */
+    size_t loopback_user_count;
+    struct permission *permissions;             /* map by user and vhost */
+    struct global_parameter *global_parameters; /* map by name */
+    char *cluster_name;                         /* set at run time, NULL: as configured */
+    uint8_t login_key[32];                      /* random; see user_remember_password() */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
     struct list connections;  /* every protocol connection; link: broker_link */

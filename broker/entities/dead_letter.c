@@ -160,6 +160,17 @@ bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
     return !list_is_empty(&broker->dead_letters);
 }
 
+void broker_forget_dead_letters(const struct vhost *vhost) {
+    LIST_FOR_EACH_SAFE(&vhost->broker->dead_letters, at) {
+        struct dead_letter *letter = LIST_ITEM(at, struct dead_letter, link);
+        if (letter->queue->vhost != vhost)
+            continue;
+        store_settle(letter->queue, &letter->entry);
+        list_remove(&letter->link);
+        letter_destroy(letter);
+    }
+}
+
 void broker_clear_dead_letters(struct broker *broker) {
     struct list *link;
     while ((link = list_take_first(&broker->dead_letters)) != NULL)

@@ -16,6 +16,7 @@
 
 struct broker;
 struct queue;
+struct vhost;
 
 enum dead_letter_reason {
     DEAD_LETTER_REJECTED, /* reject or nack without requeue */
@@ -35,6 +36,9 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
  * next call. True when some are left.
  */
 bool broker_drain_dead_letters(struct broker *broker, size_t budget);
+
+/* Forgets those that come from queues of this vhost: it is being deleted. */
+void broker_forget_dead_letters(const struct vhost *vhost);
 
 /* Forgets all of them: the broker is going away. */
 void broker_clear_dead_letters(struct broker *broker);

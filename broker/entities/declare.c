@@ -4,6 +4,7 @@
  * the change itself, which vhost.c and binding.c make. Every check that fails fills in the refusal
  * with RabbitMQ's words.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "amqp/table.h"
@@ -181,6 +182,18 @@ static bool check_transient_queue(const struct vhost *vhost,
                   "    \"deprecated_features.permit.transient_nonexcl_queues = true\"");
 }
 
+static bool check_queue_limit(const struct vhost *vhost, struct slice name,
+                              struct refusal *refusal) {
+    int64_t limit = vhost->limits.max_queues;
+
+    if (limit < 0 || MAP_COUNT(vhost->queues, by_name) < (uint64_t)limit)
+        return true;
+    return refuse(refusal, AMQP_PRECONDITION_FAILED,
+                  "cannot declare queue '" SLICE_FMT "': queue limit in vhost '" SLICE_FMT
+                  "' (%" PRId64 ") is reached",
+                  SLICE_ARG(name), SLICE_ARG(vhost->name), limit);
+}
+
 /* `name` differs from the declaration's when the broker made it. */
 static struct queue *create_queue(struct vhost *vhost, struct slice name,
                                   const struct queue_declaration *declaration,
@@ -189,6 +202,7 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
 
     if (!queue_args_check(vhost, name, declaration->arguments, refusal) ||
         !check_transient_queue(vhost, declaration, refusal) ||
+        !check_queue_limit(vhost, name, refusal) ||
         !queue_args_check_type(vhost, name, declaration, refusal))
         return NULL;
     queue = queue_create(vhost, name, declaration->arguments);
@@ -203,6 +217,14 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
     return queue;
 }
 
+struct slice vhost_generate_queue_name(const struct vhost *vhost, char buffer[GENERATED_NAME_MAX]) {
+    struct slice name = generated_name(vhost->broker->env, "amq.gen", buffer);
+
+    while (vhost_find_queue(vhost, name) != NULL)
+        name = generated_name(vhost->broker->env, "amq.gen", buffer);
+    return name;
+}
+
 static struct queue *create_server_named_queue(struct vhost *vhost,
                                                const struct queue_declaration *declaration,
                                                struct refusal *refusal) {
@@ -211,9 +233,8 @@ static struct queue *create_server_named_queue(struct vhost *vhost,
 
     if (!queue_args_check_server_named(declaration->arguments, refusal))
         return NULL;
-    name = generated_name(vhost->broker->env, "amq.gen", buffer);
-    while (vhost_find_queue(vhost, name) != NULL)
-        name = generated_name(vhost->broker->env, "amq.gen", buffer);
+    name = slice_is_empty(declaration->generated_name) ? vhost_generate_queue_name(vhost, buffer)
+                                                       : declaration->generated_name;
     return create_queue(vhost, name, declaration, refusal);
 }
 

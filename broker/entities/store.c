@@ -17,6 +17,7 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/store_private.h"
 #include "broker/entities/vhost.h"
 #include "persistence/journal.h"
 
@@ -30,10 +31,7 @@ enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2, MARK_HIDDEN_KEYS = 4 };
 
 /* --- records of definitions --- */
 
-/* Writes one half of a record; called twice, first to learn its size. */
-typedef void encode(struct writer *w, const void *object);
-
-static struct slice encoded(encode *function, const void *object) {
+static struct slice encoded(store_encode *function, const void *object) {
     struct writer size = writer_over(NULL, 0);
     function(&size, object);
     uint8_t *octets = xmalloc(writer_length(&size) + 1);
@@ -46,8 +44,10 @@ static void free_encoded(struct slice octets) {
     free((void *)(uintptr_t)octets.data);
 }
 
-static void put(struct broker *broker, enum store_kind kind, encode *key, encode *payload,
-                const void *object) {
+void store_put_record(struct broker *broker, enum store_kind kind, store_encode *key,
+                      store_encode *payload, const void *object) {
+    if (broker->journal == NULL)
+        return;
     struct slice key_octets = encoded(key, object);
     struct slice payload_octets = encoded(payload, object);
     broker->promise_lsn =
@@ -56,20 +56,13 @@ static void put(struct broker *broker, enum store_kind kind, encode *key, encode
     free_encoded(payload_octets);
 }
 
-static void forget(struct broker *broker, enum store_kind kind, encode *key, const void *object) {
+void store_forget_record(struct broker *broker, enum store_kind kind, store_encode *key,
+                         const void *object) {
+    if (broker->journal == NULL)
+        return;
     struct slice key_octets = encoded(key, object);
     broker->promise_lsn = journal_delete_meta(broker->journal, (uint8_t)kind, key_octets);
     free_encoded(key_octets);
-}
-
-static void encode_vhost_key(struct writer *w, const void *object) {
-    const struct vhost *vhost = object;
-    writer_shortstr(w, vhost->name);
-}
-
-static void encode_vhost(struct writer *w, const void *object) {
-    (void)w;
-    (void)object;
 }
 
 static void encode_exchange_key(struct writer *w, const void *object) {
@@ -125,22 +118,17 @@ static bool binding_is_durable(const struct binding *binding) {
            (queue != NULL ? queue->durable : binding->destination.exchange->durable);
 }
 
-void store_put_vhost(const struct vhost *vhost) {
-    if (vhost->broker->journal != NULL)
-        put(vhost->broker, STORE_VHOST, encode_vhost_key, encode_vhost, vhost);
-}
-
 void store_put_exchange(const struct exchange *exchange) {
     if (exchange->durable && exchange->vhost->broker->journal != NULL)
-        put(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, encode_exchange,
-            exchange);
+        store_put_record(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key,
+                         encode_exchange, exchange);
 }
 
 void store_delete_exchange(const struct exchange *exchange) {
     struct broker *broker = exchange->vhost->broker;
     if (!exchange->durable || broker->journal == NULL)
         return;
-    forget(broker, STORE_EXCHANGE, encode_exchange_key, exchange);
+    store_forget_record(broker, STORE_EXCHANGE, encode_exchange_key, exchange);
     for (size_t i = 0; i < EXCHANGE_HOLDS; i++) {
         if (exchange->held[i].id != 0)
             broker->promise_lsn = journal_delete_queue(broker->journal, exchange->held[i].id);
@@ -153,27 +141,27 @@ void store_put_queue(struct queue *queue) {
         return;
     queue->id = ++broker->last_queue_id;
     if (broker->journal != NULL)
-        put(broker, STORE_QUEUE, encode_queue_key, encode_queue, queue);
+        store_put_record(broker, STORE_QUEUE, encode_queue_key, encode_queue, queue);
 }
 
 void store_delete_queue(const struct queue *queue) {
     struct broker *broker = queue->vhost->broker;
     if (!queue->durable || broker->journal == NULL)
         return;
-    forget(broker, STORE_QUEUE, encode_queue_key, queue);
+    store_forget_record(broker, STORE_QUEUE, encode_queue_key, queue);
     broker->promise_lsn = journal_delete_queue(broker->journal, queue->id);
 }
 
 void store_put_binding(const struct binding *binding) {
     struct broker *broker = binding->source->vhost->broker;
     if (broker->journal != NULL && binding_is_durable(binding))
-        put(broker, STORE_BINDING, encode_binding_key, encode_binding, binding);
+        store_put_record(broker, STORE_BINDING, encode_binding_key, encode_binding, binding);
 }
 
 void store_delete_binding(const struct binding *binding) {
     struct broker *broker = binding->source->vhost->broker;
     if (broker->journal != NULL && binding_is_durable(binding))
-        forget(broker, STORE_BINDING, encode_binding_key, binding);
+        store_forget_record(broker, STORE_BINDING, encode_binding_key, binding);
 }
 
 /* --- messages --- */
@@ -269,8 +257,8 @@ static uint64_t holding_id(struct exchange *exchange, enum exchange_hold hold) {
     struct exchange_holding *held = &exchange->held[hold];
     if (held->id == 0) {
         held->id = ++exchange->vhost->broker->last_queue_id;
-        put(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key, encode_exchange,
-            exchange);
+        store_put_record(exchange->vhost->broker, STORE_EXCHANGE, encode_exchange_key,
+                         encode_exchange, exchange);
     }
     return held->id;
 }
@@ -455,8 +443,6 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
     struct cursor key_cursor = cursor_over(key);
     struct cursor payload_cursor = cursor_over(payload);
     switch (kind) {
-    case STORE_VHOST:
-        return apply_vhost(broker, &key_cursor) != NULL && !cursor_failed(&key_cursor);
     case STORE_EXCHANGE:
         return apply_exchange(broker, &key_cursor, &payload_cursor);
     case STORE_QUEUE:
@@ -464,7 +450,7 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
     case STORE_BINDING:
         return apply_binding(broker, &key_cursor, &payload_cursor);
     default:
-        return false;
+        return store_apply_access(broker, kind, &key_cursor, &payload_cursor);
     }
 }
 

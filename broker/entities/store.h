@@ -10,12 +10,17 @@
  * changes nothing. Keys and payloads are AMQP encodings: shortstr for names, longstr for tables.
  *
  *   kind       key                             payload
- *   VHOST      name                            -
+ *   VHOST      name                            description, tags, default queue type, flags (bit 0 tracing),
+ *                                              max-connections, max-queues (64 bit); or nothing
  *   EXCHANGE   vhost, name                     type, flags (bit 0 auto-delete, 1 internal), arguments,
  *                                              ids of what it holds (64 bit each, 0: held nothing yet)
  *   QUEUE      vhost, name                     queue id (64 bit), flags (bit 0 auto-delete), arguments
  *   BINDING    vhost, identity (binding.h)     source, destination kind, destination, key, arguments
  *   REDELIVERED  queue id                      ranges of sequences (first, last), written by a clean stop
+ *   USER       name                            algorithm, hash, tags, max-connections, max-channels (64 bit)
+ *   PERMISSION vhost, user                     configure, write, read (longstr)
+ *   TOPIC_PERMISSION  vhost, user, exchange    write, read (longstr)
+ *   GLOBAL_PARAMETER  name                     value (longstr)
  *
  * A promise to a client (declare-ok, commit-ok, a confirm) may leave once store_is_safe() says so of the
  * LSN it depends on.
@@ -33,8 +38,12 @@
 
 struct binding;
 struct broker;
+struct global_parameter;
 struct message;
+struct permission;
 struct queue;
+struct topic_permission;
+struct user;
 struct vhost;
 
 enum store_kind {
@@ -43,10 +52,25 @@ enum store_kind {
     STORE_QUEUE = 3,
     STORE_BINDING = 4,
     STORE_REDELIVERED = 5,
+    STORE_USER = 6,
+    STORE_PERMISSION = 7,
+    STORE_TOPIC_PERMISSION = 8,
+    STORE_GLOBAL_PARAMETER = 9,
 };
 
 /* Each does nothing for what is not durable. */
 void store_put_vhost(const struct vhost *vhost);
+void store_delete_vhost(const struct vhost *vhost); /* the vhost alone */
+void store_put_user(const struct user *user);
+void store_delete_user(const struct user *user);
+void store_put_permission(const struct permission *permission);
+void store_delete_permission(const struct permission *permission);
+void store_put_topic_permission(const struct permission *permission,
+                                const struct topic_permission *topic);
+void store_delete_topic_permission(const struct permission *permission,
+                                   const struct topic_permission *topic);
+void store_put_global_parameter(struct broker *broker, const struct global_parameter *parameter);
+void store_delete_global_parameter(struct broker *broker, const struct global_parameter *parameter);
 void store_put_exchange(const struct exchange *exchange);
 void store_delete_exchange(const struct exchange *exchange);
 /* Gives a new durable queue its id. */

@@ -12,7 +12,9 @@
 #include "broker/base/env.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/dead_letter.h"
 #include "broker/entities/exchange.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/store.h"
 
@@ -64,6 +66,8 @@ struct vhost *vhost_create(struct broker *broker, struct slice name) {
         memcpy(octets, name.data, name.len);
     vhost->broker = broker;
     vhost->name = slice_of(octets, name.len);
+    vhost->limits = (struct vhost_limits){.max_connections = -1, .max_queues = -1};
+    list_init(&vhost->permissions);
     list_init(&vhost->doomed_exchanges);
     for (size_t i = 0; i < sizeof predeclared_exchanges / sizeof predeclared_exchanges[0]; i++)
         predeclare(vhost, &predeclared_exchanges[i]);
@@ -71,15 +75,34 @@ struct vhost *vhost_create(struct broker *broker, struct slice name) {
 }
 
 void vhost_destroy(struct vhost *vhost) {
+    struct list *link;
+
     if (vhost == NULL)
         return;
+    while ((link = list_first(&vhost->permissions)) != NULL)
+        permission_destroy(LIST_ITEM(link, struct permission, vhost_link));
     while (vhost->queues != NULL)
         vhost_remove_queue(vhost->queues);
     while (vhost->reply_queues != NULL)
         vhost_remove_queue(vhost->reply_queues);
     while (vhost->exchanges != NULL)
         vhost_remove_exchange(vhost->exchanges);
+    vhost_metadata_clear(&vhost->metadata);
     free(vhost);
+}
+
+void vhost_delete(struct vhost *vhost) {
+    struct broker *broker = vhost->broker;
+    struct list *link;
+
+    store_begin_atomic(broker);
+    broker_forget_dead_letters(vhost);
+    while ((link = list_first(&vhost->permissions)) != NULL)
+        permission_delete(LIST_ITEM(link, struct permission, vhost_link));
+    MAP_REMOVE(broker->vhosts, by_name, vhost);
+    store_delete_vhost(vhost);
+    vhost_destroy(vhost);
+    store_end_atomic(broker);
 }
 
 struct exchange *vhost_find_exchange(const struct vhost *vhost, struct slice name) {

@@ -18,6 +18,7 @@
 #include "broker/base/list.h"
 #include "broker/base/map.h"
 #include "broker/entities/binding.h"
+#include "broker/entities/generated_name.h"
 #include "broker/entities/refusal.h"
 
 /* Declaring, deleting, binding and unbinding by name are in declare.c, the rest in vhost.c. */
@@ -26,9 +27,27 @@ struct broker;
 struct exchange;
 struct queue;
 
+/* What administrators say about a vhost. Slices are borrowed, and copied by vhost_set_metadata(). */
+struct vhost_metadata {
+    struct slice description;
+    struct slice tags;               /* separated by commas */
+    struct slice default_queue_type; /* of declarations without x-queue-type; empty: the node's */
+    bool tracing;
+};
+
+/* RabbitMQ's: negative means no limit, 0 none at all. */
+struct vhost_limits {
+    int64_t max_connections;
+    int64_t max_queues;
+};
+
 struct vhost {
     struct broker *broker;
-    struct slice name; /* owned */
+    struct slice name;              /* owned */
+    struct vhost_metadata metadata; /* owned texts */
+    struct vhost_limits limits;
+    uint32_t connection_count; /* open ones */
+    struct list permissions;   /* link: vhost_link (permission.h) */
     UT_hash_handle by_name;
     struct exchange *exchanges; /* maps by name; see base/map.h */
     struct queue *queues;
@@ -42,6 +61,17 @@ struct vhost {
 /* With the predeclared exchanges of compat 2.8. Use broker_add_vhost(). */
 struct vhost *vhost_create(struct broker *broker, struct slice name);
 void vhost_destroy(struct vhost *vhost);
+
+/* Durable changes of what administrators said (vhost_metadata.c). */
+void vhost_set_metadata(struct vhost *vhost, const struct vhost_metadata *metadata);
+void vhost_metadata_clear(struct vhost_metadata *metadata);
+void vhost_set_limits(struct vhost *vhost, struct vhost_limits limits);
+
+/*
+ * Deletes the vhost with everything in it, durably and at once. Its connections are closed: use
+ * forced_close_vhost() (protocol/forced_close.h).
+ */
+void vhost_delete(struct vhost *vhost);
 
 /* NULL when missing. The name "" is the default exchange. */
 struct exchange *vhost_find_exchange(const struct vhost *vhost, struct slice name);
@@ -83,7 +113,12 @@ struct queue_declaration {
     bool exclusive;
     bool auto_delete;
     const void *connection; /* identity of the declaring connection */
+    /* For an empty name: from vhost_generate_queue_name(), when it had to be known before. */
+    struct slice generated_name;
 };
+
+/* An amq.gen- name that is free; in `buffer`. */
+struct slice vhost_generate_queue_name(const struct vhost *vhost, char buffer[GENERATED_NAME_MAX]);
 
 /*
  * NULL when refused. Compat 2.6. `ret_created` tells a new queue from one that existed; the caller

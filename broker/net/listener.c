@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
@@ -28,9 +30,9 @@ struct listener {
     bool shortage_logged;      /* said once, until accepting worked again */
     int fd;
     uint16_t port;
-    transport_factory *create; /* NULL: `take` gets the descriptors */
-    listener_taker *take;
+    transport_factory *create;
     void *context;
+    char *path; /* of a Unix socket, NULL otherwise */
     char name[ADDRESS_TEXT_SIZE];
 };
 
@@ -56,7 +58,7 @@ static void pause_accepting(struct listener *listener, int error) {
 
     if (!listener->shortage_logged)
         log_warning(&loop->env->log,
-                    "cannot accept connections on %s: %s; waiting for one to close", listener->name,
+                    "cannot accept connections on %s: %s; waiting for one to close", listener_name(listener),
                     strerror(error));
     listener->shortage_logged = true;
     ev_io_stop(loop->ev, &listener->watcher);
@@ -69,23 +71,6 @@ static bool is_shortage(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void hand_over_raw(struct listener *listener, int fd) {
-    char name[PEER_NAME_SIZE];
-    struct transport_peer peer;
-
-    if (transport_describe_peer(fd, name, &peer))
-        listener->take(listener->context, fd, &peer);
-    else
-        close(fd);
-}
-
-static void hand_over(struct listener *listener, int fd) {
-    if (listener->create == NULL)
-        hand_over_raw(listener, fd);
-    else
-        transport_open(listener->loop, fd, listener->create, listener->context);
-}
-
 static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
     struct listener *listener = watcher->data;
 
@@ -94,7 +79,7 @@ static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
     for (int i = 0; i < ACCEPT_BUDGET; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hand_over(listener, fd);
+            transport_open(listener->loop, fd, listener->create, listener->context);
             continue;
         }
         if (is_shortage(errno)) {
@@ -150,11 +135,51 @@ static int listen_at(const char *address, uint16_t port, int backlog) {
     return fd;
 }
 
-static int open_listener(struct loop *loop, const struct listener_options *options,
-                         struct listener **ret_listener) {
+/* A socket that nobody listens on: its broker was killed. */
+static bool is_left_over(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool refused = fd >= 0 &&
+                   connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+                   errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return refused;
+}
+
+/* On Linux the mode of the socket before bind() is that of the file it makes. */
+static int listen_at_path(const char *path, int backlog) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    if (is_left_over(&address))
+        unlink(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 &&
+        bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        listen(fd, backlog) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+static int listen_as(const struct listener_options *options) {
     int backlog = options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog;
-    int fd = options->address == NULL ? listen_everywhere(options->port, backlog)
-                                      : listen_at(options->address, options->port, backlog);
+
+    if (options->path != NULL)
+        return listen_at_path(options->path, backlog);
+    if (options->address == NULL)
+        return listen_everywhere(options->port, backlog);
+    return listen_at(options->address, options->port, backlog);
+}
+
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  transport_factory *create, void *context, struct listener **ret_listener) {
+    int fd = listen_as(options);
     if (fd < 0)
         return fd;
 
@@ -164,38 +189,16 @@ static int open_listener(struct loop *loop, const struct listener_options *optio
     listener->loop = loop;
     listener->fd = fd;
     listener->port = address_port(&bound);
+    listener->create = create;
+    listener->context = context;
     address_text(&bound, listener->name);
+    if (options->path != NULL)
+        listener->path = strdup(options->path);
     ev_io_init(&listener->watcher, on_acceptable, fd, EV_READ);
     listener->watcher.data = listener;
     ev_io_start(loop->ev, &listener->watcher);
     *ret_listener = listener;
     return 0;
-}
-
-int listener_open(struct loop *loop, const struct listener_options *options,
-                  transport_factory *create, void *context, struct listener **ret_listener) {
-    int result = open_listener(loop, options, ret_listener);
-
-    if (result == 0) {
-        (*ret_listener)->create = create;
-        (*ret_listener)->context = context;
-    }
-    return result;
-}
-
-int listener_open_raw(struct loop *loop, const struct listener_options *options,
-                      listener_taker *take, void *context, struct listener **ret_listener) {
-    int result = open_listener(loop, options, ret_listener);
-
-    if (result == 0) {
-        (*ret_listener)->take = take;
-        (*ret_listener)->context = context;
-    }
-    return result;
-}
-
-void listener_end_raw(int fd) {
-    shutdown(fd, SHUT_RDWR);
 }
 
 void listener_close(struct listener *listener) {
@@ -205,11 +208,14 @@ void listener_close(struct listener *listener) {
     list_remove(&listener->paused_link);
     ev_io_stop(listener->loop->ev, &listener->watcher);
     close(listener->fd);
+    if (listener->path != NULL)
+        unlink(listener->path);
+    free(listener->path);
     free(listener);
 }
 
 const char *listener_name(const struct listener *listener) {
-    return listener->name;
+    return listener->path != NULL ? listener->path : listener->name;
 }
 
 uint16_t listener_port(const struct listener *listener) {

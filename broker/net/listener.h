@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A listening TCP socket. Accepts with a budget per wake-up, so that a storm of connections does
+ * A listening socket, TCP or Unix. Accepts with a budget per wake-up, so that a storm of connections does
  * not starve those that exist. When descriptors run out it stops accepting, says so once, and goes
  * on when a connection has closed or after a second; the kernel keeps the waiting peers meanwhile.
  */
@@ -19,30 +19,22 @@ struct listener_options {
         *address;  /* NULL: every interface, IPv6 and IPv4 by one socket where the system can */
     uint16_t port; /* 0: any free one, see listener_port() */
     int backlog;   /* 0: 1024 */
+    const char *path; /* not NULL: a Unix socket of mode 0600 instead; one that is left over there and
+                         answers nobody is replaced */
 };
 
 /*
  * Listens, and opens a transport with `create` for each connection. Negative errno when it cannot:
- * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL for a text that is no address.
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL for a text that is no address,
+ * -ENAMETOOLONG for a path that no Unix socket can have.
  */
 int listener_open(struct loop *loop, const struct listener_options *options,
                   transport_factory *create, void *context, struct listener **ret_listener);
 
-/* Takes over a connected, non-blocking descriptor. */
-typedef void listener_taker(void *context, int fd, const struct transport_peer *peer);
-
-/* Listens likewise, and hands each connection's descriptor to `take`: for a library with sockets of
- * its own. */
-int listener_open_raw(struct loop *loop, const struct listener_options *options,
-                      listener_taker *take, void *context, struct listener **ret_listener);
-
-/* Ends such a connection in both directions; the descriptor stays open, and its owner's. */
-void listener_end_raw(int fd);
-
-/* Connections that were accepted live on. NULL is allowed. */
+/* Connections that were accepted live on; a Unix socket's path is removed. NULL is allowed. */
 void listener_close(struct listener *listener);
 
-/* "[::]:5672" */
+/* "[::]:5672"; a Unix socket's path */
 const char *listener_name(const struct listener *listener);
 uint16_t listener_port(const struct listener *listener);
 

@@ -8,6 +8,7 @@
 #include "broker/base/alloc.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/user.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
@@ -23,6 +24,7 @@ struct channel *channel_open(struct connection *connection, uint16_t number) {
     HASH_ADD(by_number, connection->channels, number, sizeof channel->number, channel);
     connection->channel_count++;
     connection->broker->channel_count++;
+    connection->user->channel_count++;
     connection->broker->counters.channels_opened++;
     return channel;
 }
@@ -72,6 +74,7 @@ void channel_destroy(struct channel *channel) {
         connection->last_channel = NULL;
     connection->channel_count--;
     connection->broker->channel_count--;
+    connection->user->channel_count--;
     connection->broker->counters.channels_closed++;
     free(channel);
 }

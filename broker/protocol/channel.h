@@ -72,6 +72,12 @@ void channel_destroy(struct channel *channel);
  */
 bool channel_resolve_queue(struct channel *channel, struct slice name, struct slice *ret_name);
 
+/* A binding key without a queue name: an empty one is that queue's name too; with a name it stays. */
+static inline struct slice channel_resolve_binding_key(struct slice key, struct slice given_name,
+                                                       struct slice resolved_name) {
+    return slice_is_empty(key) && slice_is_empty(given_name) ? resolved_name : key;
+}
+
 /* Keeps a copy of the name for the "last declared queue" shortcut. */
 void channel_set_last_queue(struct channel *channel, struct slice name);
 

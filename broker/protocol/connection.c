@@ -10,6 +10,7 @@
 #include "broker/base/tls_peer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/delivery.h"
@@ -113,10 +114,14 @@ void connection_set_state(struct connection *connection, enum connection_state s
     struct broker *broker = connection->broker;
     if (state == CONNECTION_OPEN) {
         broker->connection_count++;
+        connection->user->connection_count++;
+        connection->vhost->connection_count++;
         broker->counters.connections_opened++;
         timer_stop(&broker->timers, &connection->deadline);
     } else if (connection->state == CONNECTION_OPEN) {
         broker->connection_count--;
+        connection->user->connection_count--;
+        connection->vhost->connection_count--;
         broker->counters.connections_closed++;
     }
     connection->state = state;

@@ -28,6 +28,7 @@
 #include "broker/base/endpoint.h"
 #include "broker/base/list.h"
 #include "broker/base/timer.h"
+#include "broker/entities/generated_name.h"
 
 struct broker;
 struct channel;
@@ -66,8 +67,8 @@ struct connection {
     char *name;
     bool peer_is_loopback;
     struct tls_peer *tls;           /* owned; NULL without TLS */
-    struct user *user;              /* NULL before login */
-    struct vhost *vhost;            /* NULL before connection.open */
+    struct user *user;              /* NULL before login, and once the user was deleted */
+    struct vhost *vhost;            /* NULL before connection.open, and once it was deleted */
     struct slice client_properties; /* owned table octets */
 
     /* negotiated */
@@ -93,7 +94,9 @@ struct connection {
     struct channel *borrowing_channel; /* its content header still points into the input */
 
     enum amqp_method_id current_method; /* blamed in exceptions; AMQP_METHOD_UNKNOWN: 0/0 */
-    struct list exclusive_queues;       /* owned by this connection; link: exclusive_link */
+    struct slice generated_queue;       /* for a declare without a name (authorize.c) */
+    char generated_queue_octets[GENERATED_NAME_MAX];
+    struct list exclusive_queues; /* owned by this connection; link: exclusive_link */
 
     struct timer deadline;          /* handshake, silent close, wait for close-ok */
     struct timer heartbeat_send;    /* every half interval (heartbeat.c) */

@@ -221,13 +221,22 @@ bool channel_consumer_settle(struct channel_consumer *consumer) {
 }
 
 /* RabbitMQ tells those who can understand it; others just get nothing any more. */
-static void on_queue_deleted(struct consumer *queue_consumer) {
-    struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
+static void tell_cancelled(const struct channel_consumer *consumer) {
     struct channel *channel = consumer->channel;
     if (channel->connection->consumer_cancel_notify)
         SEND(channel, AMQP_BASIC_CANCEL, basic_cancel,
              .consumer_tag = channel_consumer_tag(consumer), .no_wait = true);
+}
+
+static void on_queue_deleted(struct consumer *queue_consumer) {
+    struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
+    tell_cancelled(consumer);
     forget_consumer(consumer);
+}
+
+void channel_cancel_consumer(struct channel_consumer *consumer) {
+    tell_cancelled(consumer);
+    channel_remove_consumer(consumer);
 }
 
 static const struct consumer_ops channel_consumer_ops = {

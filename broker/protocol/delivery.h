@@ -48,6 +48,9 @@ struct channel_consumer *channel_find_consumer(const struct channel *channel, st
 /* Unlinks from channel and queue; its unacked messages stay with the channel. */
 void channel_remove_consumer(struct channel_consumer *consumer);
 
+/* The server's own wish: tells a client that can understand it, and removes the consumer. */
+void channel_cancel_consumer(struct channel_consumer *consumer);
+
 /*
  * One of its deliveries was settled. False when it was cancelled before: with the last delivery it is
  * freed.

@@ -6,6 +6,9 @@
  *            NOWHERE: a method that only servers send
  *   states   of the connection, or for place CHANNEL of the channel (the connection is open), in
  *            which the method is handled
+ *   permission  who asks whether this user may (authorize.h), before the handler runs; not_needed: a logged
+ *            in user may always; when_complete: publish.c asks when the content is there; by_handler: the
+ *            login itself, and the vhost that is opened; nobody_may: not for clients. It may not be empty.
  *   handler  none for NOWHERE; channel.open has no channel yet and goes its own way
  *
  * Whatever the table does not allow is answered by RabbitMQ's rules (compat 1.7, 1.9 - 1.11):
@@ -17,14 +20,18 @@
  *   channel closing              ignored
  *   open channel                 503 unimplemented method; a second channel.open is 504
  *
- * If you add a method, add its row here and its handler's name in dispatch.h.
+ * If you add a method, add its row here, its handler's name in dispatch.h, and what it needs to the matrix
+ * of tests/conversation/test_authorization.c, which fails until it is there.
  */
 #include "broker/protocol/dispatch.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "amqp/spec.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/user.h"
+#include "broker/protocol/authorize.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/exception.h"
@@ -36,6 +43,7 @@ struct row {
     unsigned states; /* a bit each */
     connection_handler *on_connection;
     channel_handler *on_channel;
+    authorizer *authorize; /* NULL: nothing to ask before the handler */
 };
 
 enum {
@@ -50,74 +58,74 @@ enum {
 };
 
 /* clang-format off */
-#define DISPATCH_TABLE(ROW)                                                                         \
-    /*  method                    place        states            handler */                         \
-    ROW(CONNECTION_START,         NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_START_OK,      CONNECTION,  AWAIT_START_OK,   handle_connection_start_ok)        \
-    ROW(CONNECTION_SECURE,        NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_SECURE_OK,     NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_TUNE,          NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_TUNE_OK,       CONNECTION,  AWAIT_TUNE_OK,    handle_connection_tune_ok)         \
-    ROW(CONNECTION_OPEN,          CONNECTION,  AWAIT_OPEN,       handle_connection_open)            \
-    ROW(CONNECTION_OPEN_OK,       NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_CLOSE,         CONNECTION,  RUNNING | ENDING, handle_connection_close)           \
-    ROW(CONNECTION_CLOSE_OK,      CONNECTION,  ENDING,           handle_connection_close_ok)        \
-    ROW(CONNECTION_BLOCKED,       NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_UNBLOCKED,     NOWHERE,     NONE,             none)                              \
-    ROW(CONNECTION_UPDATE_SECRET, CONNECTION,  RUNNING,          handle_connection_update_secret)   \
-    ROW(CONNECTION_UPDATE_SECRET_OK, NOWHERE,  NONE,             none)                              \
-    ROW(CHANNEL_OPEN,             NEW_CHANNEL, RUNNING,          none)                              \
-    ROW(CHANNEL_OPEN_OK,          NOWHERE,     NONE,             none)                              \
-    ROW(CHANNEL_FLOW,             CHANNEL,     OPEN,             handle_channel_flow)               \
-    ROW(CHANNEL_FLOW_OK,          NOWHERE,     NONE,             none)                              \
-    ROW(CHANNEL_CLOSE,            CHANNEL,     OPEN | CLOSING,   handle_channel_close)              \
-    ROW(CHANNEL_CLOSE_OK,         CHANNEL,     CLOSING,          handle_channel_close_ok)           \
-    ROW(ACCESS_REQUEST,           CHANNEL,     OPEN,             handle_access_request)             \
-    ROW(ACCESS_REQUEST_OK,        NOWHERE,     NONE,             none)                              \
-    ROW(EXCHANGE_DECLARE,         CHANNEL,     OPEN,             handle_exchange_declare)           \
-    ROW(EXCHANGE_DECLARE_OK,      NOWHERE,     NONE,             none)                              \
-    ROW(EXCHANGE_DELETE,          CHANNEL,     OPEN,             handle_exchange_delete)            \
-    ROW(EXCHANGE_DELETE_OK,       NOWHERE,     NONE,             none)                              \
-    ROW(EXCHANGE_BIND,            CHANNEL,     OPEN,             handle_exchange_bind)              \
-    ROW(EXCHANGE_BIND_OK,         NOWHERE,     NONE,             none)                              \
-    ROW(EXCHANGE_UNBIND,          CHANNEL,     OPEN,             handle_exchange_unbind)            \
-    ROW(EXCHANGE_UNBIND_OK,       NOWHERE,     NONE,             none)                              \
-    ROW(QUEUE_DECLARE,            CHANNEL,     OPEN,             handle_queue_declare)              \
-    ROW(QUEUE_DECLARE_OK,         NOWHERE,     NONE,             none)                              \
-    ROW(QUEUE_BIND,               CHANNEL,     OPEN,             handle_queue_bind)                 \
-    ROW(QUEUE_BIND_OK,            NOWHERE,     NONE,             none)                              \
-    ROW(QUEUE_PURGE,              CHANNEL,     OPEN,             handle_queue_purge)                \
-    ROW(QUEUE_PURGE_OK,           NOWHERE,     NONE,             none)                              \
-    ROW(QUEUE_DELETE,             CHANNEL,     OPEN,             handle_queue_delete)               \
-    ROW(QUEUE_DELETE_OK,          NOWHERE,     NONE,             none)                              \
-    ROW(QUEUE_UNBIND,             CHANNEL,     OPEN,             handle_queue_unbind)               \
-    ROW(QUEUE_UNBIND_OK,          NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_QOS,                CHANNEL,     OPEN,             handle_basic_qos)                  \
-    ROW(BASIC_QOS_OK,             NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_CONSUME,            CHANNEL,     OPEN,             handle_basic_consume)              \
-    ROW(BASIC_CONSUME_OK,         NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_CANCEL,             CHANNEL,     OPEN,             handle_basic_cancel)               \
-    ROW(BASIC_CANCEL_OK,          CHANNEL,     OPEN,             handle_basic_cancel_ok)            \
-    ROW(BASIC_PUBLISH,            CHANNEL,     OPEN,             handle_basic_publish)              \
-    ROW(BASIC_RETURN,             NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_DELIVER,            NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_GET,                CHANNEL,     OPEN,             handle_basic_get)                  \
-    ROW(BASIC_GET_OK,             NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_GET_EMPTY,          NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_ACK,                CHANNEL,     OPEN,             handle_basic_ack)                  \
-    ROW(BASIC_REJECT,             CHANNEL,     OPEN,             handle_basic_reject)               \
-    ROW(BASIC_RECOVER_ASYNC,      CHANNEL,     OPEN,             handle_basic_recover_async)        \
-    ROW(BASIC_RECOVER,            CHANNEL,     OPEN,             handle_basic_recover)              \
-    ROW(BASIC_RECOVER_OK,         NOWHERE,     NONE,             none)                              \
-    ROW(BASIC_NACK,               CHANNEL,     OPEN,             handle_basic_nack)                 \
-    ROW(CONFIRM_SELECT,           CHANNEL,     OPEN,             handle_confirm_select)             \
-    ROW(CONFIRM_SELECT_OK,        NOWHERE,     NONE,             none)                              \
-    ROW(TX_SELECT,                CHANNEL,     OPEN,             handle_tx_select)                  \
-    ROW(TX_SELECT_OK,             NOWHERE,     NONE,             none)                              \
-    ROW(TX_COMMIT,                CHANNEL,     OPEN,             handle_tx_commit)                  \
-    ROW(TX_COMMIT_OK,             NOWHERE,     NONE,             none)                              \
-    ROW(TX_ROLLBACK,              CHANNEL,     OPEN,             handle_tx_rollback)                \
-    ROW(TX_ROLLBACK_OK,           NOWHERE,     NONE,             none)
+#define DISPATCH_TABLE(ROW)                                                                                           \
+    /*  method                     place        states            permission       handler */                         \
+    ROW(CONNECTION_START,           NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_START_OK,        CONNECTION,  AWAIT_START_OK,   by_handler,      handle_connection_start_ok)       \
+    ROW(CONNECTION_SECURE,          NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_SECURE_OK,       NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_TUNE,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_TUNE_OK,         CONNECTION,  AWAIT_TUNE_OK,    not_needed,      handle_connection_tune_ok)        \
+    ROW(CONNECTION_OPEN,            CONNECTION,  AWAIT_OPEN,       by_handler,      handle_connection_open)           \
+    ROW(CONNECTION_OPEN_OK,         NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_CLOSE,           CONNECTION,  RUNNING | ENDING, not_needed,      handle_connection_close)          \
+    ROW(CONNECTION_CLOSE_OK,        CONNECTION,  ENDING,           not_needed,      handle_connection_close_ok)       \
+    ROW(CONNECTION_BLOCKED,         NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_UNBLOCKED,       NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CONNECTION_UPDATE_SECRET,   CONNECTION,  RUNNING,          not_needed,      handle_connection_update_secret)  \
+    ROW(CONNECTION_UPDATE_SECRET_OK, NOWHERE,     NONE,             nobody_may,      none)                            \
+    ROW(CHANNEL_OPEN,               NEW_CHANNEL, RUNNING,          not_needed,      none)                             \
+    ROW(CHANNEL_OPEN_OK,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CHANNEL_FLOW,               CHANNEL,     OPEN,             not_needed,      handle_channel_flow)              \
+    ROW(CHANNEL_FLOW_OK,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(CHANNEL_CLOSE,              CHANNEL,     OPEN | CLOSING,   not_needed,      handle_channel_close)             \
+    ROW(CHANNEL_CLOSE_OK,           CHANNEL,     CLOSING,          not_needed,      handle_channel_close_ok)          \
+    ROW(ACCESS_REQUEST,             CHANNEL,     OPEN,             not_needed,      handle_access_request)            \
+    ROW(ACCESS_REQUEST_OK,          NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(EXCHANGE_DECLARE,           CHANNEL,     OPEN,             exchange_declare, handle_exchange_declare)         \
+    ROW(EXCHANGE_DECLARE_OK,        NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(EXCHANGE_DELETE,            CHANNEL,     OPEN,             exchange_delete, handle_exchange_delete)           \
+    ROW(EXCHANGE_DELETE_OK,         NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(EXCHANGE_BIND,              CHANNEL,     OPEN,             exchange_bind,   handle_exchange_bind)             \
+    ROW(EXCHANGE_BIND_OK,           NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(EXCHANGE_UNBIND,            CHANNEL,     OPEN,             exchange_unbind, handle_exchange_unbind)           \
+    ROW(EXCHANGE_UNBIND_OK,         NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(QUEUE_DECLARE,              CHANNEL,     OPEN,             queue_declare,   handle_queue_declare)             \
+    ROW(QUEUE_DECLARE_OK,           NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(QUEUE_BIND,                 CHANNEL,     OPEN,             queue_bind,      handle_queue_bind)                \
+    ROW(QUEUE_BIND_OK,              NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(QUEUE_PURGE,                CHANNEL,     OPEN,             queue_purge,     handle_queue_purge)               \
+    ROW(QUEUE_PURGE_OK,             NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(QUEUE_DELETE,               CHANNEL,     OPEN,             queue_delete,    handle_queue_delete)              \
+    ROW(QUEUE_DELETE_OK,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(QUEUE_UNBIND,               CHANNEL,     OPEN,             queue_unbind,    handle_queue_unbind)              \
+    ROW(QUEUE_UNBIND_OK,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_QOS,                  CHANNEL,     OPEN,             not_needed,      handle_basic_qos)                 \
+    ROW(BASIC_QOS_OK,               NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_CONSUME,              CHANNEL,     OPEN,             basic_consume,   handle_basic_consume)             \
+    ROW(BASIC_CONSUME_OK,           NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_CANCEL,               CHANNEL,     OPEN,             not_needed,      handle_basic_cancel)              \
+    ROW(BASIC_CANCEL_OK,            CHANNEL,     OPEN,             not_needed,      handle_basic_cancel_ok)           \
+    ROW(BASIC_PUBLISH,              CHANNEL,     OPEN,             when_complete,   handle_basic_publish)             \
+    ROW(BASIC_RETURN,               NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_DELIVER,              NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_GET,                  CHANNEL,     OPEN,             basic_get,       handle_basic_get)                 \
+    ROW(BASIC_GET_OK,               NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_GET_EMPTY,            NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_ACK,                  CHANNEL,     OPEN,             not_needed,      handle_basic_ack)                 \
+    ROW(BASIC_REJECT,               CHANNEL,     OPEN,             not_needed,      handle_basic_reject)              \
+    ROW(BASIC_RECOVER_ASYNC,        CHANNEL,     OPEN,             not_needed,      handle_basic_recover_async)       \
+    ROW(BASIC_RECOVER,              CHANNEL,     OPEN,             not_needed,      handle_basic_recover)             \
+    ROW(BASIC_RECOVER_OK,           NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(BASIC_NACK,                 CHANNEL,     OPEN,             not_needed,      handle_basic_nack)                \
+    ROW(CONFIRM_SELECT,             CHANNEL,     OPEN,             not_needed,      handle_confirm_select)            \
+    ROW(CONFIRM_SELECT_OK,          NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(TX_SELECT,                  CHANNEL,     OPEN,             not_needed,      handle_tx_select)                 \
+    ROW(TX_SELECT_OK,               NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(TX_COMMIT,                  CHANNEL,     OPEN,             not_needed,      handle_tx_commit)                 \
+    ROW(TX_COMMIT_OK,               NOWHERE,     NONE,             nobody_may,      none)                             \
+    ROW(TX_ROLLBACK,                CHANNEL,     OPEN,             not_needed,      handle_tx_rollback)               \
+    ROW(TX_ROLLBACK_OK,             NOWHERE,     NONE,             nobody_may,      none)
 /* clang-format on */
 
 #define HANDLER_OF_NOWHERE(handler)
@@ -125,14 +133,30 @@ enum {
 #define HANDLER_OF_CONNECTION(handler) .on_connection = handler,
 #define HANDLER_OF_CHANNEL(handler)    .on_channel = handler,
 
-#define AS_ROW(method, where, when, handler) \
-    [AMQP_##method] = {.place = where, .states = when, HANDLER_OF_##where(handler)},
+/* An empty permission is an undeclared name. */
+#define authorize_not_needed    NULL
+#define authorize_when_complete NULL
+#define authorize_by_handler    NULL
+#define authorize_nobody_may    NULL
+
+#define AS_ROW(method, where, when, permission, handler) \
+    [AMQP_##method] = {.place = where,                   \
+                       .states = when,                   \
+                       HANDLER_OF_##where(handler).authorize = authorize_##permission},
 
 static const struct row table[AMQP_METHOD_COUNT] = {DISPATCH_TABLE(AS_ROW)};
 
 /* Two rows for one method are a compiler warning; with as many rows as methods none is missing. */
-#define COUNT(method, where, when, handler) +1
+#define COUNT(method, where, when, permission, handler) +1
 _Static_assert(DISPATCH_TABLE(COUNT) == AMQP_METHOD_COUNT - 1, "a row for every method");
+
+#define AS_PERMISSION(method, where, when, permission, handler) [AMQP_##method] = #permission,
+
+static const char *const permissions[AMQP_METHOD_COUNT] = {DISPATCH_TABLE(AS_PERMISSION)};
+
+const char *dispatch_permission(enum amqp_method_id method) {
+    return permissions[method];
+}
 
 static void refuse_in_handshake(struct connection *connection) {
     char reason[64];
@@ -164,6 +188,7 @@ static void dispatch_on_connection(struct connection *connection, const struct r
  */
 static bool check_channel_limits(struct connection *connection) {
     const struct broker *broker = connection->broker;
+    const struct user *user = connection->user;
     uint32_t node_limit = broker->settings.channel_max_per_node;
 
     if (connection->channel_max != 0 && connection->channel_count >= connection->channel_max) {
@@ -172,6 +197,14 @@ static bool check_channel_limits(struct connection *connection) {
                         "number of channels opened (%u) has reached the negotiated channel_max "
                         "(%u)",
                         connection->channel_count, connection->channel_max);
+        return false;
+    }
+    if (user->limits.max_channels >= 0 && user->channel_count >= user->limits.max_channels) {
+        connection->current_method = AMQP_METHOD_UNKNOWN;
+        connection_fail(connection, AMQP_NOT_ALLOWED,
+                        "number of channels opened for user '" SLICE_FMT
+                        "' has reached the maximum allowed user limit of %" PRId64,
+                        SLICE_ARG(user->name), user->limits.max_channels);
         return false;
     }
     if (node_limit != 0 && broker->channel_count >= node_limit) {
@@ -197,14 +230,16 @@ static void dispatch_on_new_channel(struct connection *connection, uint16_t chan
 
 static void dispatch_on_channel(struct channel *channel, const struct row *row,
                                 const struct amqp_method *method) {
-    if (row->place == CHANNEL && (row->states & 1u << channel->state) != 0)
-        row->on_channel(channel, method);
-    else if (channel->state == CHANNEL_CLOSING)
+    if (row->place == CHANNEL && (row->states & 1u << channel->state) != 0) {
+        if (row->authorize == NULL || row->authorize(channel, method))
+            row->on_channel(channel, method);
+    } else if (channel->state == CHANNEL_CLOSING) {
         return;
-    else if (row->place == NEW_CHANNEL)
+    } else if (row->place == NEW_CHANNEL) {
         channel_fail(channel, AMQP_CHANNEL_ERROR, "second 'channel.open' seen");
-    else
+    } else {
         channel_fail(channel, AMQP_COMMAND_INVALID, "unimplemented method");
+    }
 }
 
 void dispatch_method(struct connection *connection, uint16_t channel_number,

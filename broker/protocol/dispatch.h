@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * THE table: for each method its handler, the connection states and the kind of channel it is legal
- * in. What is not legal is answered here (compat 1.9, 1.11), so that handlers are check, act, reply.
+ * THE table: for each method its handler, who asks whether the user may, the connection states and the
+ * kind of channel it is legal in. What is not legal is answered here (compat 1.9, 1.11), so that handlers are check, act, reply.
  */
 #ifndef LEVERET_BROKER_PROTOCOL_DISPATCH_H
 #define LEVERET_BROKER_PROTOCOL_DISPATCH_H
@@ -19,6 +19,9 @@ struct connection;
  */
 void dispatch_method(struct connection *connection, uint16_t channel_number,
                      struct channel *channel, const struct amqp_method *method);
+
+/* The permission column of the method's row, for tests and documentation. */
+const char *dispatch_permission(enum amqp_method_id method);
 
 /* Handlers on channel 0 (methods_connection.c). */
 typedef void connection_handler(struct connection *connection, const struct amqp_method *method);

@@ -7,13 +7,18 @@
  */
 #include "broker/protocol/methods_connection.h"
 
+#include <inttypes.h>
+
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/auth.h"
+#include "broker/protocol/authorize.h"
+#include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/dispatch.h"
 #include "broker/protocol/exception.h"
@@ -210,6 +215,33 @@ static void open_connection(struct connection *connection, struct vhost *vhost) 
     send_method(connection, 0, &(struct amqp_method){.id = AMQP_CONNECTION_OPEN_OK});
 }
 
+/* RabbitMQ's: negative is no limit, 0 is none. */
+static bool is_reached(int64_t limit, uint32_t count) {
+    return limit >= 0 && count >= limit;
+}
+
+/* Compat 1.6, in that order; false when the connection was failed. */
+static bool check_connection_limits(struct connection *connection, const struct vhost *vhost) {
+    const struct user *user = connection->user;
+
+    if (is_reached(vhost->limits.max_connections, vhost->connection_count)) {
+        connection_fail(connection, AMQP_NOT_ALLOWED,
+                        "access to vhost '" SLICE_FMT "' refused for user '" SLICE_FMT
+                        "': connection limit (%" PRId64 ") is reached",
+                        SLICE_ARG(vhost->name), SLICE_ARG(user->name),
+                        vhost->limits.max_connections);
+        return false;
+    }
+    if (is_reached(user->limits.max_connections, user->connection_count)) {
+        connection_fail(connection, AMQP_NOT_ALLOWED,
+                        "connection refused for user '" SLICE_FMT
+                        "': user connection limit (%" PRId64 ") is reached",
+                        SLICE_ARG(user->name), user->limits.max_connections);
+        return false;
+    }
+    return true;
+}
+
 void handle_connection_open(struct connection *connection, const struct amqp_method *method) {
     struct broker *broker = connection->broker;
     struct slice vhost_name = method->connection_open.virtual_host;
@@ -222,6 +254,12 @@ void handle_connection_open(struct connection *connection, const struct amqp_met
     else if (vhost == NULL)
         connection_fail(connection, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
                         SLICE_ARG(vhost_name));
+    else if (!check_connection_limits(connection, vhost))
+        return;
+    else if (!permission_may_enter(connection->user, vhost))
+        connection_fail(connection, AMQP_NOT_ALLOWED,
+                        "access to vhost '" SLICE_FMT "' refused for user '" SLICE_FMT "'",
+                        SLICE_ARG(vhost_name), SLICE_ARG(connection->user->name));
     else
         open_connection(connection, vhost);
 }
@@ -246,10 +284,17 @@ void handle_connection_close_ok(struct connection *connection, const struct amqp
     connection_end(connection, false);
 }
 
-/* No backend of ours has secrets that expire, so there is nothing to renew and nothing to refuse.
+/*
+ * No backend of ours has secrets that expire, so there is nothing to renew and nothing to refuse. But
+ * whoever renews a secret wants to know what it is still good for: consumers are looked at again.
  */
 void handle_connection_update_secret(struct connection *connection,
                                      const struct amqp_method *method) {
+    struct channel *channel, *next;
+
     (void)method;
+    HASH_ITER(by_number, connection->channels, channel, next) {
+        authorize_consumers_again(channel);
+    }
     send_method(connection, 0, &(struct amqp_method){.id = AMQP_CONNECTION_UPDATE_SECRET_OK});
 }

@@ -37,6 +37,7 @@ void handle_queue_declare(struct channel *channel, const struct amqp_method *met
         .exclusive = declare->exclusive,
         .auto_delete = declare->auto_delete,
         .connection = connection,
+        .generated_name = connection->generated_queue,
     };
     bool created = false;
 
@@ -58,12 +59,6 @@ void handle_queue_declare(struct channel *channel, const struct amqp_method *met
     send_declare_ok(channel, queue);
 }
 
-/* Without a queue name an empty key means that queue's name too; with one it stays empty. */
-static struct slice resolve_binding_key(struct slice key, struct slice given_name,
-                                        struct slice resolved_name) {
-    return slice_is_empty(key) && slice_is_empty(given_name) ? resolved_name : key;
-}
-
 void handle_queue_bind(struct channel *channel, const struct amqp_method *method) {
     const struct amqp_queue_bind *bind = &method->queue_bind;
     uint8_t source[AMQP_SHORTSTR_MAX], buffer[AMQP_SHORTSTR_MAX];
@@ -76,7 +71,7 @@ void handle_queue_bind(struct channel *channel, const struct amqp_method *method
         .source = entity_name_clean(bind->exchange, source),
         .destination = name,
         .destination_is_queue = true,
-        .binding_key = resolve_binding_key(bind->routing_key, given, name),
+        .binding_key = channel_resolve_binding_key(bind->routing_key, given, name),
         .arguments = bind->arguments,
         .connection = channel->connection,
     };
@@ -98,7 +93,7 @@ void handle_queue_unbind(struct channel *channel, const struct amqp_method *meth
         .source = entity_name_clean(unbind->exchange, source),
         .destination = name,
         .destination_is_queue = true,
-        .binding_key = resolve_binding_key(unbind->routing_key, given, name),
+        .binding_key = channel_resolve_binding_key(unbind->routing_key, given, name),
         .arguments = unbind->arguments,
         .connection = channel->connection,
     };

@@ -17,6 +17,7 @@
 #include "broker/entities/refusal.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/protocol/authorize.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
@@ -57,6 +58,8 @@ static struct slice routing_key(const struct publisher *publisher) {
 
 static void remember_address(struct publisher *publisher, const struct amqp_basic_publish *method) {
     publisher->has_memo = false;
+    if (!slice_equal(method->exchange, exchange_name(publisher)))
+        publisher->source = NULL;
     publisher->exchange_len = (uint8_t)method->exchange.len;
     publisher->routing_key_len = (uint8_t)method->routing_key.len;
     memcpy(publisher->exchange, method->exchange.data, method->exchange.len);
@@ -79,6 +82,8 @@ static struct exchange *find_source(struct channel *channel) {
     struct vhost *vhost = channel->connection->vhost;
     struct slice name = exchange_name(channel->publisher);
     struct refusal refusal;
+    if (!authorize_publish(channel, name))
+        return NULL;
     struct exchange *exchange = vhost_find_exchange(vhost, name);
     if (exchange == NULL) {
         refuse_not_found(&refusal, "exchange", name, vhost->name);
@@ -133,6 +138,12 @@ static bool check_user_id(struct channel *channel, const struct amqp_properties 
     return false;
 }
 
+/* Permissions for routing keys are RabbitMQ's for topic exchanges only. */
+static bool check_topics(struct channel *channel, const struct route_request *request) {
+    const struct exchange *source = channel->publisher->source;
+    return source->type != &exchange_type_topic || authorize_topics(channel, source, request);
+}
+
 /* Everything about the message that is not its address. */
 static bool check_properties(struct channel *channel, const struct amqp_properties *properties,
                              struct route_request *request) {
@@ -144,27 +155,27 @@ static bool check_properties(struct channel *channel, const struct amqp_properti
             !read_keys_header(channel, properties->headers, "BCC", &request->bcc))
             return false;
     }
-    return check_user_id(channel, properties);
+    return check_topics(channel, request) && check_user_id(channel, properties);
 }
 
 /* --- routing --- */
 
-static bool memo_holds(const struct channel *channel) {
-    const struct publisher *publisher = channel->publisher;
-    return publisher->has_memo &&
-           publisher->route.generation == channel->connection->vhost->routing_generation;
-}
-
-/* The exchange to publish to, from the memo or by its name; NULL when the channel was failed. */
-static struct exchange *source_of(struct channel *channel) {
-    if (memo_holds(channel))
-        return channel->publisher->source;
+/*
+ * Makes sure that `source` is the exchange to publish to and that the user may: as last time, or found by
+ * its name. False when the channel was failed.
+ */
+static bool refresh_source(struct channel *channel) {
+    struct publisher *publisher = channel->publisher;
+    uint64_t generation = channel->connection->vhost->routing_generation;
+    if (publisher->source != NULL && publisher->source_generation == generation)
+        return true;
     struct exchange *source = find_source(channel);
-    if (source != NULL) {
-        channel->publisher->has_memo = false;
-        channel->publisher->source = source;
-    }
-    return source;
+    if (source == NULL)
+        return false;
+    publisher->has_memo = false;
+    publisher->source = source;
+    publisher->source_generation = generation;
+    return true;
 }
 
 static void find_route(struct publisher *publisher, const struct route_request *request) {
@@ -277,14 +288,19 @@ void publish_message(struct channel *channel, struct message *message) {
         message_unref(message);
         return;
     }
-    if (source_of(channel) == NULL) {
+    if (!refresh_source(channel)) {
         message_unref(message);
         return;
     }
     struct route_request request = {.routing_key = routing_key(publisher)};
-    if (message_flags(message) & CHECKED_PROPERTIES &&
-        (message = prepare(channel, message, &request)) == NULL)
+    if (message_flags(message) & CHECKED_PROPERTIES) {
+        message = prepare(channel, message, &request);
+        if (message == NULL)
+            return;
+    } else if (!publisher->has_memo && !check_topics(channel, &request)) {
+        message_unref(message);
         return;
+    }
     if (request.bcc.data != NULL)
         publish_without_bcc(channel, message, &request);
     else

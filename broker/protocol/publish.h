@@ -4,7 +4,9 @@
  * arrives, the checks of compat 2.11 in their order, routing with a memo, return, confirm.
  *
  * The memo: publishing again to the same exchange with the same key takes the route of last time, as
- * long as vhost->routing_generation stands still and the route depended on nothing else.
+ * long as vhost->routing_generation stands still and the route depended on nothing else. Publishing to the
+ * same exchange with another key takes the exchange of last time. Changed permissions move the generation
+ * too, so that neither asks again whether the user may.
  */
 #ifndef LEVERET_BROKER_PROTOCOL_PUBLISH_H
 #define LEVERET_BROKER_PROTOCOL_PUBLISH_H
@@ -33,7 +35,8 @@ struct publisher {
     uint64_t body_size;
     struct slice header_payload; /* while borrowed */
     struct message *message;     /* a body in parts; NULL until made */
-    struct exchange *source;     /* valid as long as the memo is */
+    struct exchange *source;     /* to publish to, permission included; NULL: not looked for yet */
+    uint64_t source_generation;  /* vhost->routing_generation for which `source` holds */
     struct route route;
     uint8_t exchange[AMQP_SHORTSTR_MAX];
     uint8_t routing_key[AMQP_SHORTSTR_MAX];

@@ -20,6 +20,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/blocking.h"
@@ -88,8 +89,9 @@ static void open_world(struct world *world, struct slice script) {
     settings.channel_max_per_node = 40;
     world->broker = broker_create(&world->env, &settings);
     world->broker->outbufs.spare_max = 0; /* chunks that are kept would hide behind the allowance */
-    broker_add_vhost(world->broker, SLICE("/"));
-    user_add(world->broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
+    struct user *guest = user_add(world->broker, SLICE("guest"), SLICE("guest"));
+    guest->loopback_only = true;
+    permission_grant_all(guest, broker_add_vhost(world->broker, SLICE("/")));
     world->base_heap = heap.held;
 }
 

@@ -24,7 +24,8 @@ RULES = {
     "broker/protocol": (["broker/protocol/", "broker/entities/", "broker/base/", "amqp/"], ["uthash.h"]),
     "broker/management": (["broker/", "amqp/"], ["microhttpd.h", "jansson.h", "uthash.h"]),
     "broker": (["broker/", "amqp/", "persistence/"], ["posix", "poll.h"]),
-    "tools": (["tools/", "amqp/", "broker/base/", "broker/net/", "persistence/"], ["openssl/", "curl/", "sockets", "posix"]),
+    "tools": (["tools/", "amqp/", "broker/base/", "broker/net/", "persistence/",
+               "broker/data_directory.h"], ["openssl/", "curl/", "jansson.h", "sockets", "posix"]),
 }
 # What a name in RULES stands for beyond itself; whatever is named nowhere is the C library's.
 GROUPS = {

@@ -7,6 +7,7 @@
 
 #include "amqp/slice.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -50,6 +51,16 @@ static size_t read_size_of_environment(void) {
     return size == 0 ? SIZE_MAX : size;
 }
 
+static void add_default_entities(struct broker *broker) {
+    struct vhost *vhost = broker_add_vhost(broker, SLICE("/"));
+    struct refusal refusal;
+
+    user_set_tags(user_add(broker, SLICE("guest"), SLICE("guest")), SLICE("administrator"),
+                  &refusal);
+    permission_grant_all(user_find(broker, SLICE("guest")), vhost);
+    permission_grant_all(user_add(broker, SLICE("bob"), SLICE("builder")), vhost);
+}
+
 /* What outlives a broker of a fixture is its disk. */
 static void add_broker(struct fixture *fixture, const struct broker_settings *settings) {
     fixture->broker = broker_create(&fixture->env, settings);
@@ -62,9 +73,9 @@ static void add_broker(struct fixture *fixture, const struct broker_settings *se
         assert(code == 0);
         text_clear(&error);
     }
-    broker_add_vhost(fixture->broker, SLICE("/"));
-    user_add(fixture->broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
-    user_add(fixture->broker, SLICE("bob"), SLICE("builder"));
+    if (fixture->broker->users == NULL)
+        add_default_entities(fixture->broker);
+    user_find(fixture->broker, SLICE("guest"))->loopback_only = true;
 }
 
 static struct fixture *create(const struct broker_settings *settings, struct memory_disk *disk) {

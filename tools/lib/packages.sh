@@ -6,26 +6,25 @@
 # Installs what is missing, saying so, when it may (root, on Debian or a relative of it).  Otherwise
 # it says what to install and returns 69 (EX_UNAVAILABLE).  All words go to stderr.
 
-BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libmicrohttpd-dev libjansson-dev libpcre2-dev"
-TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace"
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libpcre2-dev libjansson-dev"
+TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace openssl"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev llvm"
 LINT_PACKAGES="clang clang-format"
 
 # Away from Debian a package name means nothing, so look for what the package is wanted for.
 package_is_usable() {
     case "$1" in
-    gcc | cmake | clang | python3 | strace) command -v "$1" >/dev/null ;;
+    gcc | cmake | clang | python3 | strace | openssl) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     llvm) command -v llvm-symbolizer >/dev/null ;;
     libc6-dev) has_header stdio.h ;;
     libev-dev) has_header ev.h ;;
     libssl-dev) has_header openssl/ssl.h ;;
-    libmicrohttpd-dev) has_header microhttpd.h ;;
-    libjansson-dev) has_header jansson.h ;;
     uthash-dev) has_header uthash.h ;;
     libxxhash-dev) has_header xxhash.h ;;
     libpcre2-dev) echo '#define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>' | cc -E - >/dev/null 2>&1 ;;
+    libjansson-dev) has_header jansson.h ;;
     libcmocka-dev) echo '#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

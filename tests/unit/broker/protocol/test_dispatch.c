@@ -14,6 +14,8 @@
 
 #include "amqp/spec.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/user.h"
+#include "broker/protocol/authorize.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/exception.h"
@@ -21,6 +23,7 @@
 static struct broker broker;
 static struct connection connection;
 static struct channel channel;
+static struct user user;
 static char answer[300]; /* what came of the last method */
 
 static void record(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -103,6 +106,28 @@ CONNECTION_RECORDER(connection_update_secret)
 CHANNEL_METHODS(CHANNEL_RECORDER)
 CHANNEL_RECORDER(channel_close_ok)
 
+/* Who asks for permissions, by the names of the methods that need one. */
+/* clang-format off */
+#define AUTHORIZED_METHODS(X)                                                                 \
+    X(exchange_declare) X(exchange_delete) X(exchange_bind) X(exchange_unbind)                \
+    X(queue_declare) X(queue_bind) X(queue_unbind) X(queue_purge) X(queue_delete)             \
+    X(basic_consume) X(basic_get)
+/* clang-format on */
+
+static bool is_permitted;
+static enum amqp_method_id asked_for; /* the method that was asked for */
+
+#define AUTHORIZER(name)                                                                  \
+    bool authorize_##name(struct channel *authorized, const struct amqp_method *method) { \
+        assert_ptr_equal(authorized, &channel);                                           \
+        asked_for = method->id;                                                           \
+        if (!is_permitted)                                                                \
+            record("refused " #name);                                                     \
+        return is_permitted;                                                              \
+    }
+
+AUTHORIZED_METHODS(AUTHORIZER)
+
 /* "basic_qos_ok" for AMQP_BASIC_QOS_OK. */
 static const char *struct_name(enum amqp_method_id id) {
     static const char *const names[] = {
@@ -126,13 +151,27 @@ static bool is_channel_method(enum amqp_method_id id) {
     return false;
 }
 
+static bool needs_permission(enum amqp_method_id id) {
+    static const char *const names[] = {AUTHORIZED_METHODS(AS_TEXT)};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], struct_name(id)) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int start(void **state) {
     (void)state;
+    is_permitted = true;
+    memset(&user, 0, sizeof user);
+    user.name = SLICE("alice");
+    user.limits.max_channels = -1;
     memset(&broker, 0, sizeof broker);
     memset(&connection, 0, sizeof connection);
     memset(&channel, 0, sizeof channel);
     broker.settings.cluster_name = "rabbit@test";
     connection.broker = &broker;
+    connection.user = &user;
     connection.state = CONNECTION_OPEN;
     connection.channel_max = 2047;
     channel.connection = &connection;
@@ -286,6 +325,54 @@ static void node_limit_counts_channels_of_all_connections(void **state) {
            "limit of 10, 0.0");
 }
 
+static void user_limit_counts_channels_of_the_user(void **state) {
+    (void)state;
+    user.limits.max_channels = 3;
+    user.channel_count = 2;
+    expect(dispatch(AMQP_CHANNEL_OPEN, 1, NULL), "opens 1");
+    user.channel_count = 3;
+    expect(dispatch(AMQP_CHANNEL_OPEN, 1, NULL),
+           "530 number of channels opened for user 'alice' has reached the maximum allowed user "
+           "limit of 3, 0.0");
+    user.limits.max_channels = 0;
+    user.channel_count = 0;
+    expect(dispatch(AMQP_CHANNEL_OPEN, 1, NULL),
+           "530 number of channels opened for user 'alice' has reached the maximum allowed user "
+           "limit of 0, 0.0");
+}
+
+static void permission_is_asked_for_before_the_handler_runs(void **state) {
+    (void)state;
+    FOR_EACH_METHOD(id) {
+        if (!is_channel_method(id))
+            continue;
+        asked_for = AMQP_METHOD_UNKNOWN;
+        is_permitted = true;
+        expect(dispatch(id, 1, &channel), "handled %s", struct_name(id));
+        assert_int_equal(asked_for, needs_permission(id) ? id : AMQP_METHOD_UNKNOWN);
+        is_permitted = false;
+        expect(dispatch(id, 1, &channel), "%s %s", needs_permission(id) ? "refused" : "handled",
+               struct_name(id));
+    }
+}
+
+static void permission_column_names_who_asks(void **state) {
+    (void)state;
+    for (enum amqp_method_id id = AMQP_METHOD_UNKNOWN + 1; id < AMQP_METHOD_COUNT; id++) {
+        const char *permission = dispatch_permission(id);
+        assert_non_null(permission);
+        if (needs_permission(id))
+            assert_string_equal(permission, struct_name(id));
+        else if (id == AMQP_BASIC_PUBLISH)
+            assert_string_equal(permission, "when_complete");
+        else if (id == AMQP_CONNECTION_OPEN || id == AMQP_CONNECTION_START_OK)
+            assert_string_equal(permission, "by_handler");
+        else
+            assert_true(strcmp(permission, "not_needed") == 0 ||
+                        strcmp(permission, "nobody_may") == 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(handshake_takes_one_method_per_state, start),
@@ -297,6 +384,9 @@ int main(void) {
         cmocka_unit_test_setup(closing_channel_hears_close_and_close_ok, start),
         cmocka_unit_test_setup(channel_limit_counts_channels_and_blames_no_method, start),
         cmocka_unit_test_setup(node_limit_counts_channels_of_all_connections, start),
+        cmocka_unit_test_setup(user_limit_counts_channels_of_the_user, start),
+        cmocka_unit_test_setup(permission_is_asked_for_before_the_handler_runs, start),
+        cmocka_unit_test_setup(permission_column_names_who_asks, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,9 @@
 #include "amqp/spec.h"
 #include "amqp/table.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/user.h"
+#include "broker/protocol/authorize.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/dispatch.h"
 #include "broker/protocol/exception.h"
@@ -85,6 +87,12 @@ void heartbeat_start(struct connection *started) {
     tell("heartbeats of %u s;", started->heartbeat_s);
 }
 
+/* It has no channels here. */
+void authorize_consumers_again(struct channel *channel) {
+    (void)channel;
+    tell("consumers looked at again;");
+}
+
 static void fill_random(void *context, void *buffer, size_t len) {
     (void)context;
     memset(buffer, 3, len);
@@ -97,8 +105,9 @@ static int start(void **state) {
     (void)state;
     broker_settings_init(&settings);
     broker = broker_create(&env, &settings);
-    broker_add_vhost(broker, SLICE("/"));
-    user_add(broker, SLICE("guest"), SLICE("guest"))->loopback_only = true;
+    struct user *guest = user_add(broker, SLICE("guest"), SLICE("guest"));
+    guest->loopback_only = true;
+    permission_grant_all(guest, broker_add_vhost(broker, SLICE("/")));
     memset(&connection, 0, sizeof connection);
     connection.broker = broker;
     connection.name = (char *)(uintptr_t) "peer";

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: how leveretctl talks to the broker. A Unix socket, mode 0600, in the data
+ * directory: whoever can open it may do everything, so there is no login.
+ *
+ * One line of JSON asks, lines of JSON answer, the one with `exit` is the last:
+ *
+ *   {"command": "alarms", "arguments": [], "options": {}}
+ *   {"columns": ["resource", "node"]}           what the members of the rows are called
+ *   {"row": ["memory", "rabbit@host"]}
+ *   {"text": "a line for people"}
+ *   {"exit": 0}                                 or {"exit": 78, "error": "a sentence"}
+ *
+ * Then the next request may follow. Exit codes are those of sysexits.h. What a command takes is in
+ * broker/base/commands.def; the client has checked it, and the broker checks it again.
+ *
+ * A handler gets a struct control_call. It answers with control_text(), control_columns() and
+ * control_row(), and ends with control_finish() - now, or at any later time. One with much to say
+ * says some of it and calls control_continue(): `step` is called again when that has left, so that
+ * a long list neither fills memory nor holds up the loop. When the client goes away, control_call's
+ * `on_abandoned` is called, if set, instead of the next step.
+ */
+#ifndef LEVERET_BROKER_MANAGEMENT_CONTROL_H
+#define LEVERET_BROKER_MANAGEMENT_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "broker/base/command.h"
+#include "broker/base/list.h"
+
+#define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_REQUEST_MAX     (64u * 1024u * 1024u) /* octets: definitions travel in one */
+
+struct broker;
+struct control_call;
+struct endpoint;
+struct json_t;
+struct text;
+struct transport_peer;
+
+/* What only the whole server can do. */
+struct control_hooks {
+    void *context;
+    /* False with a sentence in `error` when nothing was changed. */
+    bool (*reload)(void *context, struct text *error);
+};
+
+struct control {
+    struct broker *broker;
+    struct control_hooks hooks;
+    size_t connection_count;
+};
+
+/* `broker` outlives the control. */
+void control_init(struct control *control, struct broker *broker,
+                  const struct control_hooks *hooks);
+
+/* A transport_factory; `context` is the struct control. NULL when there are too many. */
+struct endpoint *control_accept(void *context, const struct transport_peer *peer);
+
+/* --- for handlers --- */
+
+struct control_call {
+    struct control *control;
+    enum command_id command;
+    void *state;                                     /* the handler's own */
+    void (*on_abandoned)(struct control_call *call); /* frees it when the client goes away */
+};
+
+typedef void control_handler(struct control_call *call);
+
+/* NULL beyond the last one. */
+const char *control_argument(const struct control_call *call, size_t index);
+/* The value of `--name`; NULL when it was not given, "" for one without value. */
+const char *control_option(const struct control_call *call, const char *name);
+
+/* A line for people. */
+void control_text(struct control_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* What the rows to come consist of; ends with NULL. */
+void control_columns(struct control_call *call, const char *const *names);
+/* Takes the array, whose members are in the columns' order. */
+void control_row(struct control_call *call, struct json_t *members);
+
+void control_finish(struct control_call *call);
+/* The same with a code of sysexits.h and a sentence. */
+void control_fail(struct control_call *call, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* `step` goes on when what was said has left. */
+void control_continue(struct control_call *call, control_handler *step);
+
+/* Members of a row from octets that may be no UTF-8: they are shown as \xNN. */
+struct json_t *control_string(const char *octets, size_t len);
+
+#endif
