@@ -46,13 +46,14 @@ bool config_refuse(const struct config_match *match, struct slice value, const c
                    struct text *error);
 bool config_key_is_secret(const struct config_key *key);
 
-config_reader read_uint16, read_uint32; /* from minimum to maximum */
-config_reader read_limit;               /* uint32_t; `infinity` is 0 */
-config_reader read_size;                /* uint64_t with RabbitMQ's units */
-config_reader read_fraction;            /* double from 0.0 to 1.0 */
-config_reader read_ratio;               /* double, not negative */
-config_reader read_port;                /* int */
+config_reader read_uint16, read_uint32, read_uint64; /* from minimum to maximum */
+config_reader read_limit;                            /* uint32_t; `infinity` is 0 */
+config_reader read_size;                             /* uint64_t with RabbitMQ's units */
+config_reader read_fraction;                         /* double from 0.0 to 1.0 */
+config_reader read_ratio;                            /* double, not negative */
+config_reader read_port;                             /* int */
 config_reader read_boolean;
+config_reader read_queue_type;   /* one of classic, quorum, stream */
 config_reader read_only_default; /* no field: what the broker does is the only choice */
 config_reader read_text;
 config_reader read_text_or_none; /* `none` is the empty text */

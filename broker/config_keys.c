@@ -149,6 +149,14 @@ const struct config_key config_keys[] = {
      FROM(1, UINT32_MAX), LIVE, .initially = "infinity",
      .help = "open channels of all connections"},
 
+    /* --- queues --- */
+    {.name = "default_queue_type", .read = read_queue_type, FIELD(broker.default_queue_type),
+     .initially = "classic",
+     .help = "type of queues declared without one: classic, quorum or stream"},
+    {.name = "consumer_timeout", .read = read_uint64, FIELD(broker.consumer_timeout_ms),
+     FROM(0, 315360000000), LIVE, .initially = "1800000",
+     .help = "ms a consumer of a quorum queue may keep a message without acknowledging it; 0: for ever"},
+
     /* --- users and virtual hosts --- */
     {.name = "default_user", .read = read_text, FIELD(default_user), .initially = "guest",
      .help = "the user that exists from the start"},

@@ -75,6 +75,15 @@ bool read_uint32(struct config *config, const struct config_match *match, struct
     return true;
 }
 
+bool read_uint64(struct config *config, const struct config_match *match, struct slice value,
+                 struct text *error) {
+    uint64_t number;
+    if (!read_bounded(match, value, &number, error))
+        return false;
+    *(uint64_t *)field_of(config, match) = number;
+    return true;
+}
+
 bool read_port(struct config *config, const struct config_match *match, struct slice value,
                struct text *error) {
     uint64_t number;
@@ -200,6 +209,14 @@ bool read_text(struct config *config, const struct config_match *match, struct s
     (void)error;
     *(const char **)field_of(config, match) = config_keep_text(config, value);
     return true;
+}
+
+bool read_queue_type(struct config *config, const struct config_match *match, struct slice value,
+                     struct text *error) {
+    if (slice_equal(value, SLICE("classic")) || slice_equal(value, SLICE("quorum")) ||
+        slice_equal(value, SLICE("stream")))
+        return read_text(config, match, value, error);
+    return config_refuse(match, value, "expected classic, quorum or stream", error);
 }
 
 bool read_text_or_none(struct config *config, const struct config_match *match, struct slice value,

@@ -134,10 +134,21 @@ static void keep_redelivered(struct recovery *recovery, struct slice key, struct
     qsort(restored->redelivered, restored->redelivered_count, sizeof(struct range), compare_ranges);
 }
 
+static void keep_history(struct recovery *recovery, struct slice key, struct slice payload) {
+    struct restored_queue *restored = find_queue(recovery, store_history_queue(key));
+    if (restored == NULL || restored->queue == NULL || restored->queue->quorum == NULL ||
+        !store_restore_history(restored->queue, key, payload))
+        recovery->failed = true;
+}
+
 static void on_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
     struct recovery *recovery = context;
     if (kind == STORE_REDELIVERED) {
         keep_redelivered(recovery, key, payload);
+        return;
+    }
+    if (kind == STORE_HISTORY) {
+        keep_history(recovery, key, payload);
         return;
     }
     recovery->definition_count++;

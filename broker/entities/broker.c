@@ -28,6 +28,8 @@ void broker_settings_init(struct broker_settings *settings) {
         .transaction_copies_max = 4194304,
         .permit_global_qos = true,
         .permit_transient_queues = true,
+        .default_queue_type = "classic",
+        .consumer_timeout_ms = 1800000,
         .default_vhost = "/",
         .anonymous_user = "guest",
         .anonymous_password = "guest",

@@ -44,6 +44,8 @@ struct broker_settings {
     uint32_t channel_max_per_node;     /* 0: no limit */
     bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */
     bool permit_transient_queues;      /* false: non-durable non-exclusive queues are 541 (4.3) */
+    const char *default_queue_type;    /* of vhosts that have none: classic, quorum or stream */
+    uint64_t consumer_timeout_ms;      /* of quorum queues, 0: none */
     const char *default_vhost;
     enum password_algorithm password_algorithm; /* of new passwords */
     const char *anonymous_user;                 /* "" : ANONYMOUS is not offered */
@@ -89,6 +91,7 @@ struct broker {
     uint64_t promise_lsn;    /* the last definition or transaction appended to it */
     uint64_t settle_lsn;     /* the last message that left a durable queue */
     uint64_t last_queue_id;
+    bool has_quorum_queues;       /* there is or was one: transient messages may be stored */
     struct vhost *vhosts;         /* map by name */
     struct user *users;           /* map by name */
     struct slice *loopback_users; /* owned; see users_set_loopback_only() */

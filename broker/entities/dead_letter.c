@@ -8,6 +8,12 @@
  *      cannot breed letters for ever; and each call drains only what was there when it began.
  * Publishing is at-most-once as for RabbitMQ's classic queues: a full target drops the letter, or
  * sends it on to its own dead-letter exchange.
+ *
+ * A quorum queue whose strategy is at-least-once holds a letter that cannot go to every queue it is
+ * routed to - no exchange, no queue, one that is full - and tries it again every three minutes, as
+ * RabbitMQ does. It goes to all of them in one batch or to none, so that no queue gets it twice;
+ * RabbitMQ gives it at once to those with room. Until then it is in the journal as what it was, with
+ * the reason of its death in its history.
  */
 #include "broker/entities/dead_letter.h"
 
@@ -20,10 +26,14 @@
 #include "broker/entities/death_table.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
-#include "broker/entities/queue.h"
+#include "broker/entities/queue_front.h"
+#include "broker/entities/queue_quorum.h"
 #include "broker/entities/route.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
+
+/* RabbitMQ's dead_letter_worker_publisher_confirm_timeout. */
+#define HELD_LETTERS_RETRY_MS 180000
 
 struct dead_letter {
     struct list link;
@@ -41,7 +51,7 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
     struct broker *broker = queue->vhost->broker;
 
     if (queue->deleted || !has_dead_letter_exchange(queue)) {
-        store_settle(queue, &entry);
+        queue_end_entry(queue, &entry);
         message_unref(entry.message);
         return;
     }
@@ -66,23 +76,46 @@ static struct slice reason_word(enum dead_letter_reason reason) {
         return SLICE("rejected");
     case DEAD_LETTER_EXPIRED:
         return SLICE("expired");
+    case DEAD_LETTER_DELIVERY_LIMIT:
+        return SLICE("delivery_limit");
     default:
         return SLICE("maxlen");
     }
 }
 
-/* --- publishing --- */
+/* --- publishing; false when the letter is to be held --- */
+
+static bool is_at_least_once(const struct queue *queue) {
+    return !queue->deleted && has_dead_letter_exchange(queue) &&
+           queue->features->dead_letter_at_least_once;
+}
 
 /* Each queue but those the message would come back to in a circle. */
-static void enqueue(struct broker *broker, struct route *route, struct message *message,
-                    struct slice headers) {
+static void leave_out_cycles(struct route *route, struct slice headers) {
     size_t count = 0;
-    uint64_t lsn = 0; /* nobody waits for a dead letter */
     for (size_t i = 0; i < route->count; i++) {
         if (!death_table_is_cycle(headers, route->queues[i]->name))
             route->queues[count++] = route->queues[i];
     }
-    broker_publish(broker, message, route->queues, count, &lsn);
+    route->count = count;
+}
+
+static bool everybody_takes(const struct route *route, const struct message *message) {
+    for (size_t i = 0; i < route->count; i++) {
+        if (queue_would_reject(route->queues[i], message))
+            return false;
+    }
+    return route->count > 0;
+}
+
+static bool enqueue(const struct dead_letter *letter, struct route *route, struct message *message,
+                    struct slice headers) {
+    uint64_t lsn = 0; /* nobody waits for a dead letter */
+    leave_out_cycles(route, headers);
+    if (is_at_least_once(letter->queue) && !everybody_takes(route, message))
+        return false;
+    broker_publish(letter->queue->vhost->broker, message, route->queues, route->count, &lsn);
+    return true;
 }
 
 /* The message as it goes to the dead-letter exchange, under these headers; NULL when memory is out. */
@@ -107,34 +140,77 @@ static struct message *new_message(const struct dead_letter *letter, struct slic
     return message;
 }
 
-static void publish_with(const struct dead_letter *letter, struct exchange *exchange,
+static bool publish_with(const struct dead_letter *letter, struct exchange *exchange,
                          struct slice headers, struct route *route) {
     struct message *message = new_message(letter, headers);
+    bool is_done;
 
     if (message == NULL)
-        return;
+        return !is_at_least_once(letter->queue);
     struct route_request request = route_request_of(message);
     route_message(route, exchange, &request);
     exchange->published_in_count++;
-    enqueue(letter->queue->vhost->broker, route, message, headers);
+    is_done = enqueue(letter, route, message, headers);
     message_unref(message);
+    return is_done;
 }
 
-/* An exchange that is not there at this moment: the message is gone. */
-static void publish_letter(const struct dead_letter *letter, struct route *route) {
+/* An exchange that is not there at this moment: the message is gone, unless it is held. */
+static bool publish_letter(const struct dead_letter *letter, struct route *route) {
     const struct queue *queue = letter->queue;
     struct exchange *exchange =
         vhost_find_exchange(queue->vhost, queue->features->dead_letter_exchange);
     struct death death = {queue->name, reason_word(letter->reason), letter->time_s};
     struct amqp_table_builder builder;
+    bool is_done;
 
     if (exchange == NULL)
-        return;
+        return !is_at_least_once(queue);
     amqp_table_builder_init(&builder);
     death_table_build(&builder, letter->entry.message, &death);
-    publish_with(letter, exchange, amqp_table_builder_finish(&builder), route);
+    is_done = publish_with(letter, exchange, amqp_table_builder_finish(&builder), route);
     amqp_table_builder_clear(&builder);
+    return is_done;
 }
+
+/* --- holding --- */
+
+static void on_letters_timer(struct timer *timer) {
+    struct quorum *quorum = LIST_ITEM(timer, struct quorum, letters_timer);
+    struct dead_letter *letter =
+        LIST_ITEM(list_first(&quorum->held_letters), struct dead_letter, link);
+    quorum->held_count = 0;
+    quorum->held_bytes = 0;
+    list_move_all(&letter->queue->vhost->broker->dead_letters, &quorum->held_letters);
+}
+
+static void hold(struct dead_letter *letter) {
+    struct quorum *quorum = letter->queue->quorum;
+    struct broker *broker = letter->queue->vhost->broker;
+    quorum_remember_death(letter->queue, letter->entry.sequence, (uint8_t)letter->reason);
+    letter->entry.redelivered = true; /* it has a history now */
+    list_append(&quorum->held_letters, &letter->link);
+    quorum->held_count++;
+    quorum->held_bytes += letter->entry.message->body_size;
+    if (!timer_is_running(&quorum->letters_timer))
+        timer_start(&broker->timers, &quorum->letters_timer,
+                    broker->env->now_ms + HELD_LETTERS_RETRY_MS, on_letters_timer);
+}
+
+static void end_letter(struct dead_letter *letter) {
+    queue_end_entry(letter->queue, &letter->entry);
+    letter_destroy(letter);
+}
+
+void dead_letters_drop_held(struct queue *queue) {
+    struct list *link;
+    while ((link = list_take_first(&queue->quorum->held_letters)) != NULL)
+        end_letter(LIST_ITEM(link, struct dead_letter, link));
+    queue->quorum->held_count = 0;
+    queue->quorum->held_bytes = 0;
+}
+
+/* --- the tick --- */
 
 bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
     struct list letters;
@@ -149,10 +225,11 @@ bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
     for (; budget > 0 && (link = list_take_first(&letters)) != NULL; budget--) {
         struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
         store_begin_atomic(broker);
-        publish_letter(letter, &route);
-        store_settle(letter->queue, &letter->entry);
+        if (publish_letter(letter, &route))
+            end_letter(letter);
+        else
+            hold(letter);
         store_end_atomic(broker);
-        letter_destroy(letter);
     }
     route_clear(&route);
     list_move_all(&letters, &broker->dead_letters);
@@ -165,9 +242,8 @@ void broker_forget_dead_letters(const struct vhost *vhost) {
         struct dead_letter *letter = LIST_ITEM(at, struct dead_letter, link);
         if (letter->queue->vhost != vhost)
             continue;
-        store_settle(letter->queue, &letter->entry);
         list_remove(&letter->link);
-        letter_destroy(letter);
+        end_letter(letter);
     }
 }
 

@@ -22,6 +22,7 @@ enum dead_letter_reason {
     DEAD_LETTER_REJECTED, /* reject or nack without requeue */
     DEAD_LETTER_EXPIRED,
     DEAD_LETTER_MAXLEN,
+    DEAD_LETTER_DELIVERY_LIMIT, /* of a quorum queue */
 };
 
 /*
@@ -36,6 +37,9 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
  * next call. True when some are left.
  */
 bool broker_drain_dead_letters(struct broker *broker, size_t budget);
+
+/* The queue is being deleted: letters of it that nobody took are gone. */
+void dead_letters_drop_held(struct queue *queue);
 
 /* Forgets those that come from queues of this vhost: it is being deleted. */
 void broker_forget_dead_letters(const struct vhost *vhost);

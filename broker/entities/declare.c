@@ -250,13 +250,10 @@ static struct queue *declare_queue_passively(const struct vhost *vhost,
     return queue;
 }
 
-struct queue *vhost_declare_queue(struct vhost *vhost, const struct queue_declaration *declaration,
-                                  bool *ret_created, struct refusal *refusal) {
+static struct queue *declare_queue(struct vhost *vhost, const struct queue_declaration *declaration,
+                                   bool *ret_created, struct refusal *refusal) {
     struct queue *queue;
 
-    *ret_created = false;
-    if (declaration->passive)
-        return declare_queue_passively(vhost, declaration, refusal);
     if (is_reserved(declaration->name)) {
         refuse_reserved("queue", declaration->name, refusal);
         return NULL;
@@ -271,11 +268,35 @@ struct queue *vhost_declare_queue(struct vhost *vhost, const struct queue_declar
     return queue;
 }
 
+struct queue *vhost_declare_queue(struct vhost *vhost, const struct queue_declaration *declaration,
+                                  bool *ret_created, struct refusal *refusal) {
+    struct queue_declaration typed = *declaration;
+    struct amqp_table_builder builder;
+    struct queue *queue;
+
+    *ret_created = false;
+    if (declaration->passive)
+        return declare_queue_passively(vhost, declaration, refusal);
+    amqp_table_builder_init(&builder);
+    typed.arguments = queue_args_with_default_type(vhost, declaration, &builder);
+    queue = declare_queue(vhost, &typed, ret_created, refusal);
+    amqp_table_builder_clear(&builder);
+    return queue;
+}
+
 static bool refuse_queue_precondition(const struct queue *queue, const char *condition,
                                       struct refusal *refusal) {
     return refuse(refusal, AMQP_PRECONDITION_FAILED,
                   "queue '" SLICE_FMT "' in vhost '" SLICE_FMT "' %s", SLICE_ARG(queue->name),
                   SLICE_ARG(queue->vhost->name), condition);
+}
+
+static bool refuse_quorum_delete(const struct queue *queue, const char *flag,
+                                 struct refusal *refusal) {
+    return refuse(refusal, AMQP_NOT_IMPLEMENTED,
+                  "cannot delete queue '" SLICE_FMT "' in vhost '" SLICE_FMT
+                  "'. queue.delete operations with %s flag set are not supported by quorum queues",
+                  SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name), flag);
 }
 
 bool vhost_delete_queue(struct vhost *vhost, struct slice name, const void *connection,
@@ -291,6 +312,8 @@ bool vhost_delete_queue(struct vhost *vhost, struct slice name, const void *conn
     if (!queue_check_exclusive(queue, connection, refusal))
         return false;
     message_count = queue_ready_count(queue);
+    if (queue->type == QUEUE_QUORUM && (if_unused || if_empty))
+        return refuse_quorum_delete(queue, if_unused ? "if-unused" : "if-empty", refusal);
     if (if_empty && message_count > 0)
         return refuse_queue_precondition(queue, "not empty", refusal);
     if (if_unused && queue->consumer_count > 0)

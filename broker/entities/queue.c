@@ -9,6 +9,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/queue_quorum.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
@@ -17,6 +18,12 @@ static struct slice copy_slice(struct slice bytes) {
     if (bytes.len > 0)
         memcpy(copy, bytes.data, bytes.len);
     return slice_of(copy, bytes.len);
+}
+
+static void make_quorum(struct queue *queue) {
+    queue->quorum = quorum_create();
+    queue->levels = ready_levels_create_quorum();
+    queue->vhost->broker->has_quorum_queues = true;
 }
 
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments) {
@@ -32,8 +39,11 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     list_init(&queue->inactive_consumers);
     list_init(&queue->runnable_link);
     ready_list_init(&queue->ready);
+    queue->type = queue_args_type(queue->arguments);
     queue->features = queue_args_features(queue->arguments);
-    if (queue->features != NULL && queue->features->max_priority > 0)
+    if (queue->type == QUEUE_QUORUM)
+        make_quorum(queue);
+    else if (queue->features != NULL && queue->features->max_priority > 0)
         queue->levels = ready_levels_create((uint8_t)queue->features->max_priority);
     return queue;
 }
@@ -42,6 +52,7 @@ static void free_when_unused(struct queue *queue) {
     if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
     ready_levels_destroy(queue->levels);
+    quorum_destroy(queue->quorum);
     free(queue->features);
     free((void *)(uintptr_t)queue->name.data);
     free((void *)(uintptr_t)queue->arguments.data);
@@ -50,9 +61,14 @@ static void free_when_unused(struct queue *queue) {
 
 /* --- end of life --- */
 
-/* An entry of this queue is over. */
+void queue_end_entry(const struct queue *queue, const struct entry *entry) {
+    if (entry->redelivered && queue->quorum != NULL)
+        quorum_forget(queue, entry->sequence);
+    store_settle(queue, entry);
+}
+
 static void finish_entry(const struct queue *queue, struct entry entry) {
-    store_settle(queue, &entry);
+    queue_end_entry(queue, &entry);
     message_unref(entry.message);
 }
 
@@ -71,7 +87,10 @@ void queue_delete(struct queue *queue) {
     queue_stop_timers(queue);
     queue_delete_consumers(queue);
     clear_ready(queue);
-    free_when_unused(queue);
+    queue_ref(queue); /* letters that are dropped let go of it */
+    if (queue->quorum != NULL)
+        quorum_clear(queue);
+    queue_unref(queue);
 }
 
 struct queue *queue_ref(struct queue *queue) {
@@ -121,6 +140,15 @@ void queue_settle_front(struct queue *queue) {
 
 /* --- messages --- */
 
+static void push(struct queue *queue, struct entry entry) {
+    if (queue->levels == NULL)
+        ready_list_push(&queue->ready, entry);
+    else
+        ready_levels_push(queue->levels, entry);
+    if (queue->features != NULL)
+        queue->ready_bytes += entry.message->body_size;
+}
+
 static bool publish_with_features(struct queue *queue, struct entry entry) {
     if (queue_would_reject(queue, entry.message)) {
         message_ref(entry.message);
@@ -133,12 +161,7 @@ static bool publish_with_features(struct queue *queue, struct entry entry) {
     entry.expires_ms = queue_deadline_of(queue, entry.message);
     queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
     message_ref(entry.message);
-    if (queue->levels == NULL)
-        ready_list_push(&queue->ready, entry);
-    else
-        ready_levels_push(queue->levels, entry);
-    if (queue->features != NULL)
-        queue->ready_bytes += entry.message->body_size;
+    push(queue, entry);
     queue_settle_front(queue);
     return true;
 }
@@ -204,30 +227,66 @@ void queue_discard(struct queue *queue, struct entry entry) {
     forget_unacked(queue);
 }
 
-static void requeue_with_features(struct queue *queue, struct entry entry) {
-    queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
+static void return_to_list(struct queue *queue, struct entry entry) {
     if (queue->features != NULL)
         queue->ready_bytes += entry.message->body_size;
     if (queue->levels == NULL)
         ready_list_return(&queue->ready, entry);
     else
         ready_levels_return(queue->levels, entry);
-    trim_front(queue);
 }
 
-void queue_requeue(struct queue *queue, struct entry entry) {
+void queue_front_return(struct queue *queue, struct entry entry) {
+    if (queue->features == NULL && entry.expires_ms == ENTRY_NEVER_EXPIRES) {
+        ready_list_return(&queue->ready, entry);
+    } else {
+        queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
+        return_to_list(queue, entry);
+        trim_front(queue);
+    }
+    if (!list_is_empty(&queue->ready_consumers))
+        broker_queue_runnable(queue->vhost->broker, queue);
+}
+
+static void take_back(struct queue *queue, struct entry entry, bool failed) {
     if (queue->deleted) {
         queue_discard(queue, entry);
         return;
     }
     queue->unacked_count--;
     entry.redelivered = true;
-    if (queue->features == NULL && entry.expires_ms == ENTRY_NEVER_EXPIRES)
-        ready_list_return(&queue->ready, entry);
+    if (queue->quorum == NULL || quorum_take_back(queue, entry, failed))
+        queue_front_return(queue, entry);
+}
+
+void queue_requeue(struct queue *queue, struct entry entry) {
+    take_back(queue, entry, false);
+}
+
+void queue_requeue_failed(struct queue *queue, struct entry entry) {
+    take_back(queue, entry, true);
+}
+
+struct message *queue_shown_message(const struct queue *queue, const struct entry *entry) {
+    if (entry->redelivered && queue->quorum != NULL)
+        return quorum_shown_message(queue, entry);
+    return message_ref(entry->message);
+}
+
+bool queue_keeps(const struct queue *queue, const struct message *message) {
+    return queue->durable && (message->persistent || queue->quorum != NULL);
+}
+
+/* To its own place, or to that of its history in a quorum queue. */
+static void restore_to_place(struct queue *queue, struct entry entry) {
+    enum quorum_place place =
+        queue->quorum == NULL ? QUORUM_PLACE_OWN : quorum_restore(queue, &entry);
+    if (place == QUORUM_PLACE_TAKEN)
+        return;
+    if (place == QUORUM_PLACE_RETURNED)
+        return_to_list(queue, entry);
     else
-        requeue_with_features(queue, entry);
-    if (!list_is_empty(&queue->ready_consumers))
-        broker_queue_runnable(queue->vhost->broker, queue);
+        push(queue, entry);
 }
 
 void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms) {
@@ -239,12 +298,7 @@ void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms) {
     }
     if (queue->next_sequence <= entry.sequence)
         queue->next_sequence = entry.sequence + 1;
-    if (queue->levels == NULL)
-        ready_list_push(&queue->ready, entry);
-    else
-        ready_levels_push(queue->levels, entry);
-    if (queue->features != NULL)
-        queue->ready_bytes += entry.message->body_size;
+    restore_to_place(queue, entry);
     queue_watch_front(queue);
 }
 

@@ -16,7 +16,8 @@
  * inside publish or ack, so that nobody's delivery can recurse into another's publish.
  *
  * A queue whose arguments ask for nothing (features == NULL) and whose messages have no deadline
- * passes by everything in queue_expiry.c and queue_limits.c. Consumers are in queue_consumers.c.
+ * passes by everything in queue_expiry.c and queue_limits.c. What is special about quorum queues is in
+ * queue_quorum.c, consumers are in queue_consumers.c.
  *
  * If you add a way for messages to leave, keep `ready`, the counters and auto-delete in step.
  */
@@ -39,6 +40,7 @@
 
 struct broker;
 struct message;
+struct quorum;
 struct vhost;
 
 struct queue {
@@ -47,6 +49,7 @@ struct queue {
     struct slice arguments; /* table octets as the client sent them */
     UT_hash_handle by_name;
     uint64_t id; /* of a durable queue, in the journal; 0 otherwise */
+    enum queue_type type;
     bool durable;
     bool auto_delete;
     bool deleted;
@@ -56,7 +59,8 @@ struct queue {
     struct list exclusive_link;  /* in the owning connection's list of exclusive queues */
     struct list bindings;        /* of which this is the destination; link: destination_link */
     struct ready_list ready;
-    struct ready_levels *levels; /* in place of `ready` with x-max-priority, otherwise NULL */
+    struct ready_levels *levels; /* in place of `ready` with x-max-priority or type quorum */
+    struct quorum *quorum;       /* owned; NULL unless the type is quorum */
     uint64_t next_sequence;
     size_t unacked_count;
     size_t references; /* dead letters that still need its name and arguments */
@@ -122,6 +126,22 @@ void queue_discard(struct queue *queue, struct entry entry);
 
 /* An unacked entry goes back to its place, marked redelivered. Takes the message reference. */
 void queue_requeue(struct queue *queue, struct entry entry);
+
+/*
+ * The same for one whose consumer failed or refused it, which counts against the delivery limit of a
+ * quorum queue: basic.reject with requeue, the end of a channel or connection. A nack does not count,
+ * as in RabbitMQ 4.3.
+ */
+void queue_requeue_failed(struct queue *queue, struct entry entry);
+
+/*
+ * The message as a consumer is to see it. One more reference: of this message, or of one that has
+ * the headers of a redelivery from a quorum queue.
+ */
+struct message *queue_shown_message(const struct queue *queue, const struct entry *entry);
+
+/* Whether the queue keeps this message over a restart: in quorum queues every message is durable. */
+bool queue_keeps(const struct queue *queue, const struct message *message);
 
 /* Delivers ready messages to consumers with credit, at most `budget`; returns how many. */
 size_t queue_run(struct queue *queue, size_t budget);

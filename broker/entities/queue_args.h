@@ -17,11 +17,32 @@ struct queue;
 struct queue_declaration;
 struct vhost;
 
+/* Each a bit, so that a set of types is a number. */
+enum queue_type { QUEUE_CLASSIC = 1, QUEUE_QUORUM = 2, QUEUE_STREAM = 4 };
+
+/* RabbitMQ's word for it: "quorum", and the module its error texts name: "rabbit_quorum_queue". */
+const char *queue_type_name(enum queue_type type);
+const char *queue_type_module(enum queue_type type);
+
+/* 0 for a type nobody has. "" and "undefined" stand for no type, which is classic. */
+unsigned queue_type_named(struct slice name);
+
 enum queue_overflow {
     QUEUE_OVERFLOW_DROP_HEAD,
     QUEUE_OVERFLOW_REJECT_PUBLISH,
     QUEUE_OVERFLOW_REJECT_PUBLISH_DLX,
 };
+
+/* Which of the messages that come back to a quorum queue have to wait before they are ready again. */
+enum queue_delayed_retry {
+    QUEUE_DELAYED_RETRY_DISABLED,
+    QUEUE_DELAYED_RETRY_FAILED,
+    QUEUE_DELAYED_RETRY_RETURNED,
+    QUEUE_DELAYED_RETRY_ALL,
+};
+
+/* RabbitMQ's since 4.0. */
+#define QUEUE_DELIVERY_LIMIT_DEFAULT 20
 
 /* What a queue does beyond keeping messages in order. A number below 0 means no limit. */
 struct queue_features {
@@ -34,7 +55,28 @@ struct queue_features {
     bool single_active_consumer;
     struct slice dead_letter_exchange;    /* data NULL: none; both point into the arguments */
     struct slice dead_letter_routing_key; /* data NULL: the message's own keys */
+    /* Of quorum queues only: */
+    int64_t delivery_limit;
+    bool dead_letter_at_least_once;
+    int64_t consumer_timeout_ms; /* below 0: the node's */
+    enum queue_delayed_retry delayed_retry;
+    int64_t delayed_retry_min_ms; /* below 0: none */
+    int64_t delayed_retry_max_ms; /* below 0: none */
 };
+
+/* The type that the arguments name; classic when they name none, or a bad one. */
+enum queue_type queue_args_type(struct slice arguments);
+
+struct amqp_table_builder;
+
+/*
+ * The arguments with x-queue-type added when they name no type and the vhost's or node's default is
+ * another than classic and can have these flags (compat 2.6). The result is in `builder`, or is
+ * what was given.
+ */
+struct slice queue_args_with_default_type(const struct vhost *vhost,
+                                          const struct queue_declaration *declaration,
+                                          struct amqp_table_builder *builder);
 
 /* RabbitMQ's step 1: the broker gives names to classic queues only. */
 bool queue_args_check_server_named(struct slice arguments, struct refusal *refusal);
@@ -48,8 +90,8 @@ bool queue_args_check_type(const struct vhost *vhost, struct slice queue_name,
                            const struct queue_declaration *declaration, struct refusal *refusal);
 
 /*
- * What the arguments ask for, in memory the caller frees, borrowing texts from them; NULL when they
- * ask for nothing. Values of a wrong type count as absent.
+ * What the arguments ask for, in memory the caller frees, borrowing texts from them; NULL when a
+ * classic queue's ask for nothing. Values of a wrong type count as absent.
  */
 struct queue_features *queue_args_features(struct slice arguments);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For queue.c, queue_expiry.c and queue_limits.c only: the ready messages of a queue whatever its
+ * For queue.c, queue_*.c and dead_letter.c only: the ready messages of a queue whatever its
  * arguments, and what is dropped from the front of them. Queues that are plain go their own, shorter
  * way in queue.c.
  */
@@ -18,6 +18,10 @@ static inline bool queue_is_plain(const struct queue *queue) {
 bool queue_front_peek(const struct queue *queue, struct entry *ret_entry);
 /* The reference goes to the caller. The queue is not empty. */
 struct entry queue_front_take(struct queue *queue);
+/* An entry becomes ready again, and consumers get another look. */
+void queue_front_return(struct queue *queue, struct entry entry);
+/* An entry is over and leaves the journal. The message reference stays with the caller. */
+void queue_end_entry(const struct queue *queue, const struct entry *entry);
 /* The front message leaves without having been delivered. */
 void queue_front_drop(struct queue *queue, enum dead_letter_reason reason);
 

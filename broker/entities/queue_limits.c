@@ -2,12 +2,14 @@
 /*
  * max-length and max-length-bytes (compat 3.2). Only ready messages count, and only their bodies.
  *
- * drop-head lets the message in and then drops from the front. The two ways of reject-publish look
+ * drop-head lets the message in and then drops from the front, in quorum queues the oldest whatever its
+ * priority. The two ways of reject-publish look
  * before they let it in: whoever waits with credit takes what is ready first, because in RabbitMQ it
  * would have had it by now.
  */
 #include "broker/entities/message.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/queue_quorum.h"
 
 static bool exceeds(const struct queue_features *features, uint64_t count, uint64_t bytes) {
     return (features->max_length >= 0 && count > (uint64_t)features->max_length) ||
@@ -15,8 +17,13 @@ static bool exceeds(const struct queue_features *features, uint64_t count, uint6
 }
 
 static bool is_full_for(const struct queue *queue, const struct message *message) {
-    return exceeds(queue->features, queue_ready_count(queue) + 1,
-                   queue->ready_bytes + message->body_size);
+    uint64_t count = queue_ready_count(queue) + 1;
+    uint64_t bytes = queue->ready_bytes + message->body_size;
+    if (queue->quorum != NULL) {
+        count += queue->quorum->held_count;
+        bytes += queue->quorum->held_bytes;
+    }
+    return exceeds(queue->features, count, bytes);
 }
 
 bool queue_would_reject(struct queue *queue, const struct message *message) {
@@ -28,11 +35,21 @@ bool queue_would_reject(struct queue *queue, const struct message *message) {
     return is_full_for(queue, message);
 }
 
+static void drop_one(struct queue *queue) {
+    struct entry oldest;
+    if (queue->quorum == NULL) {
+        queue_front_drop(queue, DEAD_LETTER_MAXLEN);
+    } else if (ready_levels_take_oldest(queue->levels, &oldest)) {
+        queue->ready_bytes -= oldest.message->body_size;
+        dead_letter_take(queue, oldest, DEAD_LETTER_MAXLEN);
+    }
+}
+
 void queue_limit_length(struct queue *queue) {
     const struct queue_features *features = queue->features;
     if (features == NULL || features->overflow != QUEUE_OVERFLOW_DROP_HEAD)
         return;
     while (queue_ready_count(queue) > 0 &&
            exceeds(features, queue_ready_count(queue), queue->ready_bytes))
-        queue_front_drop(queue, DEAD_LETTER_MAXLEN);
+        drop_one(queue);
 }

@@ -3,6 +3,9 @@
  * The ready messages of a queue with x-max-priority: a ready list for each level from 0 to the
  * maximum. The front is that of the highest level that is not empty; inside a level messages keep their
  * order. Fetching, dropping and expiring all work on that one front, as in RabbitMQ.
+ *
+ * A quorum queue has levels too. What comes back to it does not get its place again but goes to the
+ * end of a list that is served before all levels, in the order of returning (compat 3.3).
  */
 #ifndef LEVERET_BROKER_ENTITIES_READY_LEVELS_H
 #define LEVERET_BROKER_ENTITIES_READY_LEVELS_H
@@ -18,12 +21,17 @@
 struct ready_levels {
     size_t count;                             /* entries on all levels */
     uint8_t highest;                          /* messages of a greater priority are on this level */
+    uint8_t unspecified;                      /* the level of messages without a priority */
+    bool serves_returned_first;               /* of a quorum queue */
+    struct ready_list returned;               /* empty in other queues */
     uint64_t occupied[READY_LEVELS_MAX / 64]; /* a bit for each level that is not empty */
     struct ready_list lists[];
 };
 
 /* Levels 0 to `highest`. */
 struct ready_levels *ready_levels_create(uint8_t highest);
+/* Levels 0 to 31, 4 for messages without a priority, and the list of the returned. */
+struct ready_levels *ready_levels_create_quorum(void);
 /* Drops every entry. NULL is allowed. */
 void ready_levels_destroy(struct ready_levels *levels);
 
@@ -34,6 +42,9 @@ void ready_levels_return(struct ready_levels *levels, struct entry entry);
 /* False when all levels are empty. */
 bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry);
 bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry);
+
+/* The entry that was enqueued first among the fronts: of the returned, if there are any. */
+bool ready_levels_take_oldest(struct ready_levels *levels, struct entry *ret_entry);
 
 /* Drops every entry and its message reference. */
 void ready_levels_clear(struct ready_levels *levels);

@@ -166,11 +166,11 @@ void store_delete_binding(const struct binding *binding) {
 
 /* --- messages --- */
 
-static size_t find_targets(struct queue *const *queues, size_t queue_count,
-                           struct journal_target *targets) {
+static size_t find_targets(const struct message *message, struct queue *const *queues,
+                           size_t queue_count, struct journal_target *targets) {
     size_t count = 0;
     for (size_t i = 0; i < queue_count; i++) {
-        if (!queues[i]->durable || queues[i]->deleted)
+        if (!queue_keeps(queues[i], message) || queues[i]->deleted)
             continue;
         targets[count++] = (struct journal_target){.queue_id = queues[i]->id,
                                                    .sequence = queues[i]->next_sequence};
@@ -228,13 +228,14 @@ static uint64_t append(struct broker *broker, struct message *message,
 
 uint64_t store_publish(struct broker *broker, struct message *message, struct queue *const *queues,
                        size_t queue_count) {
-    if (broker->journal == NULL || !message->persistent || queue_count == 0)
+    if (broker->journal == NULL || queue_count == 0 ||
+        !(message->persistent || broker->has_quorum_queues))
         return 0;
     struct journal_target usual[16];
     struct journal_target *targets = usual;
     if (queue_count > sizeof usual / sizeof *usual)
         targets = xmalloc(queue_count * sizeof *targets);
-    size_t target_count = find_targets(queues, queue_count, targets);
+    size_t target_count = find_targets(message, queues, queue_count, targets);
     uint64_t lsn = target_count > 0 ? append(broker, message, targets, target_count) : 0;
     if (targets != usual)
         free(targets);
@@ -243,7 +244,8 @@ uint64_t store_publish(struct broker *broker, struct message *message, struct qu
 
 void store_settle(const struct queue *queue, const struct entry *entry) {
     struct broker *broker = queue->vhost->broker;
-    if (entry->message->stored == NULL || !queue->durable || broker->journal == NULL)
+    if (entry->message->stored == NULL || !queue_keeps(queue, entry->message) ||
+        broker->journal == NULL)
         return;
     broker->settle_lsn =
         journal_settle(broker->journal, entry->message->stored,
@@ -331,7 +333,7 @@ static void add_sequence(struct ranges *ranges, uint64_t sequence) {
 static void gather_redelivered(struct queue *queue, struct ranges *ranges) {
     while (queue_ready_count(queue) > 0) {
         struct entry entry = queue_front_take(queue);
-        if (entry.redelivered && entry.message->stored != NULL)
+        if (entry.redelivered && entry.message->stored != NULL && queue_keeps(queue, entry.message))
             add_sequence(ranges, entry.sequence);
         message_unref(entry.message);
     }

@@ -3,7 +3,7 @@
  * What of the broker's state outlives it, and how it gets into the journal and back.
  *
  * Durable are: vhosts, durable exchanges, durable queues that are not exclusive, bindings between two
- * durable ends, and persistent messages in durable queues. Every change of these appends a record here
+ * durable ends, persistent messages in durable queues, and all messages in quorum queues. Every change of these appends a record here
  * and nowhere else; a broker without a journal (--ephemeral) appends nothing.
  *
  * A record of a definition is the full state of one object under its key, so that replaying it twice
@@ -21,6 +21,8 @@
  *   PERMISSION vhost, user                     configure, write, read (longstr)
  *   TOPIC_PERMISSION  vhost, user, exchange    write, read (longstr)
  *   GLOBAL_PARAMETER  name                     value (longstr)
+ *   HISTORY    queue id, sequence (64 bit)     acquired, failed (32 bit), time of the next try (64 bit,
+ *                                              milliseconds since 1970), died of (8 bit): delivery_history.h
  *
  * A promise to a client (declare-ok, commit-ok, a confirm) may leave once store_is_safe() says so of the
  * LSN it depends on.
@@ -39,6 +41,7 @@
 struct binding;
 struct broker;
 struct global_parameter;
+struct delivery_history;
 struct message;
 struct permission;
 struct queue;
@@ -56,6 +59,7 @@ enum store_kind {
     STORE_PERMISSION = 7,
     STORE_TOPIC_PERMISSION = 8,
     STORE_GLOBAL_PARAMETER = 9,
+    STORE_HISTORY = 16,
 };
 
 /* Each does nothing for what is not durable. */
@@ -113,6 +117,13 @@ void store_prepare_stop(struct broker *broker);
 
 /* Is everything up to this LSN on stable storage? Always, without a journal. */
 bool store_is_safe(const struct broker *broker, uint64_t lsn);
+
+/* What a message of a quorum queue went through; it is forgotten with the message. */
+void store_put_history(const struct queue *queue, const struct delivery_history *history);
+void store_delete_history(const struct queue *queue, uint64_t sequence);
+/* Recovery: the id of the queue it belongs to, and its octets. False when they are not understood. */
+uint64_t store_history_queue(struct slice key);
+bool store_restore_history(struct queue *queue, struct slice key, struct slice payload);
 
 /*
  * Recovery: one definition as it was stored. Kinds come in the order above. False when it cannot be

@@ -42,7 +42,7 @@ static void requeue_unacked(struct channel *channel) {
     while (unacked_take_first(&channel->unacked, &record)) {
         if (record.consumer != NULL)
             channel_consumer_settle(record.consumer);
-        queue_requeue(record.queue, record.entry);
+        queue_requeue_failed(record.queue, record.entry);
     }
     channel->global_unacked = 0;
 }

@@ -154,6 +154,15 @@ static void append_delivery(struct channel_consumer *consumer, uint64_t delivery
     endpoint_mark_dirty(endpoint);
 }
 
+/* A redelivery may have to be shown with what it went through. */
+static void append_redelivery(struct channel_consumer *consumer, uint64_t delivery_tag,
+                              const struct entry *entry) {
+    struct entry shown = *entry;
+    shown.message = queue_shown_message(consumer->consumer.queue, entry);
+    append_delivery(consumer, delivery_tag, &shown);
+    message_unref(shown.message);
+}
+
 static struct channel_consumer *channel_consumer_of(struct consumer *consumer) {
     return (struct channel_consumer *)(void *)consumer;
 }
@@ -173,7 +182,10 @@ static void channel_deliver(struct consumer *queue_consumer, struct entry entry)
     struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
     struct channel *channel = consumer->channel;
     uint64_t delivery_tag = ++channel->last_delivery_tag;
-    append_delivery(consumer, delivery_tag, &entry);
+    if (entry.redelivered)
+        append_redelivery(consumer, delivery_tag, &entry);
+    else
+        append_delivery(consumer, delivery_tag, &entry);
     struct broker_counters *counters = &channel->connection->broker->counters;
     counters->messages_delivered++;
     counters->messages_redelivered += entry.redelivered;
@@ -299,7 +311,9 @@ static void send_get_ok(struct channel *channel, const struct queue *queue, stru
          .redelivered = entry.redelivered, .exchange = message_exchange(entry.message),
          .routing_key = message_routing_key(entry.message),
          .message_count = (uint32_t)queue_ready_count(queue));
-    append_content(channel, entry.message);
+    struct message *shown = queue_shown_message(queue, &entry);
+    append_content(channel, shown);
+    message_unref(shown);
 }
 
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {

@@ -35,6 +35,7 @@ static inline struct slice channel_consumer_tag(const struct channel_consumer *c
 struct consumer_options {
     struct slice tag;
     int64_t priority;
+    int64_t timeout_ms; /* for acknowledging, of a quorum queue's consumer; below 0: the queue's */
     bool no_ack;
     bool exclusive;
 };

@@ -63,44 +63,84 @@ static struct queue *find_queue(struct channel *channel, struct slice given_name
     return NULL;
 }
 
-/* Arguments that only a stream's consumers know; RabbitMQ refuses them elsewhere. */
-static const char *const stream_consumer_arguments[] = {
-    "x-stream-offset",
-    "x-stream-filter",
-    "x-stream-match-unfiltered",
+/* Arguments that consumers of one type of queue have; RabbitMQ refuses them elsewhere. */
+static const struct typed_consumer_argument {
+    const char *name;
+    enum queue_type type;
+} typed_consumer_arguments[] = {
+    {"x-stream-offset", QUEUE_STREAM},
+    {"x-stream-filter", QUEUE_STREAM},
+    {"x-stream-match-unfiltered", QUEUE_STREAM},
+    {"x-consumer-timeout", QUEUE_QUORUM},
 };
 
-static bool check_stream_arguments(struct channel *channel, const struct queue *queue,
-                                   struct slice arguments) {
+#define TYPED_CONSUMER_ARGUMENTS \
+    (sizeof typed_consumer_arguments / sizeof *typed_consumer_arguments)
+
+static bool check_typed_arguments(struct channel *channel, const struct queue *queue,
+                                  struct slice arguments) {
     struct amqp_value value;
-    for (size_t i = 0; i < sizeof stream_consumer_arguments / sizeof *stream_consumer_arguments;
-         i++) {
-        const char *name = stream_consumer_arguments[i];
-        if (!amqp_table_find(arguments, slice_from_text(name), &value))
+    for (size_t i = 0; i < TYPED_CONSUMER_ARGUMENTS; i++) {
+        const struct typed_consumer_argument *row = &typed_consumer_arguments[i];
+        if (row->type == queue->type ||
+            !amqp_table_find(arguments, slice_from_text(row->name), &value))
             continue;
         channel_fail(channel, AMQP_PRECONDITION_FAILED,
                      "invalid arg '%s' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
-                     "' of queue type rabbit_classic_queue",
-                     name, SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name));
+                     "' of queue type %s",
+                     row->name, SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name),
+                     queue_type_module(queue->type));
         return false;
     }
     return true;
 }
 
-static bool read_consumer_arguments(struct channel *channel, const struct queue *queue,
-                                    struct slice arguments, struct consumer_options *options) {
+/* False when the channel was failed because it is there and no integer. */
+static bool read_integer_argument(struct channel *channel, const struct queue *queue,
+                                  struct slice arguments, const char *name, int64_t *ret_integer) {
     struct amqp_value value;
-    if (!check_stream_arguments(channel, queue, arguments))
-        return false;
-    if (!amqp_table_find(arguments, SLICE("x-priority"), &value))
+    if (!amqp_table_find(arguments, slice_from_text(name), &value))
         return true;
-    options->priority = value.integer;
+    *ret_integer = value.integer;
     if (amqp_value_is_integer(&value))
         return true;
     channel_fail(channel, AMQP_PRECONDITION_FAILED,
-                 "invalid arg 'x-priority' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
+                 "invalid arg '%s' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
                  "': \"expected integer, got %s\"",
-                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name), amqp_type_name(value.tag));
+                 name, SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name),
+                 amqp_type_name(value.tag));
+    return false;
+}
+
+static bool check_consumer_timeout(struct channel *channel, const struct queue *queue,
+                                   struct slice arguments, const struct consumer_options *options) {
+    struct amqp_value value;
+    if (!amqp_table_find(arguments, SLICE("x-consumer-timeout"), &value) ||
+        options->timeout_ms >= 0)
+        return true;
+    channel_fail(channel, AMQP_PRECONDITION_FAILED,
+                 "invalid arg 'x-consumer-timeout' for queue '" SLICE_FMT "' in vhost '" SLICE_FMT
+                 "': {value_negative,%" PRId64 "}",
+                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name), options->timeout_ms);
+    return false;
+}
+
+static bool read_consumer_arguments(struct channel *channel, const struct queue *queue,
+                                    struct slice arguments, struct consumer_options *options) {
+    return check_typed_arguments(channel, queue, arguments) &&
+           read_integer_argument(channel, queue, arguments, "x-priority", &options->priority) &&
+           read_integer_argument(channel, queue, arguments, "x-consumer-timeout",
+                                 &options->timeout_ms) &&
+           check_consumer_timeout(channel, queue, arguments, options);
+}
+
+/* A quorum queue does not know the window that the consumers of a channel share. */
+static bool check_global_qos(struct channel *channel, const struct queue *queue) {
+    if (queue->type == QUEUE_CLASSIC || channel->global_prefetch == 0)
+        return true;
+    channel_fail(channel, AMQP_NOT_IMPLEMENTED,
+                 "queue '" SLICE_FMT "' in vhost '" SLICE_FMT "' does not support global qos",
+                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name));
     return false;
 }
 
@@ -123,10 +163,11 @@ static bool check_new_consumer(struct channel *channel, struct slice tag) {
 static void consume(struct channel *channel, const struct amqp_basic_consume *method,
                     struct slice tag) {
     struct consumer_options options = {
-        .tag = tag, .no_ack = method->no_ack, .exclusive = method->exclusive};
+        .tag = tag, .timeout_ms = -1, .no_ack = method->no_ack, .exclusive = method->exclusive};
     struct refusal refusal;
     struct queue *queue = find_queue(channel, method->queue);
-    if (queue == NULL || !read_consumer_arguments(channel, queue, method->arguments, &options))
+    if (queue == NULL || !read_consumer_arguments(channel, queue, method->arguments, &options) ||
+        !check_global_qos(channel, queue))
         return;
     if (channel_add_consumer(channel, queue, &options, &refusal) == NULL)
         channel_refuse(channel, &refusal);
@@ -169,9 +210,20 @@ void handle_basic_cancel_ok(struct channel *channel, const struct amqp_method *m
 
 /* --- get --- */
 
+static bool check_get(struct channel *channel, const struct queue *queue) {
+    if (queue->type == QUEUE_CLASSIC || !queue->features->single_active_consumer)
+        return true;
+    channel_fail(channel, AMQP_RESOURCE_LOCKED,
+                 "cannot obtain access to locked queue '" SLICE_FMT "' in vhost '" SLICE_FMT
+                 "'. basic.get operations are not supported by quorum queues with single active "
+                 "consumer",
+                 SLICE_ARG(queue->name), SLICE_ARG(queue->vhost->name));
+    return false;
+}
+
 void handle_basic_get(struct channel *channel, const struct amqp_method *method) {
     struct queue *queue = find_queue(channel, method->basic_get.queue);
-    if (queue != NULL)
+    if (queue != NULL && check_get(channel, queue))
         channel_get(channel, queue, method->basic_get.no_ack);
 }
 
@@ -189,7 +241,7 @@ void handle_basic_nack(struct channel *channel, const struct amqp_method *method
 
 void handle_basic_reject(struct channel *channel, const struct amqp_method *method) {
     settle_deliveries(channel, method->basic_reject.delivery_tag, false,
-                      method->basic_reject.requeue ? SETTLE_REQUEUE : SETTLE_DISCARD);
+                      method->basic_reject.requeue ? SETTLE_REQUEUE_FAILED : SETTLE_DISCARD);
 }
 
 static bool recover(struct channel *channel, bool requeue) {

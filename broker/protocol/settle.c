@@ -42,6 +42,9 @@ void settle_record(struct channel *channel, const struct unacked *record,
     case SETTLE_REQUEUE:
         queue_requeue(record->queue, record->entry);
         break;
+    case SETTLE_REQUEUE_FAILED:
+        queue_requeue_failed(record->queue, record->entry);
+        break;
     }
 }
 

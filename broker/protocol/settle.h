@@ -9,7 +9,8 @@
 struct channel;
 struct unacked;
 
-enum settlement { SETTLE_ACK, SETTLE_DISCARD, SETTLE_REQUEUE };
+/* A requeue that is a failure counts against the delivery limit of a quorum queue. */
+enum settlement { SETTLE_ACK, SETTLE_DISCARD, SETTLE_REQUEUE, SETTLE_REQUEUE_FAILED };
 
 /*
  * basic.ack, nack and reject: settles one delivery, or all up to `delivery_tag` (0: all there are).

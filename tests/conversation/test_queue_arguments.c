@@ -229,9 +229,22 @@ static void leader_locator_is_one_of_a_list(void **state) {
                    INVALID("x-queue-leader-locator", "invalid_queue_locator_arg"));
 }
 
-#define NOT_SUPPORTED INVALID("x-queue-type", "not supported by this version")
+/* What is judged well is refused only for its type, as by a RabbitMQ without the feature flag. */
+static void refuse_stream(void **state, struct slice arguments) {
+    struct peer *p = peer_connect(*state);
 
-/* What is judged well is refused only for its type, as long as there are no streams. */
+    peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true, .arguments = arguments);
+    peer_expect_connection_exception(
+        p, 541,
+        "Cannot declare a queue 'queue 'q' in vhost '/'' of type 'rabbit_stream_queue' on node "
+        "'rabbit@localhost': the corresponding feature flag is disabled",
+        queue_declare);
+}
+
+static void stream_is_refused_as_by_a_node_without_the_feature(void **state) {
+    refuse_stream(state, ARGUMENTS(TEXT("x-queue-type", "stream")));
+}
+
 /* rows: 225 */
 static void max_age_is_digits_and_a_unit(void **state) {
     static const char *const good[] = {"1Y", "2M", "3D", "4h", "5m", "60s"};
@@ -239,8 +252,7 @@ static void max_age_is_digits_and_a_unit(void **state) {
     struct peer *p = peer_connect(*state);
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"), TEXT("x-max-age", good[i])),
-                       NOT_SUPPORTED);
+        refuse_stream(state, ARGUMENTS(TEXT("x-queue-type", "stream"), TEXT("x-max-age", good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "stream"), TEXT("x-max-age", bad[i])),
                        INVALID("x-max-age", "invalid_max_age"));
@@ -252,10 +264,8 @@ static void max_age_is_digits_and_a_unit(void **state) {
 static void stream_segments_have_a_greatest_size(void **state) {
     struct peer *p = peer_connect(*state);
 
-    refuse_declare(p,
-                   ARGUMENTS(TEXT("x-queue-type", "stream"),
-                             INT_OF('l', "x-stream-max-segment-size-bytes", 3000000000)),
-                   NOT_SUPPORTED);
+    refuse_stream(state, ARGUMENTS(TEXT("x-queue-type", "stream"),
+                                   INT_OF('l', "x-stream-max-segment-size-bytes", 3000000000)));
     refuse_declare(p,
                    ARGUMENTS(TEXT("x-queue-type", "stream"),
                              INT_OF('l', "x-stream-max-segment-size-bytes", 3000000001)),
@@ -286,7 +296,9 @@ static void quorum_queues_are_durable_shared_and_stay(void **state) {
               .auto_delete = true, .arguments = ARGUMENTS(TEXT("x-queue-type", "quorum")));
     peer_expect_channel_exception(p, 406, BAD_PROPERTY("auto-delete"), queue_declare);
     peer_reopen(p);
-    refuse_declare(p, ARGUMENTS(TEXT("x-queue-type", "quorum")), NOT_SUPPORTED);
+    peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true,
+              .arguments = ARGUMENTS(TEXT("x-queue-type", "quorum")));
+    peer_expect(p, queue_declare_ok, .queue = SLICE("q"));
 }
 
 /* rows: 228 */
@@ -381,6 +393,7 @@ int main(void) {
         CONVERSATION(arguments_nobody_knows_are_taken),
         CONVERSATION(lazy_mode_is_taken),
         CONVERSATION(leader_locator_is_one_of_a_list),
+        CONVERSATION(stream_is_refused_as_by_a_node_without_the_feature),
         CONVERSATION(max_age_is_digits_and_a_unit),
         CONVERSATION(stream_segments_have_a_greatest_size),
         CONVERSATION(quorum_queues_are_durable_shared_and_stay),

@@ -40,19 +40,19 @@ static void unknown_arguments_are_accepted_and_stored(void **state) {
     amqp_table_builder_clear(&table.builder);
 }
 
-static void queue_types_that_are_not_there_are_refused(void **state) {
+static void queue_of_type_stream_is_refused(void **state) {
     struct fixture *f = *state;
     struct table table = {0};
     struct queue_declaration declaration = {
         .name = SLICE("q"),
         .durable = true,
-        .arguments = text_argument(&table, "x-queue-type", "quorum"),
+        .arguments = text_argument(&table, "x-queue-type", "stream"),
     };
 
     assert_null(try_declare_queue(f, declaration));
-    assert_refused(f, 406,
-                   "invalid arg 'x-queue-type' for queue 'q' in vhost '/': "
-                   "not supported by this version");
+    assert_refused(f, 541,
+                   "Cannot declare a queue 'queue 'q' in vhost '/'' of type 'rabbit_stream_queue' "
+                   "on node 'rabbit@localhost': the corresponding feature flag is disabled");
     assert_null(vhost_find_queue(f->vhost, SLICE("q")));
     amqp_table_builder_clear(&table.builder);
 }
@@ -197,7 +197,7 @@ static void the_first_difference_is_reported(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(unknown_arguments_are_accepted_and_stored),
-        FIXTURE_TEST(queue_types_that_are_not_there_are_refused),
+        FIXTURE_TEST(queue_of_type_stream_is_refused),
         FIXTURE_TEST(queue_type_must_be_known_text),
         FIXTURE_TEST(queue_mode_is_accepted),
         FIXTURE_TEST(queue_version_is_one_or_two),
