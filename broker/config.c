@@ -250,6 +250,7 @@ static void init_with(struct config *config, struct config_texts *texts) {
     list_init(&config->settings);
     list_init(&config->notices);
     config->broker.cluster_name = "";
+    config->given_port = -1;
     config->management.http.tcp_port = config->management.http.ssl_port = -1;
     config->prometheus.http.tcp_port = config->prometheus.http.ssl_port = -1;
     config_list_put(config, &config->loopback_users, SLICE("guest"), SLICE("true"));
@@ -278,12 +279,6 @@ void config_clear(struct config *config) {
 }
 
 /* --- the whole --- */
-
-/* Without a word about ports: the usual one. With a TLS port only: no plain one, as in RabbitMQ. */
-static void finish_http(struct config_http *http, int usual_port) {
-    if (http->tcp_port < 0 && http->ssl_port < 0)
-        http->tcp_port = usual_port;
-}
 
 static bool check_tls(const struct config *config, struct text *error) {
     if (config->ssl.count > 0 && (config->tls.certfile == NULL || config->tls.keyfile == NULL)) {
@@ -317,8 +312,8 @@ bool config_finish(struct config *config, struct text *error) {
                           "leveret.proxy_protocol.sources.1 = ADDRESS"));
         return false;
     }
-    finish_http(&config->management.http, 15672);
-    finish_http(&config->prometheus.http, 15692);
+    config_finish_http(config, &config->management.http, 15672);
+    config_finish_http(config, &config->prometheus.http, 15692);
     return check_tls(config, error);
 }
 

@@ -160,6 +160,8 @@ struct config {
     struct broker_settings broker;
     struct config_listeners tcp;
     struct config_listeners ssl;
+    const char *given_address; /* --bind; NULL: not given */
+    int given_port;            /* --port; -1: not given */
     uint16_t backlog;
     bool tcp_nodelay;
     bool tcp_keepalive;
@@ -247,6 +249,10 @@ bool config_is_set(const struct config *config, const char *name);
 
 /* One plain listener instead of those configured; a NULL address or port -1 leaves what was there. */
 void config_override_listener(struct config *config, const char *address, int port);
+
+/* Without a word about ports: the usual one, moved by as much as --port moved 5672; with a TLS port only,
+ * no plain one, as in RabbitMQ. For config_finish(). */
+void config_finish_http(struct config *config, struct config_http *http, int usual_port);
 
 /* The last step before use: the default listener when none was set, and what cannot work together. */
 bool config_finish(struct config *config, struct text *error);

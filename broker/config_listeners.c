@@ -83,7 +83,26 @@ void config_override_listener(struct config *config, const char *address, int po
     config->tcp.count = 1;
     config->tcp.disabled = false;
     if (address != NULL)
-        config->tcp.items[0].address = config_keep_text(config, slice_from_text(address));
+        config->given_address = config->tcp.items[0].address =
+            config_keep_text(config, slice_from_text(address));
     if (port >= 0)
-        config->tcp.items[0].port = (uint16_t)port;
+        config->given_port = config->tcp.items[0].port = (uint16_t)port;
+}
+
+/* Brokers side by side must not meet on the ports of the API: they move along with --port. */
+static int usual_http_port(const struct config *config, int usual) {
+    int port = usual - PORT_DEFAULT + config->given_port;
+
+    if (config->given_port < 0)
+        return usual;
+    if (config->given_port == 0)
+        return 0;
+    return port <= UINT16_MAX ? port : -1;
+}
+
+void config_finish_http(struct config *config, struct config_http *http, int usual_port) {
+    if (http->tcp_port < 0 && http->ssl_port < 0)
+        http->tcp_port = usual_http_port(config, usual_port);
+    if (http->tcp_address == NULL)
+        http->tcp_address = config->given_address;
 }

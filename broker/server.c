@@ -19,7 +19,9 @@
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/http_listeners.h"
 #include "broker/management/control.h"
+#include "broker/management/management.h"
 #include "broker/memory_watch.h"
 #include "broker/net/listener.h"
 #include "broker/net/loop.h"
@@ -52,6 +54,8 @@ struct server {
     struct control control;
     struct listener *control_listener; /* NULL: leveretctl is not served */
     char *control_path;                /* in the data directory, NULL without one */
+    struct management *management;
+    struct http_listeners http_listeners;
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
     struct io *io;          /* the data directory, NULL when there is none */
@@ -59,7 +63,7 @@ struct server {
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
-    char *cluster_name; /* made from the host name, unless configured */
+    char *node_name; /* made from the host name, unless configured */
 };
 
 /* --- the end --- */
@@ -69,6 +73,7 @@ static void close_listeners(struct server *server) {
         listener_close(server->listeners[--server->listener_count]);
     listener_close(server->control_listener);
     server->control_listener = NULL;
+    http_listeners_close(&server->http_listeners);
 }
 
 static void on_shutdown_timer(struct timer *timer) {
@@ -171,6 +176,7 @@ static void server_before_wait(void *context) {
     if (broker->journal != NULL && journal_submit(broker->journal, server->env.wall_ms))
         keep_promises(broker);
     confirms_settle(broker);
+    management_settle(server->management);
     memory_watch_tick(&server->memory);
     disk_watch_tick(&server->disk);
     transports_flush(server->loop, &broker->endpoints);
@@ -209,10 +215,14 @@ static void env_init(struct server *server) {
 }
 
 /* rabbit@ and the host name up to its first dot, RabbitMQ's default. */
-static char *default_cluster_name(void) {
+static char *node_name_of(const struct config *config) {
     char host[256] = "localhost";
     struct text name = {0};
 
+    if (config->node_name != NULL) {
+        text_append(&name, slice_from_text(config->node_name));
+        return name.chars;
+    }
     gethostname(host, sizeof host - 1);
     host[strcspn(host, ".")] = '\0';
     text_append_format(&name, "rabbit@%s", host);
@@ -222,10 +232,8 @@ static char *default_cluster_name(void) {
 static struct broker_settings settings_of(struct server *server) {
     struct broker_settings settings = server->config->broker;
 
-    if (settings.cluster_name[0] == '\0') {
-        server->cluster_name = default_cluster_name();
-        settings.cluster_name = server->cluster_name;
-    }
+    if (settings.cluster_name[0] == '\0')
+        settings.cluster_name = server->node_name;
     return settings;
 }
 
@@ -253,13 +261,14 @@ struct server *server_create(const struct config *config, int log_fd) {
     env_init(server);
     log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
              config->broker.product_version);
+    server->node_name = node_name_of(config);
     struct broker_settings settings = settings_of(server);
     server->broker = broker_create(&server->env, &settings);
     set_loopback_users(server);
     server->loop = loop_create(&server->env, &server->broker->timers);
     if (server->loop == NULL) {
         broker_destroy(server->broker);
-        free(server->cluster_name);
+        free(server->node_name);
         free(server);
         return NULL;
     }
@@ -346,6 +355,8 @@ int server_recover(struct server *server, const char *data_directory, struct tex
 int server_stop_journal(struct server *server) {
     struct journal *journal = server->broker->journal;
     close_listeners(server);
+    management_destroy(server->management);
+    server->management = NULL;
     transports_close_all(server->loop);
     if (journal == NULL)
         return EX_OK;
@@ -412,6 +423,7 @@ static int open_control(struct server *server, struct text *error) {
 static const char *const builtin_plugins[] = {
     "rabbitmq_consistent_hash_exchange",
     "rabbitmq_delayed_message_exchange",
+    "rabbitmq_management",
     "rabbitmq_random_exchange",
     "rabbitmq_recent_history_exchange",
 };
@@ -425,16 +437,34 @@ static void log_startup_complete(struct server *server) {
         log_info(&server->env.log, " * %s", builtin_plugins[i]);
 }
 
+static int open_management(struct server *server, struct text *error) {
+    const struct config *config = server->config;
+    const struct management_settings settings = {.node_name = server->node_name,
+                                                 .path_prefix = config->management.path_prefix};
+
+    server->management = management_create(server->loop, server->broker, &settings);
+    if (server->management == NULL) {
+        text_append(error, SLICE("cannot start the HTTP API: no descriptors left"));
+        return -EMFILE;
+    }
+    return http_listeners_open(&server->http_listeners, server->loop, &server->env, config,
+                               server->management, error);
+}
+
 int server_listen(struct server *server, struct text *error) {
     const struct config *config = server->config;
 
+    /* First: whoever sees the broker ready may ask the API (drop-in D.5). */
+    int result = open_management(server, error);
+    if (result < 0)
+        return result;
     log_info(&server->env.log, "Ready to start client connection listeners");
     for (size_t i = 0; i < config->tcp.count; i++) {
-        int result = open_listener(server, &config->tcp.items[i], error);
+        result = open_listener(server, &config->tcp.items[i], error);
         if (result < 0)
             return result;
     }
-    int result = open_control(server, error);
+    result = open_control(server, error);
     if (result < 0)
         return result;
     log_startup_complete(server);
@@ -459,6 +489,7 @@ void server_destroy(struct server *server) {
     if (server == NULL)
         return;
     close_listeners(server);
+    management_destroy(server->management);
     transports_close_all(server->loop);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
@@ -468,6 +499,6 @@ void server_destroy(struct server *server) {
     io_posix_close(server->io);
     console_log_flush(&server->console);
     free(server->control_path);
-    free(server->cluster_name);
+    free(server->node_name);
     free(server);
 }

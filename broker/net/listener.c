@@ -30,7 +30,8 @@ struct listener {
     bool shortage_logged;      /* said once, until accepting worked again */
     int fd;
     uint16_t port;
-    transport_factory *create;
+    transport_factory *create; /* NULL: `take` gets the descriptors */
+    listener_taker *take;
     void *context;
     char *path; /* of a Unix socket, NULL otherwise */
     char name[ADDRESS_TEXT_SIZE];
@@ -71,6 +72,23 @@ static bool is_shortage(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+static void hand_over_raw(struct listener *listener, int fd) {
+    char name[PEER_NAME_SIZE];
+    struct transport_peer peer;
+
+    if (transport_describe_peer(fd, name, &peer))
+        listener->take(listener->context, fd, &peer);
+    else
+        close(fd);
+}
+
+static void hand_over(struct listener *listener, int fd) {
+    if (listener->create == NULL)
+        hand_over_raw(listener, fd);
+    else
+        transport_open(listener->loop, fd, listener->create, listener->context);
+}
+
 static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
     struct listener *listener = watcher->data;
 
@@ -79,7 +97,7 @@ static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
     for (int i = 0; i < ACCEPT_BUDGET; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            transport_open(listener->loop, fd, listener->create, listener->context);
+            hand_over(listener, fd);
             continue;
         }
         if (is_shortage(errno)) {
@@ -177,8 +195,8 @@ static int listen_as(const struct listener_options *options) {
     return listen_at(options->address, options->port, backlog);
 }
 
-int listener_open(struct loop *loop, const struct listener_options *options,
-                  transport_factory *create, void *context, struct listener **ret_listener) {
+static int open_listener(struct loop *loop, const struct listener_options *options,
+                         struct listener **ret_listener) {
     int fd = listen_as(options);
     if (fd < 0)
         return fd;
@@ -189,8 +207,6 @@ int listener_open(struct loop *loop, const struct listener_options *options,
     listener->loop = loop;
     listener->fd = fd;
     listener->port = address_port(&bound);
-    listener->create = create;
-    listener->context = context;
     address_text(&bound, listener->name);
     if (options->path != NULL)
         listener->path = strdup(options->path);
@@ -199,6 +215,32 @@ int listener_open(struct loop *loop, const struct listener_options *options,
     ev_io_start(loop->ev, &listener->watcher);
     *ret_listener = listener;
     return 0;
+}
+
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  transport_factory *create, void *context, struct listener **ret_listener) {
+    int result = open_listener(loop, options, ret_listener);
+
+    if (result == 0) {
+        (*ret_listener)->create = create;
+        (*ret_listener)->context = context;
+    }
+    return result;
+}
+
+int listener_open_raw(struct loop *loop, const struct listener_options *options,
+                      listener_taker *take, void *context, struct listener **ret_listener) {
+    int result = open_listener(loop, options, ret_listener);
+
+    if (result == 0) {
+        (*ret_listener)->take = take;
+        (*ret_listener)->context = context;
+    }
+    return result;
+}
+
+void listener_end_raw(int fd) {
+    shutdown(fd, SHUT_RDWR);
 }
 
 void listener_close(struct listener *listener) {

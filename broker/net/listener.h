@@ -31,6 +31,17 @@ struct listener_options {
 int listener_open(struct loop *loop, const struct listener_options *options,
                   transport_factory *create, void *context, struct listener **ret_listener);
 
+/* Takes over a connected, non-blocking descriptor. */
+typedef void listener_taker(void *context, int fd, const struct transport_peer *peer);
+
+/* Listens likewise, and hands each connection's descriptor to `take`: for a library with sockets of
+ * its own. */
+int listener_open_raw(struct loop *loop, const struct listener_options *options,
+                      listener_taker *take, void *context, struct listener **ret_listener);
+
+/* Ends such a connection in both directions; the descriptor stays open, and its owner's. */
+void listener_end_raw(int fd);
+
 /* Connections that were accepted live on; a Unix socket's path is removed. NULL is allowed. */
 void listener_close(struct listener *listener);
 

@@ -385,27 +385,27 @@ void transports_flush(struct loop *loop, struct endpoint_lists *lists) {
 
 /* --- opening --- */
 
-/* Both ends of the socket; false when it failed before we came. */
-static bool describe_peer(int fd, char *name, size_t size, bool *ret_is_loopback) {
-    struct sockaddr_storage peer = {0}, local = {0};
-    char peer_text[ADDRESS_TEXT_SIZE], local_text[ADDRESS_TEXT_SIZE];
+bool transport_describe_peer(int fd, char *name, struct transport_peer *peer) {
+    struct sockaddr_storage remote = {0}, local = {0};
+    char remote_text[ADDRESS_TEXT_SIZE], local_text[ADDRESS_TEXT_SIZE];
 
-    if (getpeername(fd, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) != 0 ||
+    if (getpeername(fd, (struct sockaddr *)&remote, &(socklen_t){sizeof remote}) != 0 ||
         getsockname(fd, (struct sockaddr *)&local, &(socklen_t){sizeof local}) != 0)
         return false;
-    address_text(&peer, peer_text);
+    address_text(&remote, remote_text);
     address_text(&local, local_text);
-    snprintf(name, size, "%s -> %s", peer_text, local_text);
-    *ret_is_loopback = address_is_loopback(&peer);
+    snprintf(name, PEER_NAME_SIZE, "%s -> %s", remote_text, local_text);
+    peer->name = name;
+    peer->is_loopback = address_is_loopback(&remote);
     return true;
 }
 
 bool transport_open(struct loop *loop, int fd, transport_factory *create, void *context) {
-    char name[2 * ADDRESS_TEXT_SIZE + 4];
-    struct transport_peer peer = {.name = name};
+    char name[PEER_NAME_SIZE];
+    struct transport_peer peer;
     struct endpoint *endpoint = NULL;
 
-    if (describe_peer(fd, name, sizeof name, &peer.is_loopback))
+    if (transport_describe_peer(fd, name, &peer))
         endpoint = create(context, &peer);
     if (endpoint == NULL) {
         close(fd);

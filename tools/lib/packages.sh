@@ -6,7 +6,7 @@
 # Installs what is missing, saying so, when it may (root, on Debian or a relative of it).  Otherwise
 # it says what to install and returns 69 (EX_UNAVAILABLE).  All words go to stderr.
 
-BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libpcre2-dev libjansson-dev"
+BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libpcre2-dev libjansson-dev libmicrohttpd-dev"
 TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace openssl"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev llvm"
 LINT_PACKAGES="clang clang-format"
@@ -20,6 +20,7 @@ package_is_usable() {
     libc6-dev) has_header stdio.h ;;
     libev-dev) has_header ev.h ;;
     libssl-dev) has_header openssl/ssl.h ;;
+    libmicrohttpd-dev) has_header microhttpd.h ;;
     uthash-dev) has_header uthash.h ;;
     libxxhash-dev) has_header xxhash.h ;;
     libpcre2-dev) echo '#define PCRE2_CODE_UNIT_WIDTH 8

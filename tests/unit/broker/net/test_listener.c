@@ -77,6 +77,41 @@ static void one_listener_serves_ipv4_and_ipv6(void **state) {
     listener_close(listener);
 }
 
+static int taken_fd = -1;
+static char taken_peer[128];
+
+static void take_descriptor(void *context, int fd, const struct transport_peer *peer) {
+    (void)context;
+    taken_fd = fd;
+    strncpy(taken_peer, peer->name, sizeof taken_peer - 1);
+}
+
+static bool descriptor_was_taken(struct fixture *fixture) {
+    (void)fixture;
+    return taken_fd >= 0;
+}
+
+static void a_raw_listener_hands_over_descriptors(void **state) {
+    struct fixture *fixture = *state;
+    struct listener *listener;
+    struct listener_options options = {.address = "127.0.0.1"};
+    assert_int_equal(
+        listener_open_raw(fixture->loop, &options, take_descriptor, fixture, &listener), 0);
+    int fd = connect_ipv4(listener_port(listener));
+    run_until(fixture, descriptor_was_taken);
+    char expected[128], octet;
+    snprintf(expected, sizeof expected, "127.0.0.1:%u -> 127.0.0.1:%u", port_of(fd),
+             listener_port(listener));
+    assert_string_equal(taken_peer, expected);
+    assert_int_equal(fixture->created, 0);
+    assert_int_not_equal(fcntl(taken_fd, F_GETFL) & O_NONBLOCK, 0);
+    listener_end_raw(taken_fd);
+    assert_int_equal(read(fd, &octet, 1), 0);
+    close(taken_fd);
+    close(fd);
+    listener_close(listener);
+}
+
 static void an_address_limits_the_listener(void **state) {
     struct fixture *fixture = *state;
     struct listener *listener = open_listener(fixture, "127.0.0.1");
@@ -204,6 +239,7 @@ static void without_descriptors_it_tries_again_after_a_second(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(one_listener_serves_ipv4_and_ipv6),
+        TEST(a_raw_listener_hands_over_descriptors),
         TEST(an_address_limits_the_listener),
         TEST(what_cannot_be_bound_is_an_errno),
         TEST(accepted_sockets_do_not_delay_small_writes),

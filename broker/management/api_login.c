@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP Basic, and the access column. */
+#include "broker/management/api_login.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "broker/base/base64.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/user.h"
+#include "broker/entities/vhost.h"
+
+#define CREDENTIALS_MAX 1024 /* characters of base64 */
+
+static bool refuse_without_credentials(struct api_request *request) {
+    request->response->status = 401;
+    http_response_add_header(request->response, "www-authenticate",
+                             "Basic realm=\"RabbitMQ Management\"");
+    return false;
+}
+
+static bool refuse_credentials(struct api_request *request) {
+    api_refuse(request, 401, "not_authorized", SLICE("Not_Authorized"));
+    http_response_add_header(request->response, "www-authenticate",
+                             "Basic realm=\"RabbitMQ Management\"");
+    return false;
+}
+
+static bool refuse_access(struct api_request *request, const char *reason) {
+    api_refuse_access(request, reason);
+    return false;
+}
+
+/* The user, or NULL. */
+static struct user *authenticate(const struct broker *broker, const char *encoded) {
+    uint8_t decoded[BASE64_DECODED_MAX(CREDENTIALS_MAX)];
+    size_t len;
+    struct slice text = slice_from_text(encoded);
+
+    if (text.len > CREDENTIALS_MAX || !base64_decode(text, decoded, &len))
+        return NULL;
+    const uint8_t *colon = memchr(decoded, ':', len);
+    if (colon == NULL)
+        return NULL;
+    size_t name_len = (size_t)(colon - decoded);
+    return user_authenticate(broker, slice_of(decoded, name_len),
+                             slice_of(colon + 1, len - name_len - 1));
+}
+
+static bool log_in(struct api_request *request) {
+    const char *header = http_request_header(request->http, "authorization");
+
+    if (header == NULL || strncasecmp(header, "Basic ", 6) != 0)
+        return refuse_without_credentials(request);
+    request->user = authenticate(request->broker, header + 6);
+    if (request->user == NULL)
+        return refuse_credentials(request);
+    if (request->user->loopback_only && !request->http->is_loopback)
+        return refuse_access(request, "User can only log in via localhost");
+    return true;
+}
+
+bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name) {
+    if (access != API_ANYONE && !log_in(request))
+        return false;
+    if (vhost_name.data == NULL)
+        return true;
+    request->vhost = broker_find_vhost(request->broker, vhost_name);
+    if (request->vhost != NULL)
+        return true;
+    api_refuse_missing(request);
+    return false;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks (HTTP Basic), and whether the access column of a row lets him (compat 4.2, 5.1). */
+#ifndef LEVERET_BROKER_MANAGEMENT_API_LOGIN_H
+#define LEVERET_BROKER_MANAGEMENT_API_LOGIN_H
+
+#include <stdbool.h>
+
+#include "broker/management/api.h"
+
+/*
+ * Sets request->user, and request->vhost when the path names one (its data is not NULL). False when the
+ * request has been refused: 401, or 404 for a vhost that is not there - told only to whom may know.
+ */
+bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libmicrohttpd without a thread or a listening socket of its own. */
+#include "broker/management/http_server.h"
+
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/base/alloc.h"
+#include "broker/base/list.h"
+#include "broker/base/timer.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/store.h"
+#include "broker/net/listener.h"
+#include "broker/net/loop.h"
+#include "broker/net/transport.h"
+#include "broker/net/watch.h"
+
+/* A stream is made in pieces of about this size, one for each time the socket takes something. */
+#define STREAM_PIECE 32768
+
+struct http_server {
+    struct broker *broker;
+    struct loop *loop;
+    struct http_handler handler;
+    struct MHD_Daemon *daemon;
+    struct watch *watch;
+    struct timer timer;                   /* libmicrohttpd's, and ours for slow requests */
+    struct list links;                    /* open connections */
+    struct list waiting;                  /* turns that wait for the disk */
+    const struct transport_peer *arrival; /* during MHD_add_connection() */
+};
+
+/* One connection. */
+struct link {
+    struct http_server *server;
+    struct list list_link; /* in server->links */
+    struct MHD_Connection *connection;
+    int64_t deadline_ms; /* TIMERS_NONE while a response is on its way */
+    bool is_loopback;
+    char *peer;
+};
+
+/* One request and its response. */
+struct turn {
+    struct link *link;
+    struct list wait_link; /* in server->waiting */
+    struct text body;
+    size_t body_max;
+    bool is_answered;
+    struct http_response response;
+};
+
+/* --- responses --- */
+
+void http_response_add_header(struct http_response *response, const char *name, const char *value) {
+    assert(response->header_count < HTTP_RESPONSE_HEADER_MAX);
+    struct http_header *header = &response->headers[response->header_count++];
+    header->name = name;
+    header->value = xmalloc(strlen(value) + 1);
+    strcpy(header->value, value);
+}
+
+static void response_clear(struct http_response *response) {
+    text_clear(&response->body);
+    if (response->stream.next != NULL)
+        response->stream.end(response->stream.state);
+    for (size_t i = 0; i < response->header_count; i++)
+        free(response->headers[i].value);
+}
+
+/* The pieces of a stream on their way to the socket. */
+struct piece {
+    struct http_stream stream;
+    struct text text;
+    size_t sent;
+    bool is_last;
+};
+
+static ssize_t read_piece(void *context, uint64_t position, char *buffer, size_t size) {
+    struct piece *piece = context;
+
+    (void)position;
+    if (piece->sent == piece->text.len && !piece->is_last) {
+        text_clear(&piece->text);
+        piece->sent = 0;
+        while (!piece->is_last && piece->text.len < STREAM_PIECE)
+            piece->is_last = !piece->stream.next(piece->stream.state, &piece->text);
+    }
+    if (piece->sent == piece->text.len)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    size_t len = piece->text.len - piece->sent < size ? piece->text.len - piece->sent : size;
+    memcpy(buffer, piece->text.chars + piece->sent, len);
+    piece->sent += len;
+    return (ssize_t)len;
+}
+
+static void end_piece(void *context) {
+    struct piece *piece = context;
+
+    piece->stream.end(piece->stream.state);
+    text_clear(&piece->text);
+    free(piece);
+}
+
+static struct MHD_Response *stream_response(struct http_response *response) {
+    struct piece *piece = xcalloc(1, sizeof *piece);
+
+    piece->stream = response->stream;
+    response->stream.next = NULL;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE, read_piece, piece,
+                                             end_piece);
+}
+
+/* The body changes hands. */
+static struct MHD_Response *body_response(struct http_response *response) {
+    struct text body = response->body;
+
+    response->body = (struct text){0};
+    return MHD_create_response_from_buffer_with_free_callback(
+        body.len, body.chars == NULL ? xcalloc(1, 1) : body.chars, free);
+}
+
+static enum MHD_Result send_response(struct turn *turn) {
+    struct http_response *response = &turn->response;
+    struct MHD_Response *made =
+        response->stream.next != NULL ? stream_response(response) : body_response(response);
+
+    if (made == NULL)
+        return MHD_NO;
+    if (response->status != MHD_HTTP_NO_CONTENT)
+        MHD_add_response_header(made, "content-type",
+                                response->content_type == NULL ? "application/json"
+                                                               : response->content_type);
+    for (size_t i = 0; i < response->header_count; i++)
+        MHD_add_response_header(made, response->headers[i].name, response->headers[i].value);
+    turn->link->deadline_ms = TIMERS_NONE;
+    enum MHD_Result result = MHD_queue_response(
+        turn->link->connection, response->status == 0 ? MHD_HTTP_OK : response->status, made);
+    MHD_destroy_response(made);
+    return result;
+}
+
+static void refuse_with_text(struct http_response *response, unsigned status, const char *body) {
+    response->status = status;
+    text_append(&response->body, slice_from_text(body));
+}
+
+/* --- requests --- */
+
+const char *http_request_header(const struct http_request *request, const char *name) {
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_request_argument(const struct http_request *request, const char *name) {
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static struct turn *begin_turn(struct link *link, const struct http_request *request) {
+    struct turn *turn = xcalloc(1, sizeof *turn);
+    const struct http_handler *handler = &link->server->handler;
+
+    turn->link = link;
+    turn->body_max = handler->begin(handler->context, request, &turn->response);
+    turn->is_answered = turn->response.status != 0;
+    return turn;
+}
+
+static void take_body(struct turn *turn, const char *octets, size_t len) {
+    if (turn->is_answered)
+        return;
+    if (turn->body.len + len > turn->body_max) {
+        refuse_with_text(&turn->response, MHD_HTTP_CONTENT_TOO_LARGE,
+                         "{\"error\":\"bad_request\",\"reason\":\"payload_too_large\"}");
+        turn->is_answered = true;
+        text_clear(&turn->body);
+        return;
+    }
+    text_append(&turn->body, slice_of(octets, len));
+}
+
+static void answer(struct turn *turn, struct http_request *request) {
+    const struct http_handler *handler = &turn->link->server->handler;
+
+    request->body = text_slice(&turn->body);
+    handler->handle(handler->context, request, &turn->response);
+    turn->is_answered = true;
+}
+
+/* Waits in the tick; on_request() is called once more after that. */
+static bool must_wait(struct turn *turn) {
+    struct http_server *server = turn->link->server;
+
+    if (store_is_safe(server->broker, turn->response.lsn))
+        return false;
+    list_append(&server->waiting, &turn->wait_link);
+    MHD_suspend_connection(turn->link->connection);
+    return true;
+}
+
+static struct link *link_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info->socket_context;
+}
+
+/* A peer that asks before it sends gets told no at once; others are heard to the end of their body. */
+static bool expects_continue(struct MHD_Connection *connection) {
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "expect") != NULL;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **ret_state) {
+    struct link *link = link_of(connection);
+    struct turn *turn = *ret_state;
+    struct http_request request = {
+        .method = slice_from_text(method),
+        .path = slice_from_text(url),
+        .is_loopback = link->is_loopback,
+        .peer = link->peer,
+        .connection = connection,
+    };
+
+    (void)context;
+    (void)version;
+    if (turn == NULL) {
+        *ret_state = turn = begin_turn(link, &request);
+        if (turn->is_answered && expects_continue(connection))
+            return send_response(turn);
+        return MHD_YES;
+    }
+    if (*upload_len > 0) {
+        take_body(turn, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    if (!turn->is_answered)
+        answer(turn, &request);
+    return must_wait(turn) ? MHD_YES : send_response(turn);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code) {
+    struct turn *turn = *state;
+    struct link *link = link_of(connection);
+
+    (void)context;
+    (void)code;
+    link->deadline_ms = link->server->broker->env->now_ms + HTTP_IDLE_MS;
+    if (turn == NULL)
+        return;
+    *state = NULL;
+    list_remove(&turn->wait_link);
+    text_clear(&turn->body);
+    response_clear(&turn->response);
+    free(turn);
+}
+
+/* The request line is there: from now on the clock of one request runs. */
+static void *on_request_line(void *context, const char *uri, struct MHD_Connection *connection) {
+    struct link *link = link_of(connection);
+
+    (void)context;
+    (void)uri;
+    link->deadline_ms = link->server->broker->env->now_ms + HTTP_REQUEST_MS;
+    return NULL;
+}
+
+/* --- connections --- */
+
+static void on_timer(struct timer *timer);
+
+static int64_t next_deadline(const struct http_server *server) {
+    int64_t next = TIMERS_NONE;
+    unsigned long long timeout_ms;
+
+    LIST_FOR_EACH(&server->links, at) {
+        const struct link *link = LIST_ITEM(at, struct link, list_link);
+        if (link->deadline_ms < next)
+            next = link->deadline_ms;
+    }
+    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+        int64_t due = server->broker->env->now_ms + (int64_t)timeout_ms;
+        if (due < next)
+            next = due;
+    }
+    return next;
+}
+
+/* libmicrohttpd does what is ready, and says when it wants to be called again. */
+static void run(struct http_server *server) {
+    MHD_run(server->daemon);
+    timer_stop(&server->broker->timers, &server->timer);
+    int64_t next = next_deadline(server);
+    if (next == TIMERS_NONE)
+        return;
+    if (next <= server->broker->env->now_ms)
+        loop_poll_again(server->loop);
+    timer_start(&server->broker->timers, &server->timer, next, on_timer);
+}
+
+static void cut_off_late(struct http_server *server) {
+    LIST_FOR_EACH(&server->links, at) {
+        struct link *link = LIST_ITEM(at, struct link, list_link);
+        if (link->deadline_ms <= server->broker->env->now_ms) {
+            link->deadline_ms = TIMERS_NONE;
+            listener_end_raw(
+                MHD_get_connection_info(link->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                    ->connect_fd);
+        }
+    }
+}
+
+static void on_timer(struct timer *timer) {
+    struct http_server *server = LIST_ITEM(timer, struct http_server, timer);
+
+    cut_off_late(server);
+    run(server);
+}
+
+static void on_readable(void *context) {
+    run(context);
+}
+
+static char *copy_text(const char *text) {
+    char *copy = xmalloc(strlen(text) + 1);
+    strcpy(copy, text);
+    return copy;
+}
+
+static void *open_link(struct http_server *server, struct MHD_Connection *connection) {
+    struct link *link = xcalloc(1, sizeof *link);
+
+    link->server = server;
+    link->connection = connection;
+    link->peer = copy_text(server->arrival->name);
+    link->is_loopback = server->arrival->is_loopback;
+    link->deadline_ms = server->broker->env->now_ms + HTTP_REQUEST_MS;
+    list_append(&server->links, &link->list_link);
+    return link;
+}
+
+static void close_link(struct link *link) {
+    list_remove(&link->list_link);
+    free(link->peer);
+    free(link);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = open_link(context, connection);
+    } else {
+        close_link(*socket_context);
+        *socket_context = NULL;
+    }
+}
+
+void http_server_take(void *context, int fd, const struct transport_peer *peer) {
+    struct http_server *server = context;
+    /* libmicrohttpd wants an address only to count connections of one, which we do not ask it to. */
+    const struct sockaddr_storage nobody = {0};
+
+    server->arrival = peer;
+    MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&nobody, sizeof nobody);
+    server->arrival = NULL;
+    run(server);
+}
+
+/* --- the server --- */
+
+static size_t keep_percent_signs(void *context, struct MHD_Connection *connection, char *text) {
+    (void)context;
+    (void)connection;
+    return strlen(text);
+}
+
+static void on_library_message(void *context, const char *format, va_list arguments) {
+    (void)context;
+    (void)format;
+    (void)arguments; /* what peers do wrong is answered to them, not logged */
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server) {
+    return MHD_start_daemon(
+        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+        NULL, NULL, on_request, server,                              //
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,        //
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_percent_signs, NULL,      //
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,        //
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,           //
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,         //
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX, //
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(HTTP_IDLE_MS / 1000), MHD_OPTION_END);
+}
+
+struct http_server *http_server_create(struct loop *loop, struct broker *broker,
+                                       const struct http_handler *handler) {
+    struct http_server *server = xcalloc(1, sizeof *server);
+
+    server->loop = loop;
+    server->broker = broker;
+    server->handler = *handler;
+    list_init(&server->links);
+    list_init(&server->waiting);
+    server->daemon = start_daemon(server);
+    if (server->daemon == NULL) {
+        free(server);
+        return NULL;
+    }
+    int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->watch = watch_open(loop, fd, on_readable, server);
+    return server;
+}
+
+/* libmicrohttpd must not be stopped with suspended connections; what they waited for is not promised
+ * any more, so their sockets are shut before they go on. */
+static void drop_waiting(struct http_server *server) {
+    LIST_FOR_EACH_SAFE(&server->waiting, at) {
+        struct turn *turn = LIST_ITEM(at, struct turn, wait_link);
+        list_remove(&turn->wait_link);
+        turn->response.lsn = 0;
+        listener_end_raw(
+            MHD_get_connection_info(turn->link->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                ->connect_fd);
+        MHD_resume_connection(turn->link->connection);
+    }
+    MHD_run(server->daemon);
+}
+
+void http_server_destroy(struct http_server *server) {
+    if (server == NULL)
+        return;
+    drop_waiting(server);
+    watch_close(server->watch);
+    MHD_stop_daemon(server->daemon);
+    timer_stop(&server->broker->timers, &server->timer);
+    free(server);
+}
+
+void http_server_settle(struct http_server *server) {
+    bool resumed = false;
+
+    LIST_FOR_EACH_SAFE(&server->waiting, at) {
+        struct turn *turn = LIST_ITEM(at, struct turn, wait_link);
+        if (!store_is_safe(server->broker, turn->response.lsn))
+            continue;
+        list_remove(&turn->wait_link);
+        MHD_resume_connection(turn->link->connection);
+        resumed = true;
+    }
+    if (resumed)
+        run(server);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The management API and the metrics, as server.c sees them: made once, given listeners, told of ticks.
+ */
+#ifndef LEVERET_BROKER_MANAGEMENT_MANAGEMENT_H
+#define LEVERET_BROKER_MANAGEMENT_MANAGEMENT_H
+
+#include <stdint.h>
+
+struct broker;
+struct http_server;
+struct loop;
+struct management;
+
+/* Texts outlive the management. */
+struct management_settings {
+    const char *node_name;   /* rabbit@host */
+    const char *path_prefix; /* "" or "/rabbit": what stands before /api */
+};
+
+/* NULL when the system has no descriptors left. */
+struct management *management_create(struct loop *loop, struct broker *broker,
+                                     const struct management_settings *settings);
+/* Cuts off every connection. NULL is allowed. */
+void management_destroy(struct management *management);
+
+/* Where listeners of the API hand their connections: listener_open_raw(.., http_server_take, ..). */
+struct http_server *management_api_server(struct management *management);
+
+/* In the tick, after the journal's: answers that waited for the disk leave. */
+void management_settle(struct management *management);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET, PUT and DELETE of queues and what is in them. */
+#include "broker/management/queues.h"
+
+#include "broker/entities/broker.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/vhost.h"
+#include "broker/management/management_private.h"
+#include "broker/management/table_json.h"
+
+/* --- fields --- */
+
+static void write_name(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    json_out_text(out, ((const struct queue *)object)->name);
+}
+
+static void write_vhost(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    json_out_text(out, ((const struct queue *)object)->vhost->name);
+}
+
+static void write_durable(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    json_out_bool(out, ((const struct queue *)object)->durable);
+}
+
+static void write_auto_delete(struct json_out *out, const void *object,
+                              struct management *management) {
+    (void)management;
+    json_out_bool(out, ((const struct queue *)object)->auto_delete);
+}
+
+static void write_exclusive(struct json_out *out, const void *object,
+                            struct management *management) {
+    (void)management;
+    json_out_bool(out, ((const struct queue *)object)->exclusive_owner != NULL);
+}
+
+static void write_arguments(struct json_out *out, const void *object,
+                            struct management *management) {
+    (void)management;
+    table_json_write(out, ((const struct queue *)object)->arguments);
+}
+
+static void write_node(struct json_out *out, const void *object, struct management *management) {
+    (void)object;
+    json_out_string(out, management->settings.node_name);
+}
+
+static void write_messages(struct json_out *out, const void *object,
+                           struct management *management) {
+    const struct queue *queue = object;
+
+    (void)management;
+    json_out_unsigned(out, queue_ready_count(queue) + queue->unacked_count);
+}
+
+static void write_messages_ready(struct json_out *out, const void *object,
+                                 struct management *management) {
+    (void)management;
+    json_out_unsigned(out, queue_ready_count(object));
+}
+
+static void write_messages_unacknowledged(struct json_out *out, const void *object,
+                                          struct management *management) {
+    (void)management;
+    json_out_unsigned(out, ((const struct queue *)object)->unacked_count);
+}
+
+static void write_consumers(struct json_out *out, const void *object,
+                            struct management *management) {
+    (void)management;
+    json_out_unsigned(out, ((const struct queue *)object)->consumer_count);
+}
+
+static const struct api_field fields[] = {
+    {"name", write_name, NULL, false},
+    {"vhost", write_vhost, NULL, false},
+    {"durable", write_durable, NULL, false},
+    {"auto_delete", write_auto_delete, NULL, false},
+    {"exclusive", write_exclusive, NULL, false},
+    {"arguments", write_arguments, NULL, false},
+    {"node", write_node, NULL, false},
+    {"messages", write_messages, NULL, false},
+    {"messages_ready", write_messages_ready, NULL, false},
+    {"messages_unacknowledged", write_messages_unacknowledged, NULL, false},
+    {"consumers", write_consumers, NULL, false},
+    {.name = NULL},
+};
+
+/* --- lists --- */
+
+static int compare(const void *a, const void *b) {
+    const struct queue *left = a, *right = b;
+    int order = slice_compare(left->vhost->name, right->vhost->name);
+
+    return order != 0 ? order : slice_compare(left->name, right->name);
+}
+
+static void hold(const void *object) {
+    queue_ref((struct queue *)(uintptr_t)object);
+}
+
+static void release(const void *object) {
+    queue_unref((struct queue *)(uintptr_t)object);
+}
+
+static bool is_gone(struct management *management, const void *object) {
+    (void)management;
+    return ((const struct queue *)object)->deleted;
+}
+
+const struct api_resource queue_resource = {
+    .fields = fields, .compare = compare, .hold = hold, .release = release, .is_gone = is_gone};
+
+static void collect(struct api_items *items, const struct vhost *vhost) {
+    for (struct queue *queue = vhost->queues; queue != NULL; queue = queue->by_name.next)
+        api_items_add(items, &queue_resource, queue);
+}
+
+static void list_all(struct api_request *request) {
+    struct api_items items = {0};
+
+    for (struct vhost *vhost = request->broker->vhosts; vhost != NULL; vhost = vhost->by_name.next)
+        collect(&items, vhost);
+    api_reply_list(request, &queue_resource, &items);
+}
+
+static void list_vhost(struct api_request *request) {
+    struct api_items items = {0};
+
+    collect(&items, request->vhost);
+    api_reply_list(request, &queue_resource, &items);
+}
+
+/* --- one queue --- */
+
+static void show(struct api_request *request) {
+    const struct queue *queue = vhost_find_queue(request->vhost, request->parts[0]);
+
+    if (queue == NULL)
+        api_refuse_missing(request);
+    else
+        api_reply_object(request, &queue_resource, queue);
+}
+
+static bool read_declaration(struct api_request *request, struct queue_declaration *declaration,
+                             struct amqp_table_builder *arguments) {
+    const json_t *object = json_object_get(request->body, "arguments");
+
+    *declaration = (struct queue_declaration){.name = request->parts[0]};
+    if (!api_body_bool(request, "durable", &declaration->durable) ||
+        !api_body_bool(request, "auto_delete", &declaration->auto_delete))
+        return false;
+    if (object == NULL)
+        return true;
+    if (!json_is_object(object) || !table_json_read(object, arguments)) {
+        api_refuse_bad(request, "arguments cannot be read");
+        return false;
+    }
+    declaration->arguments = amqp_table_builder_finish(arguments);
+    return true;
+}
+
+static void put(struct api_request *request) {
+    struct queue_declaration declaration;
+    struct amqp_table_builder arguments;
+    struct refusal refusal = {0};
+    bool created = false;
+
+    amqp_table_builder_init(&arguments);
+    if (read_declaration(request, &declaration, &arguments)) {
+        if (vhost_declare_queue(request->vhost, &declaration, &created, &refusal) == NULL)
+            api_refuse_as_amqp(request, &refusal);
+        else
+            api_reply_put(request, created);
+    }
+    amqp_table_builder_clear(&arguments);
+}
+
+static void delete (struct api_request *request) {
+    struct refusal refusal = {0};
+    size_t count;
+
+    if (vhost_find_queue(request->vhost, request->parts[0]) == NULL)
+        api_refuse_missing(request);
+    else if (vhost_delete_queue(request->vhost, request->parts[0], NULL,
+                                api_argument_is_true(request, "if-unused"),
+                                api_argument_is_true(request, "if-empty"), &count, &refusal))
+        api_reply_deleted(request);
+    else
+        api_refuse_as_amqp(request, &refusal);
+}
+
+static void purge(struct api_request *request) {
+    struct queue *queue = vhost_find_queue(request->vhost, request->parts[0]);
+    struct refusal refusal = {0};
+
+    if (queue == NULL) {
+        api_refuse_missing(request);
+    } else if (!queue_check_exclusive(queue, NULL, &refusal)) {
+        api_refuse_as_amqp(request, &refusal);
+    } else {
+        queue_purge(queue);
+        api_reply_deleted(request);
+    }
+}
+
+const struct api_route queue_routes[] = {
+    {"GET", "queues", API_MANAGEMENT, API_NO_BODY, list_all},
+    {"GET", "queues/{vhost}", API_VHOST, API_NO_BODY, list_vhost},
+    {"GET", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, show},
+    {"PUT", "queues/{vhost}/{name}", API_VHOST, API_JSON, put},
+    {"DELETE", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, delete},
+    {"DELETE", "queues/{vhost}/{name}/contents", API_VHOST, API_NO_BODY, purge},
+    {.pattern = NULL},
+};

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every table of rows; a request takes the first row that matches. */
+#include "broker/management/management_private.h"
+#include "broker/management/queues.h"
+
+const struct api_route *const api_route_tables[] = {
+    queue_routes,
+    NULL,
+};
