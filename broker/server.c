@@ -15,6 +15,7 @@
 #include "broker/default_entities.h"
 #include "broker/disk_watch.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/user.h"
@@ -36,6 +37,9 @@
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
  * few enough that the next read is never far. */
 #define DELIVERIES_PER_TICK 4096
+
+/* As long as a few reads: a million messages that are due together take their time, nobody waits. */
+#define CHORE_STEPS_PER_TICK 64
 
 /* Each is a new message: few enough that a tick stays short. */
 #define DEAD_LETTERS_PER_TICK 1024
@@ -127,7 +131,7 @@ static void on_signal(void *context, int number) {
 /* Flushing fed connections that were held up, or woke consumers: there is more to do. */
 static bool has_work_left(const struct broker *broker) {
     return !list_is_empty(&broker->runnable_queues) || !list_is_empty(&broker->dead_letters) ||
-           !list_is_empty(&broker->unconfirmed_channels);
+           !list_is_empty(&broker->chores) || !list_is_empty(&broker->unconfirmed_channels);
 }
 
 #define FAILURE_REASON "the journal has failed"
@@ -171,6 +175,7 @@ static void server_before_wait(void *context) {
 
     timers_expire(&broker->timers, server->env.now_ms);
     take_finished_batch(server);
+    broker_do_chores(broker, CHORE_STEPS_PER_TICK);
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
     if (broker->journal != NULL && journal_submit(broker->journal, server->env.wall_ms))

@@ -50,6 +50,7 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     message_memory_init(&broker->messages);
     list_init(&broker->runnable_queues);
     list_init(&broker->dead_letters);
+    list_init(&broker->chores);
     list_init(&broker->connections);
     list_init(&broker->unconfirmed_channels);
     list_init(&broker->waiting_channels);
@@ -67,6 +68,7 @@ void broker_destroy(struct broker *broker) {
         MAP_REMOVE(broker->vhosts, by_name, vhost);
         vhost_destroy(vhost);
     }
+    assert(list_is_empty(&broker->chores));
     users_destroy(broker);
     global_parameters_destroy(broker);
     message_memory_clear(&broker->messages);

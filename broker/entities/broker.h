@@ -102,6 +102,7 @@ struct broker {
     uint8_t login_key[32];                      /* random; see user_remember_password() */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
+    struct list chores;       /* to be done bit by bit, see chore.h */
     struct list connections;  /* every protocol connection; link: broker_link */
     struct list unconfirmed_channels; /* channels with confirms to look at this tick */
     struct list waiting_channels;     /* channels whose next confirm waits for the disk */

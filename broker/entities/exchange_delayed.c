@@ -2,9 +2,8 @@
 /*
  * Held messages are in a binary heap by due time, then by age: 24 octets each beside the message,
  * which was given its final headers when it came. The exchange has one timer, for the top of the
- * heap. It fires within the tick, so what is due is enqueued outside of any publish and nothing
- * recurses; at most DUE_BUDGET messages at a time, the rest at the next tick, so that a million that
- * are due together keep nobody else waiting.
+ * heap. What is due is a chore of the tick, so it is enqueued outside of any publish and nothing
+ * recurses, and a million that are due together keep nobody else waiting.
  *
  * A durable exchange keeps persistent messages in the journal too. The time of publishing and the
  * negative x-delay that are stored with such a message say when it is due, whoever finds it. Leaving
@@ -21,6 +20,7 @@
 #include "broker/base/env.h"
 #include "broker/base/timer.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
@@ -30,7 +30,9 @@
 
 #define DELAY_MAX_MS     UINT32_MAX            /* the plugin's, from Erlang's timers */
 #define DELIVER_AT_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
-#define DUE_BUDGET       1000
+
+/* Messages that go with their exchange at once; more are left to a chore. */
+#define FORGOTTEN_AT_ONCE 256
 
 #define DELAYED_TYPE SLICE("x-delayed-type")
 #define DELAY        SLICE("x-delay")
@@ -48,6 +50,7 @@ struct delayed_messages {
     size_t count;
     size_t capacity;
     struct timer timer; /* for heap[0] */
+    struct chore chore; /* heap[0] is due */
     struct route route; /* of the message that is due */
 };
 
@@ -267,17 +270,28 @@ static void deliver(struct delayed_messages *delayed, const struct held_message 
     message_unref(held->message);
 }
 
-static void on_timer(struct timer *timer) {
-    struct delayed_messages *delayed = LIST_ITEM(timer, struct delayed_messages, timer);
-    int64_t now_ms = delayed->exchange->vhost->broker->env->now_ms;
+static bool has_due(const struct delayed_messages *delayed) {
+    return delayed->count > 0 &&
+           delayed->heap[0].due_ms <= delayed->exchange->vhost->broker->env->now_ms;
+}
 
-    for (int n = 0; n < DUE_BUDGET && delayed->count > 0 && delayed->heap[0].due_ms <= now_ms;
-         n++) {
+static size_t deliver_due(struct chore *chore, size_t budget) {
+    struct delayed_messages *delayed = LIST_ITEM(chore, struct delayed_messages, chore);
+    size_t done = 0;
+
+    for (; done < budget && has_due(delayed); done++) {
         struct held_message held = heap_take_first(delayed);
         deliver(delayed, &held);
     }
-    if (delayed->count > 0)
+    if (done < budget && delayed->count > 0)
         start_timer(delayed);
+    return done;
+}
+
+static void on_timer(struct timer *timer) {
+    struct delayed_messages *delayed = LIST_ITEM(timer, struct delayed_messages, timer);
+
+    chore_add(delayed->exchange->vhost->broker, &delayed->chore, deliver_due);
 }
 
 /* --- the type --- */
@@ -321,9 +335,40 @@ static void delayed_open(struct exchange *exchange) {
     exchange->delayed = delayed;
 }
 
-static void forget(const struct exchange *exchange, const struct held_message *held) {
-    store_release(exchange, EXCHANGE_HOLDS_DELAYED, held->message, held->sequence);
-    message_unref(held->message);
+/* What an exchange left behind that is gone. */
+struct abandoned {
+    struct chore chore;
+    struct broker *broker;
+    uint64_t id; /* of its holding */
+    struct held_message *messages;
+    size_t count;
+};
+
+static size_t forget_abandoned(struct chore *chore, size_t budget) {
+    struct abandoned *abandoned = LIST_ITEM(chore, struct abandoned, chore);
+    size_t done = 0;
+
+    for (; done < budget && abandoned->count > 0; done++) {
+        const struct held_message *held = &abandoned->messages[--abandoned->count];
+        store_settle_held(abandoned->broker, abandoned->id, held->message, held->sequence);
+        message_unref(held->message);
+    }
+    if (done < budget) {
+        free(abandoned->messages);
+        free(abandoned);
+    }
+    return done;
+}
+
+static void abandon(struct exchange *exchange, struct delayed_messages *delayed) {
+    struct abandoned *abandoned = xcalloc(1, sizeof *abandoned);
+
+    abandoned->broker = exchange->vhost->broker;
+    abandoned->id = exchange->held[EXCHANGE_HOLDS_DELAYED].id;
+    abandoned->messages = delayed->heap;
+    abandoned->count = delayed->count;
+    if (forget_abandoned(&abandoned->chore, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE)
+        chore_add(abandoned->broker, &abandoned->chore, forget_abandoned);
 }
 
 /* What is held is gone with the exchange. */
@@ -331,10 +376,9 @@ static void delayed_close(struct exchange *exchange) {
     struct delayed_messages *delayed = exchange->delayed;
 
     timer_stop(&exchange->vhost->broker->timers, &delayed->timer);
-    for (size_t i = 0; i < delayed->count; i++)
-        forget(exchange, &delayed->heap[i]);
+    chore_drop(&delayed->chore);
+    abandon(exchange, delayed);
     route_clear(&delayed->route);
-    free(delayed->heap);
     free(delayed);
 }
 

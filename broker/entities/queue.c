@@ -67,15 +67,9 @@ void queue_end_entry(const struct queue *queue, const struct entry *entry) {
     store_settle(queue, entry);
 }
 
-static void finish_entry(const struct queue *queue, struct entry entry) {
+void queue_finish_entry(const struct queue *queue, struct entry entry) {
     queue_end_entry(queue, &entry);
     message_unref(entry.message);
-}
-
-static void clear_ready(struct queue *queue) {
-    while (queue_ready_count(queue) > 0)
-        finish_entry(queue, queue_front_take(queue));
-    ready_list_clear(&queue->ready);
 }
 
 void queue_delete(struct queue *queue) {
@@ -85,8 +79,9 @@ void queue_delete(struct queue *queue) {
     list_remove(&queue->exclusive_link);
     list_remove(&queue->runnable_link);
     queue_stop_timers(queue);
+    chore_drop(&queue->trim_chore);
     queue_delete_consumers(queue);
-    clear_ready(queue);
+    queue_clear_ready(queue);
     queue_ref(queue); /* letters that are dropped let go of it */
     if (queue->quorum != NULL)
         quorum_clear(queue);
@@ -155,7 +150,7 @@ static bool publish_with_features(struct queue *queue, struct entry entry) {
         if (queue->features->overflow == QUEUE_OVERFLOW_REJECT_PUBLISH_DLX)
             dead_letter_take(queue, entry, DEAD_LETTER_MAXLEN);
         else
-            finish_entry(queue, entry);
+            queue_finish_entry(queue, entry);
         return false;
     }
     entry.expires_ms = queue_deadline_of(queue, entry.message);
@@ -195,8 +190,10 @@ static void count_taken(struct queue *queue, const struct entry *entry, bool no_
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
     bool is_plain = queue_is_plain(queue);
     queue_restart_expires(queue);
-    if (!is_plain)
+    if (!is_plain) {
+        queue_drop_overdue(queue, queue->vhost->broker->env->now_ms, SIZE_MAX);
         trim_front(queue);
+    }
     if (queue_ready_count(queue) == 0)
         return false;
     *ret_entry = queue_front_take(queue);
@@ -213,11 +210,11 @@ static void forget_unacked(struct queue *queue) {
 }
 
 void queue_finish_delivery(struct queue *queue, struct entry entry) {
-    finish_entry(queue, entry);
+    queue_finish_entry(queue, entry);
 }
 
 void queue_ack(struct queue *queue, struct entry entry) {
-    finish_entry(queue, entry);
+    queue_finish_entry(queue, entry);
     queue->acked_count++;
     forget_unacked(queue);
 }
@@ -304,7 +301,7 @@ void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms) {
 
 size_t queue_purge(struct queue *queue) {
     size_t purged = queue_ready_count(queue);
-    clear_ready(queue);
+    queue_clear_ready(queue);
     queue_watch_front(queue);
     return purged;
 }
@@ -377,17 +374,17 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     int64_t overdue_ms = queue->vhost->broker->env->now_ms - 1;
     size_t delivered = 0;
     struct consumer *consumer = NULL;
-    queue_expire_front(queue, overdue_ms);
-    while (delivered < budget && queue_ready_count(queue) > 0 &&
+    bool is_fresh = queue_expire_front(queue, overdue_ms);
+    while (is_fresh && delivered < budget && queue_ready_count(queue) > 0 &&
            (consumer = next_consumer(queue)) != NULL) {
         struct entry entry = queue_front_take(queue);
         count_taken(queue, &entry, consumer->no_ack);
         rotate(queue, consumer);
         consumer->ops->deliver(consumer, entry);
         delivered++;
-        queue_expire_front(queue, overdue_ms);
+        is_fresh = queue_expire_front(queue, overdue_ms);
     }
-    if (delivered < budget)
+    if (is_fresh && delivered < budget)
         trim_front(queue);
     return delivered;
 }

@@ -32,6 +32,7 @@
 #include "broker/base/list.h"
 #include "broker/base/map.h"
 #include "broker/base/timer.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/consumer.h"
 #include "broker/entities/queue_args.h"
 #include "broker/entities/ready_levels.h"
@@ -75,6 +76,7 @@ struct queue {
     struct queue_features *features; /* owned; NULL when the arguments ask for nothing */
     uint64_t ready_bytes;            /* bodies of ready messages; kept only with features */
     bool may_expire;                 /* a ready message may have a deadline */
+    struct chore trim_chore;         /* messages at the front that are overdue or too many */
     struct timer message_timer;      /* for the front message; may be early */
     struct timer expires_timer;      /* x-expires */
     uint64_t published_count;

@@ -5,7 +5,9 @@
  * A message gets its deadline when it is enqueued and keeps it when it is requeued. It expires only at
  * the front: one that is overdue behind another which is not stays, and counts. So one timer per queue
  * is enough; it waits for the deadline of the front message. It is not moved when a later message
- * comes to the front: firing too early it finds nothing to do and is set anew.
+ * comes to the front: firing too early it finds nothing to do and is set anew. Any number may be
+ * overdue together, so the timer only makes it a chore; whoever looks at the front meanwhile drops
+ * a few himself, which is more than any publisher adds.
  *
  * A message that is due now still goes to a consumer who can take it at once (that is all a TTL of 0
  * allows), hence `now_ms - 1` where consumers are served and `now_ms` where there are none.
@@ -53,14 +55,44 @@ static bool front_has_deadline(const struct queue *queue, int64_t *ret_deadline_
     return true;
 }
 
-void queue_expire_front(struct queue *queue, int64_t now_ms) {
+static bool front_is_overdue(const struct queue *queue, int64_t now_ms) {
     int64_t deadline_ms;
-    while (front_has_deadline(queue, &deadline_ms) && deadline_ms <= now_ms)
+    return front_has_deadline(queue, &deadline_ms) && deadline_ms <= now_ms;
+}
+
+size_t queue_drop_overdue(struct queue *queue, int64_t now_ms, size_t budget) {
+    size_t dropped = 0;
+    for (; dropped < budget && front_is_overdue(queue, now_ms); dropped++)
         queue_front_drop(queue, DEAD_LETTER_EXPIRED);
+    return dropped;
+}
+
+bool queue_expire_front(struct queue *queue, int64_t now_ms) {
+    queue_drop_overdue(queue, now_ms, QUEUE_DROPS_AT_ONCE);
+    if (!front_is_overdue(queue, now_ms))
+        return true;
+    queue_trim_later(queue);
+    return false;
+}
+
+static size_t trim(struct chore *chore, size_t budget) {
+    struct queue *queue = LIST_ITEM(chore, struct queue, trim_chore);
+    int64_t now_ms = broker_of(queue)->env->now_ms;
+    size_t dropped = queue_drop_excess(queue, budget);
+    if (!list_is_empty(&queue->ready_consumers))
+        now_ms--; /* what is due just now is theirs, if they can take it */
+    dropped += queue_drop_overdue(queue, now_ms, budget - dropped);
+    if (dropped < budget)
+        queue_settle_front(queue);
+    return dropped;
+}
+
+void queue_trim_later(struct queue *queue) {
+    chore_add(broker_of(queue), &queue->trim_chore, trim);
 }
 
 static void on_message_timer(struct timer *timer) {
-    queue_settle_front(LIST_ITEM(timer, struct queue, message_timer));
+    queue_trim_later(LIST_ITEM(timer, struct queue, message_timer));
 }
 
 void queue_watch_front(struct queue *queue) {

@@ -10,6 +10,9 @@
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
 
+/* Messages dropped from the front in one go, where somebody waits; more are left to a chore. */
+#define QUEUE_DROPS_AT_ONCE 16
+
 /* No arguments with an effect, and no message with a deadline. */
 static inline bool queue_is_plain(const struct queue *queue) {
     return queue->features == NULL && !queue->may_expire;
@@ -29,8 +32,12 @@ void queue_front_drop(struct queue *queue, enum dead_letter_reason reason);
 
 /* When a message published now is to expire: the queue's TTL or its own, whichever is shorter. */
 int64_t queue_deadline_of(const struct queue *queue, const struct message *message);
-/* Drops messages from the front as long as their deadline is not after `now_ms`. */
-void queue_expire_front(struct queue *queue, int64_t now_ms);
+/* Drops messages from the front whose deadline is not after `now_ms`, at most `budget`; how many. */
+size_t queue_drop_overdue(struct queue *queue, int64_t now_ms, size_t budget);
+/* The same for a few of them. False when the front is overdue even then: a chore goes on. */
+bool queue_expire_front(struct queue *queue, int64_t now_ms);
+/* What of the front is overdue or too many is dropped by a chore. */
+void queue_trim_later(struct queue *queue);
 /* Keeps a timer for the front message, when it has a deadline. */
 void queue_watch_front(struct queue *queue);
 /* The timers of a queue that is going away. */
@@ -40,10 +47,20 @@ void queue_stop_timers(struct queue *queue);
 
 /* Whether one more message is more than x-overflow=reject-publish allows. */
 bool queue_would_reject(struct queue *queue, const struct message *message);
-/* Drops messages from the front until the queue is within its length limits. */
+/* Drops messages from the front until the queue is within its length limits, at most `budget`. */
+size_t queue_drop_excess(struct queue *queue, size_t budget);
+/* The same for a few of them; a chore goes on. */
 void queue_limit_length(struct queue *queue);
 
+/* -- queue_remains.c -- */
+
+/* The ready messages are over. The counters and timers are the caller's. */
+void queue_clear_ready(struct queue *queue);
+
 /* -- queue.c -- */
+
+/* An entry of this queue, which it does not hold any more, is over. */
+void queue_finish_entry(const struct queue *queue, struct entry entry);
 
 /*
  * After a change of what is ready: consumers get what they can take, and what may not stay goes. With

@@ -35,6 +35,13 @@ bool queue_would_reject(struct queue *queue, const struct message *message) {
     return is_full_for(queue, message);
 }
 
+static bool has_excess(const struct queue *queue) {
+    const struct queue_features *features = queue->features;
+    return features != NULL && features->overflow == QUEUE_OVERFLOW_DROP_HEAD &&
+           queue_ready_count(queue) > 0 &&
+           exceeds(features, queue_ready_count(queue), queue->ready_bytes);
+}
+
 static void drop_one(struct queue *queue) {
     struct entry oldest;
     if (queue->quorum == NULL) {
@@ -45,11 +52,14 @@ static void drop_one(struct queue *queue) {
     }
 }
 
-void queue_limit_length(struct queue *queue) {
-    const struct queue_features *features = queue->features;
-    if (features == NULL || features->overflow != QUEUE_OVERFLOW_DROP_HEAD)
-        return;
-    while (queue_ready_count(queue) > 0 &&
-           exceeds(features, queue_ready_count(queue), queue->ready_bytes))
+size_t queue_drop_excess(struct queue *queue, size_t budget) {
+    size_t dropped = 0;
+    for (; dropped < budget && has_excess(queue); dropped++)
         drop_one(queue);
+    return dropped;
+}
+
+void queue_limit_length(struct queue *queue) {
+    if (queue_drop_excess(queue, QUEUE_DROPS_AT_ONCE) == QUEUE_DROPS_AT_ONCE)
+        queue_trim_later(queue);
 }

@@ -13,6 +13,7 @@
 #include "broker/base/text.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
@@ -278,13 +279,17 @@ uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct m
 
 void store_release(const struct exchange *exchange, enum exchange_hold hold,
                    struct message *message, uint64_t sequence) {
-    struct journal *journal = exchange->vhost->broker->journal;
+    store_settle_held(exchange->vhost->broker, exchange->held[hold].id, message, sequence);
+}
+
+void store_settle_held(struct broker *broker, uint64_t holding_id, struct message *message,
+                       uint64_t sequence) {
+    struct journal *journal = broker->journal;
     if (message->stored == NULL || journal == NULL)
         return;
     bool is_borrowed = journal_is_borrowing(journal, message->stored);
-    journal_settle(
-        journal, message->stored,
-        (struct journal_target){.queue_id = exchange->held[hold].id, .sequence = sequence});
+    journal_settle(journal, message->stored,
+                   (struct journal_target){.queue_id = holding_id, .sequence = sequence});
     if (!is_borrowed)
         message->stored = NULL;
 }
@@ -356,6 +361,7 @@ void store_prepare_stop(struct broker *broker) {
     struct queue *queue, *next_queue;
     if (broker->journal == NULL)
         return;
+    broker_finish_chores(broker);
     MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
         MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
             if (queue->durable)

@@ -104,6 +104,9 @@ uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct m
                     uint64_t *ret_sequence);
 void store_release(const struct exchange *exchange, enum exchange_hold hold,
                    struct message *message, uint64_t sequence);
+/* The same for an exchange that is gone. */
+void store_settle_held(struct broker *broker, uint64_t holding_id, struct message *message,
+                       uint64_t sequence);
 
 /* What happens in between is on disk wholly or not at all. Nests. */
 void store_begin_atomic(struct broker *broker);

@@ -12,6 +12,7 @@
 #include "broker/base/env.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/permission.h"
@@ -87,6 +88,7 @@ void vhost_destroy(struct vhost *vhost) {
         vhost_remove_queue(vhost->reply_queues);
     while (vhost->exchanges != NULL)
         vhost_remove_exchange(vhost->exchanges);
+    broker_finish_chores(vhost->broker); /* what they left behind refers to the vhost */
     vhost_metadata_clear(&vhost->metadata);
     free(vhost);
 }

@@ -369,6 +369,82 @@ static void hidden_key_routes_what_was_delayed_over_a_restart(void **state) {
     get(p, "hidden", "1");
 }
 
+/* -- what comes by the thousand ----------------------------------------------------------------- */
+
+#define MANY 2000
+
+static void publish_many(struct peer *p, const char *exchange, const char *key, const char *ttl) {
+    peer_cork(p);
+    for (int i = 0; i < MANY; i++)
+        peer_publish_with(p, exchange, key, "body", .delivery_mode = 2,
+                          .expiration = slice_from_text(ttl));
+    peer_uncork(p);
+    fixture_write_all(p->fixture);
+}
+
+/* Every one of them, once, in order, though a tick drops only a few. */
+static void many_that_expire_together_are_all_dead_lettered(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_queue(p, "dead", SLICE(""));
+    declare_queue(
+        p, "q",
+        ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "dead")));
+    publish_many(p, "", "q", "1000");
+    peer_expect_counts(p, "q", MANY, 0);
+    fixture_advance(fixture, 1000);
+    fixture_write_all(fixture);
+    peer_expect_counts(p, "dead", MANY, 0);
+    p = restart(state, false);
+    peer_expect_counts(p, "q", 0, 0);
+    peer_expect_counts(p, "dead", MANY, 0);
+}
+
+/* What is live behind them comes when they are gone, and not one of them comes. */
+static void consumer_sees_none_of_many_that_expired(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_queue(p, "q", SLICE(""));
+    publish_many(p, "", "q", "1000");
+    peer_publish_with(p, "", "q", "live", .delivery_mode = 2);
+    fixture->env.now_ms += 2000;
+    peer_consume_no_ack(p, "q", "c");
+    peer_expect_delivery(p, "c", 1, "live");
+}
+
+static void get_sees_none_of_many_that_expired(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_queue(p, "q", SLICE(""));
+    publish_many(p, "", "q", "1000");
+    peer_publish_with(p, "", "q", "live", .delivery_mode = 2);
+    fixture->env.now_ms += 2000;
+    peer_expect_get(p, "q", "live");
+}
+
+/* rows: 202: a stop in the middle of it finishes it. */
+static void purged_messages_stay_away(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_queue(p, "q", SLICE(""));
+    publish_many(p, "", "q", "");
+    peer_send(p, queue_purge, .queue = SLICE("q"));
+    peer_expect(p, queue_purge_ok, .message_count = MANY);
+    p = restart(state, true);
+    peer_expect_counts(p, "q", 0, 0);
+    publish_many(p, "", "q", "");
+    peer_send(p, queue_delete, .queue = SLICE("q"));
+    fixture_write_all(fixture);
+    peer_expect(p, queue_delete_ok, .message_count = MANY);
+    p = restart(state, false);
+    declare_queue(p, "q", SLICE(""));
+    peer_expect_get_empty(p, "q");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         DURABLE_CONVERSATION(delayed_message_outlives_the_broker_and_comes_on_time),
@@ -385,6 +461,10 @@ int main(void) {
         DURABLE_CONVERSATION(delayed_history_keeps_both),
         DURABLE_CONVERSATION(hidden_key_of_a_stored_message_still_routes_its_dead_letter),
         DURABLE_CONVERSATION(hidden_key_routes_what_was_delayed_over_a_restart),
+        DURABLE_CONVERSATION(many_that_expire_together_are_all_dead_lettered),
+        DURABLE_CONVERSATION(consumer_sees_none_of_many_that_expired),
+        DURABLE_CONVERSATION(get_sees_none_of_many_that_expired),
+        DURABLE_CONVERSATION(purged_messages_stay_away),
     };
 
     return cmocka_run_group_tests_name("held messages", tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "amqp/table.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/permission.h"
@@ -324,6 +325,7 @@ static void tick(struct world *world, size_t budget) {
     struct broker *broker = world->broker;
 
     timers_expire(&broker->timers, world->env.now_ms);
+    broker_do_chores(broker, budget);
     broker_drain_dead_letters(broker, budget);
     broker_run_queues(broker, budget);
     confirms_settle(broker);

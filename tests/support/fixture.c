@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "amqp/slice.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/store.h"
@@ -167,6 +168,7 @@ static bool fixture_tick(struct fixture *fixture) {
     LIST_FOR_EACH(&fixture->peers, at)
     is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
     timers_expire(&broker->timers, fixture->env.now_ms);
+    is_busy |= broker_do_chores(broker, RUN_BUDGET);
     is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
     if (broker->journal != NULL && journal_submit(broker->journal, fixture->env.wall_ms))

@@ -21,6 +21,7 @@
 #include "broker/base/text.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/chore.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"

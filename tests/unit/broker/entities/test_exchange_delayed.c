@@ -58,6 +58,7 @@ static void advance(struct fixture *f, int64_t ms) {
     f->env.now_ms += ms;
     f->env.wall_ms += ms;
     timers_expire(&f->broker->timers, f->env.now_ms);
+    broker_do_chores(f->broker, 1000);
 }
 
 #define MODEL_SIZE 3000
@@ -107,7 +108,7 @@ static void many_due_at_once_come_in_portions(void **state) {
     assert_in_range(queue_ready_count(queue), 1, 2499);
     while (exchange_delayed_count(x) > 0) {
         size_t before = exchange_delayed_count(x);
-        assert_true(timers_next_deadline(&f->broker->timers) <= f->env.now_ms);
+        assert_false(list_is_empty(&f->broker->chores));
         advance(f, 0);
         assert_true(exchange_delayed_count(x) < before);
     }
@@ -119,12 +120,16 @@ static void many_due_at_once_come_in_portions(void **state) {
 static void deleted_exchange_frees_what_it_held(void **state) {
     struct fixture *f = *state;
 
-    declare_delayed(f, "x", "topic");
-    for (uint32_t i = 0; i < 100; i++)
-        publish(f, "x", 1000 - i, i);
-    assert_true(vhost_delete_exchange(f->vhost, SLICE("x"), false, &f->refusal));
-    assert_int_equal(f->broker->messages.bytes, 0);
-    assert_int_equal(timers_next_deadline(&f->broker->timers), TIMERS_NONE);
+    for (uint32_t count = 100; count <= 10000; count *= 100) {
+        declare_delayed(f, "x", "topic");
+        for (uint32_t i = 0; i < count; i++)
+            publish(f, "x", 1000 - (i % 100), i);
+        assert_true(vhost_delete_exchange(f->vhost, SLICE("x"), false, &f->refusal));
+        assert_int_equal(f->broker->messages.bytes > 0, count > 100); /* the rest is a chore */
+        broker_finish_chores(f->broker);
+        assert_int_equal(f->broker->messages.bytes, 0);
+        assert_int_equal(timers_next_deadline(&f->broker->timers), TIMERS_NONE);
+    }
 }
 
 /* A stored definition may have come from anywhere: one without a type to route by still works. */

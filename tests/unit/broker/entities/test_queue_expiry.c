@@ -23,6 +23,7 @@ static void publish(struct fixture *f, struct queue *queue, const char *expirati
 static void advance(struct fixture *f, int64_t ms) {
     f->env.now_ms += ms;
     timers_expire(&f->broker->timers, f->env.now_ms);
+    broker_finish_chores(f->broker);
 }
 
 static struct queue *declare_with(struct fixture *f, const char *name, int64_t value) {
