@@ -7,6 +7,7 @@
 #include "amqp/spec.h"
 #include "broker/base/alloc.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/user.h"
 #include "broker/protocol/connection.h"
@@ -42,7 +43,10 @@ static void requeue_unacked(struct channel *channel) {
     while (unacked_take_first(&channel->unacked, &record)) {
         if (record.consumer != NULL)
             channel_consumer_settle(record.consumer);
-        queue_requeue_failed(record.queue, record.entry);
+        if (record.queue != NULL)
+            queue_requeue_failed(record.queue, record.entry);
+        else
+            message_unref(record.entry.message);
     }
     channel->global_unacked = 0;
 }

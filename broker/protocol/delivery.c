@@ -18,6 +18,7 @@
 #include "broker/entities/queue.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/consumer_timeout.h"
 #include "broker/protocol/gate.h"
 #include "broker/protocol/reply_to.h"
 #include "broker/protocol/send.h"
@@ -170,10 +171,13 @@ static struct channel_consumer *channel_consumer_of(struct consumer *consumer) {
 static void remember_unacked(struct channel_consumer *consumer, uint64_t delivery_tag,
                              struct entry entry) {
     struct channel *channel = consumer->channel;
-    unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = delivery_tag,
-                                                     .queue = consumer->consumer.queue,
-                                                     .consumer = consumer,
-                                                     .entry = entry});
+    struct unacked record = {.delivery_tag = delivery_tag,
+                             .queue = consumer->consumer.queue,
+                             .consumer = consumer,
+                             .entry = entry};
+    if (consumer->is_timed)
+        consumer_timeout_watch(consumer, &record);
+    unacked_add(&channel->unacked, &record);
     consumer->unacked_count++;
     channel->global_unacked++;
 }
@@ -213,8 +217,10 @@ static bool consumer_has_credit(struct consumer *queue_consumer) {
 /* --- consumers --- */
 
 static void free_when_settled(struct channel_consumer *consumer) {
-    if (consumer->is_cancelled && consumer->unacked_count == 0)
-        free(consumer);
+    if (!consumer->is_cancelled || consumer->unacked_count > 0)
+        return;
+    consumer_timeout_stop(consumer);
+    free(consumer);
 }
 
 static void forget_consumer(struct channel_consumer *consumer) {
@@ -274,6 +280,8 @@ struct channel_consumer *channel_add_consumer(struct channel *channel, struct qu
                                            .exclusive = options->exclusive};
     consumer->channel = channel;
     consumer->prefetch = channel->consumer_prefetch;
+    consumer->is_timed = queue->quorum != NULL && !options->no_ack;
+    consumer->timeout_ms = options->timeout_ms;
     consumer->tag_len = (uint8_t)options->tag.len;
     memcpy(consumer->tag, options->tag.data, options->tag.len);
     if (!queue_add_consumer(queue, &consumer->consumer, refusal)) {

@@ -10,6 +10,7 @@
 
 #include "amqp/slice.h"
 #include "broker/base/map.h"
+#include "broker/base/timer.h"
 #include "broker/entities/consumer.h"
 #include "broker/entities/refusal.h"
 
@@ -23,7 +24,10 @@ struct channel_consumer {
     UT_hash_handle by_tag;  /* in channel->consumers */
     uint16_t prefetch;      /* 0: unlimited */
     uint32_t unacked_count; /* deliveries that are not settled, held by a transaction included */
-    bool is_cancelled;      /* known to nobody but the records of those deliveries */
+    bool is_timed;          /* of a quorum queue, and it acknowledges: consumer_timeout.h */
+    int64_t timeout_ms;     /* its own; below 0: the queue's */
+    struct timer ack_timer;
+    bool is_cancelled; /* known to nobody but the records of those deliveries */
     uint8_t tag_len;
     uint8_t tag[]; /* consumer tag */
 };

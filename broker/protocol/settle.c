@@ -2,9 +2,12 @@
 #include "broker/protocol/settle.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "amqp/spec.h"
+#include "broker/base/alloc.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
@@ -30,6 +33,10 @@ static void give_credit(struct channel *channel, const struct unacked *record) {
 
 void settle_record(struct channel *channel, const struct unacked *record,
                    enum settlement settlement) {
+    if (record->queue == NULL) { /* it went back before */
+        message_unref(record->entry.message);
+        return;
+    }
     give_credit(channel, record);
     switch (settlement) {
     case SETTLE_ACK:
@@ -84,4 +91,12 @@ void settle_requeue_all(struct channel *channel) {
     struct unacked record;
     while (unacked_take_first(&channel->unacked, &record))
         settle_record(channel, &record, SETTLE_REQUEUE);
+}
+
+void settle_return_all_of(struct channel *channel, struct channel_consumer *consumer) {
+    struct unacked *records = xmalloc(consumer->unacked_count * sizeof *records);
+    uint32_t count = unacked_detach(&channel->unacked, consumer, records);
+    for (uint32_t i = 0; i < count; i++)
+        settle_record(channel, &records[i], SETTLE_REQUEUE);
+    free(records);
 }

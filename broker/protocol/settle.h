@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct channel;
+struct channel_consumer;
 struct unacked;
 
 /* A requeue that is a failure counts against the delivery limit of a quorum queue. */
@@ -22,6 +23,12 @@ void settle_deliveries(struct channel *channel, uint64_t delivery_tag, bool mult
 
 /* basic.recover: every outstanding delivery goes back to its queue. */
 void settle_requeue_all(struct channel *channel);
+
+/*
+ * The deliveries of one consumer go back to their queue without having failed. Their tags stay
+ * outstanding: settling one later does nothing. A cancelled consumer is gone after that.
+ */
+void settle_return_all_of(struct channel *channel, struct channel_consumer *consumer);
 
 /* Settles a record that was taken from the channel's unacked list. */
 void settle_record(struct channel *channel, const struct unacked *record,

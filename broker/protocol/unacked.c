@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/entities/message.h"
 
 #define CAPACITY_MIN 16u
 /* Squeeze when there are this many holes and more holes than records. */
@@ -92,6 +93,30 @@ struct unacked *unacked_find(struct unacked_list *list, uint64_t delivery_tag) {
         return NULL;
     struct unacked *record = slot(list, index);
     return record->delivery_tag == delivery_tag && !is_hole(record) ? record : NULL;
+}
+
+struct unacked *unacked_find_of(struct unacked_list *list,
+                                const struct channel_consumer *consumer) {
+    for (uint32_t i = 0; i < list->used; i++) {
+        if (!is_hole(slot(list, i)) && slot(list, i)->consumer == consumer)
+            return slot(list, i);
+    }
+    return NULL;
+}
+
+uint32_t unacked_detach(struct unacked_list *list, const struct channel_consumer *consumer,
+                        struct unacked *ret_records) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->used; i++) {
+        struct unacked *record = slot(list, i);
+        if (is_hole(record) || record->consumer != consumer)
+            continue;
+        ret_records[count++] = *record;
+        message_ref(record->entry.message);
+        record->queue = NULL;
+        record->consumer = NULL;
+    }
+    return count;
 }
 
 static void reset_when_empty(struct unacked_list *list) {

@@ -20,9 +20,10 @@ struct queue;
 
 struct unacked {
     uint64_t delivery_tag;
-    struct queue *queue;
+    struct queue *queue;               /* NULL: the entry went back already (consumer_timeout.h) */
     struct channel_consumer *consumer; /* cancelled or not (delivery.h); NULL for basic.get */
     struct entry entry;                /* entry.message NULL: a hole */
+    int64_t delivered_ms;              /* of a consumer with a timeout; 0 otherwise */
 };
 
 struct unacked_list {
@@ -56,6 +57,16 @@ bool unacked_take(struct unacked_list *list, uint64_t delivery_tag, struct unack
 
 /* Removes the oldest record; false when there is none. */
 bool unacked_take_first(struct unacked_list *list, struct unacked *ret_record);
+
+/* The oldest record of this consumer, NULL when there is none. Valid until the list changes. */
+struct unacked *unacked_find_of(struct unacked_list *list, const struct channel_consumer *consumer);
+
+/*
+ * The entries of this consumer go into `ret_records`, which has room for all; what stays in the list
+ * holds the place of their tags, with no queue and one more reference to the message. Returns how many.
+ */
+uint32_t unacked_detach(struct unacked_list *list, const struct channel_consumer *consumer,
+                        struct unacked *ret_records);
 
 /* The oldest outstanding tag, 0 when there is none. */
 uint64_t unacked_first_tag(const struct unacked_list *list);
