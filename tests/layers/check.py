@@ -24,6 +24,7 @@ RULES = {
     "broker/protocol": (["broker/protocol/", "broker/entities/", "broker/base/", "amqp/"], ["uthash.h"]),
     "broker/management": (["broker/", "amqp/"], ["microhttpd.h", "jansson.h", "uthash.h"]),
     "broker": (["broker/", "amqp/", "persistence/"], ["posix", "poll.h"]),
+    "tools/micro": (["tools/", "amqp/", "broker/", "persistence/"], ["posix"]),
     "tools": (["tools/", "amqp/", "broker/base/", "broker/net/", "persistence/",
                "broker/data_directory.h"], ["openssl/", "curl/", "jansson.h", "sockets", "posix"]),
 }
