@@ -106,8 +106,8 @@ static uint64_t drive(int source, int sink, size_t flight, double seconds) {
 }
 
 static void measure_relay(size_t message, double seconds) {
-    size_t flight = message * FLIGHT_MESSAGES > FLIGHT_OCTETS ? message * FLIGHT_MESSAGES
-                                                              : FLIGHT_OCTETS;
+    size_t flight =
+        message * FLIGHT_MESSAGES > FLIGHT_OCTETS ? message * FLIGHT_MESSAGES : FLIGHT_OCTETS;
     struct sockaddr_in address;
     struct rusage usage;
     int listener = listen_anywhere(&address), source, sink;

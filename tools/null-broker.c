@@ -71,7 +71,7 @@ struct peer {
     int fd;
     bool greeted, closing, waits_for_room;
     struct bytes in, out;
-    size_t sent; /* of `out` */
+    size_t sent;                            /* of `out` */
     struct channel *channels[CHANNELS_MAX]; /* made when used */
 };
 

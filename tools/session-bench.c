@@ -174,8 +174,7 @@ static void receive(struct session *session) {
 }
 
 /* The method that begins at `*at`, which moves behind it; false when it is not there as a whole. */
-static bool next_method(const struct session *session, size_t *at,
-                        struct amqp_method *ret_method) {
+static bool next_method(const struct session *session, size_t *at, struct amqp_method *ret_method) {
     struct frame_header head;
 
     if (session->len - *at < AMQP_FRAME_OVERHEAD)
@@ -276,8 +275,8 @@ static unsigned open_all(const struct bench *bench, struct session *sessions) {
 }
 
 /* One method for each queue, at most `parallel` of them unanswered; how many were answered. */
-static unsigned call_for_queues(const struct bench *bench, struct session *session,
-                                unsigned count, struct amqp_method *method, struct slice *name,
+static unsigned call_for_queues(const struct bench *bench, struct session *session, unsigned count,
+                                struct amqp_method *method, struct slice *name,
                                 enum amqp_method_id answer, double end) {
     unsigned sent = 0, answered = 0;
     char text[64];
@@ -319,9 +318,8 @@ static unsigned declare(const struct bench *bench, double *ret_seconds) {
     open_all(&one, session);
     declaring.queue_declare.durable = !bench->transient;
     begun = now();
-    done = call_for_queues(bench, session, bench->count, &declaring,
-                           &declaring.queue_declare.queue, AMQP_QUEUE_DECLARE_OK,
-                           bench->seconds > 0 ? begun + bench->seconds : 0);
+    done = call_for_queues(bench, session, bench->count, &declaring, &declaring.queue_declare.queue,
+                           AMQP_QUEUE_DECLARE_OK, bench->seconds > 0 ? begun + bench->seconds : 0);
     *ret_seconds = now() - begun;
     printf("{\"declared\":%u}\n", done);
     fflush(stdout);

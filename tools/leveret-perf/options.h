@@ -35,7 +35,7 @@ struct options {
     bool random_routing_key;
     int64_t fanout;    /* 0: no */
     int64_t wildcards; /* 0: no; else a multiple of the number of queues */
-    double seconds; /* 0: until interrupted or counted out */
+    double seconds;    /* 0: until interrupted or counted out */
     double warmup_seconds;
     int64_t producer_messages; /* each producer; 0: no limit */
     int64_t consumer_messages;

@@ -486,8 +486,8 @@ static void judge(struct perf *perf) {
     if (perf->options.confirm_window > 0)
         for (uint32_t i = 0; i < perf->producer_count; i++)
             f->unconfirmed += perf->producers[i].sent - perf->producers[i].settled;
-    if (f->lost + f->duplicated + f->out_of_order + f->misrouted + f->changed +
-            f->unconfirmed + f->wrongly_confirmed >
+    if (f->lost + f->duplicated + f->out_of_order + f->misrouted + f->changed + f->unconfirmed +
+            f->wrongly_confirmed >
         0)
         perf->exit_code = PERF_EXIT_CHECK_FAILED;
 }

@@ -71,7 +71,8 @@ bool topology_wildcard_number(const struct perf *perf, uint32_t queue, uint64_t 
 uint64_t topology_wildcard_share(const struct perf *perf, uint32_t queue, uint64_t sent) {
     uint64_t wildcards = (uint64_t)perf->options.wildcards, queues = perf->queue_count;
 
-    return sent / wildcards * (wildcards / queues) + (sent % wildcards + queues - 1 - queue) / queues;
+    return sent / wildcards * (wildcards / queues) +
+           (sent % wildcards + queues - 1 - queue) / queues;
 }
 
 /* key=value,key=value: digits become a long-long-int, anything else a text. */

@@ -34,8 +34,7 @@ static struct queue *declare(struct box *box, struct slice name) {
     return queue;
 }
 
-static void bind(struct box *box, struct slice source, struct slice destination,
-                 struct slice key) {
+static void bind(struct box *box, struct slice source, struct slice destination, struct slice key) {
     struct binding_request request = {.source = source,
                                       .destination = destination,
                                       .destination_is_queue = true,

@@ -246,9 +246,9 @@ static void run(struct shape shape, size_t count) {
     tear_down(&path);
 }
 
-#define PATH(name, ...)                           \
-    static void name(size_t count) {              \
-        run((struct shape){__VA_ARGS__}, count);  \
+#define PATH(name, ...)                          \
+    static void name(size_t count) {             \
+        run((struct shape){__VA_ARGS__}, count); \
     }
 PATH(run_t16, .size = 16, .consumer = true, .queues = 1)
 PATH(run_t128, .size = 128, .consumer = true, .queues = 1)
