@@ -3,6 +3,7 @@
 #include "broker/config.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,9 +168,19 @@ static void remember(struct config *config, const struct config_key *key, const 
     list_append(&config->settings, &setting->link);
 }
 
-void config_notice(struct config *config, struct slice sentence) {
+const char *config_setting_shown(const struct config_setting *setting) {
+    return config_key_is_secret(setting->key) ? SECRET_SHOWN : setting->value;
+}
+
+void config_notice(struct config *config, enum log_level level, const char *format, ...) {
     struct config_notice *notice = xcalloc(1, sizeof *notice);
-    notice->sentence = config_keep_text(config, sentence);
+    char sentence[LOG_LINE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    notice->level = level;
+    notice->sentence = config_keep_text(config, slice_from_text(sentence));
     list_append(&config->notices, &notice->link);
 }
 
@@ -177,17 +188,14 @@ static bool set_foreign(struct config *config, const char *origin, struct slice 
                         struct text *error) {
     const char *sentence;
     bool is_refused;
-    struct text notice = {0};
     if (!config_foreign_find(name, &sentence, &is_refused))
         return refuse_unknown(name, error);
     if (is_refused) {
         text_append_format(error, SLICE_FMT ": %s", SLICE_ARG(name), sentence);
         return false;
     }
-    text_append_format(&notice, "%s: " SLICE_FMT " has no meaning here: %s", origin,
-                       SLICE_ARG(name), sentence);
-    config_notice(config, text_slice(&notice));
-    text_clear(&notice);
+    config_notice(config, LOG_INFO, "%s: " SLICE_FMT " has no meaning here: %s", origin,
+                  SLICE_ARG(name), sentence);
     return true;
 }
 
@@ -295,7 +303,7 @@ static bool check_tls(const struct config *config, struct text *error) {
 
 bool config_finish(struct config *config, struct text *error) {
     if (config->tcp.count == 0 && !config->tcp.disabled)
-        config_override_listener(config, NULL, -1);
+        config_override_listener(config, "default", NULL, -1);
     if (config->tcp.count + config->ssl.count == 0) {
         text_append(error, SLICE("listeners.tcp = none leaves nothing to listen on"));
         return false;
@@ -327,6 +335,44 @@ void config_describe(struct text *description) {
 }
 
 /* --- two configurations --- */
+
+static bool set_again(struct config *config, const struct config *from, enum config_when when,
+                      struct text *error) {
+    LIST_FOR_EACH(&from->settings, at) {
+        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
+        if (setting->key->when == when &&
+            !config_set(config, setting->origin, slice_from_text(setting->name),
+                        slice_from_text(setting->value), error))
+            return false;
+    }
+    return true;
+}
+
+/* What was in `config` is cleared; `from` is empty afterwards. */
+static void config_move(struct config *config, struct config *from) {
+    config_clear(config);
+    *config = *from;
+    list_init(&config->settings);
+    list_init(&config->notices);
+    list_move_all(&config->settings, &from->settings);
+    list_move_all(&config->notices, &from->notices);
+    *from = (struct config){0};
+}
+
+bool config_adopt(struct config *config, const struct config *next, struct text *error) {
+    struct config merged;
+    config_init_again(&merged, config);
+    merged.given_address = config->given_address;
+    merged.given_port = config->given_port;
+    bool good = set_again(&merged, config, CONFIG_AT_START, error) &&
+                set_again(&merged, next, CONFIG_RELOADABLE, error) && config_finish(&merged, error);
+    merged.plugins = config->plugins;
+    merged.plugins_are_named = config->plugins_are_named;
+    if (good)
+        config_move(config, &merged);
+    config_clear(&merged);
+    return good;
+}
 
 /* What somebody has set `name` to in the end; NULL: nothing. */
 static const char *last_value(const struct config *config, const char *name) {

@@ -8,7 +8,7 @@
  *     config_init -> config_set, config_read, config_read_file ... -> config_finish -> (config_clear)
  *
  * Every setting has an origin - `file:line`, `--set`, the name of a variable of the environment - and
- * the later setting of a key wins. config_files.h says which files and variables there are, and in
+ * the later setting of a key wins. config_sources.h says which files and variables there are, and in
  * which order; config_syntax.h what a file looks like.
  *
  * Texts live in a pool that a reloaded configuration shares with the one before (config_init_again),
@@ -129,6 +129,7 @@ struct config_vhost_limits {
 };
 
 enum config_log_format { CONFIG_LOG_PLAINTEXT, CONFIG_LOG_JSON };
+enum config_log_side { CONFIG_LOG_STDOUT, CONFIG_LOG_STDERR };
 
 struct config_log_output {
     bool is_on;
@@ -138,7 +139,7 @@ struct config_log_output {
 
 struct config_log {
     struct config_log_output console;
-    bool console_on_stderr;
+    enum config_log_side console_stdio;
     struct config_log_output file;
     const char *file_name;     /* relative to `directory`; NULL: none */
     const char *directory;     /* log.dir */
@@ -181,7 +182,6 @@ struct config {
 
     const char *default_user;
     struct secret default_pass;
-    bool default_user_is_explicit;        /* the operator named it: made even beside definitions */
     struct config_list default_user_tags; /* value "true" or "false"; empty: administrator */
     const char *default_permissions_configure;
     const char *default_permissions_write;
@@ -190,6 +190,7 @@ struct config {
     struct config_vhost_limits default_limits;
     struct config_list loopback_users;  /* names; value "true" */
     struct config_list auth_mechanisms; /* empty: all there are */
+    struct config_list vhosts; /* leveret.vhosts.N: made at first, beside the default one */
 
     double memory_watermark;            /* fraction of the memory there is */
     uint64_t memory_watermark_absolute; /* octets; 0: the fraction counts */
@@ -203,8 +204,11 @@ struct config {
     struct config_management management;
     struct config_prometheus prometheus;
     struct config_log log;
-    const char *motd_file;
     const char *control_socket; /* path; NULL: in the data directory, "": none */
+    const char *pid_file;       /* NULL: none */
+    bool keep_pid_file;
+    bool plugins_are_named;     /* there is a file enabled_plugins, or the variable */
+    struct config_list plugins; /* the plugins named there; value "true" */
 
     struct list settings;       /* struct config_setting, what was set and where */
     struct list notices;        /* struct config_notice, to be logged once */
@@ -220,8 +224,12 @@ struct config_setting {
     const char *origin;
 };
 
+/* The value for people: a secret is not shown. */
+const char *config_setting_shown(const struct config_setting *setting);
+
 struct config_notice {
     struct list link;
+    enum log_level level;
     const char *sentence;
 };
 
@@ -242,13 +250,21 @@ bool config_set(struct config *config, const char *origin, struct slice key, str
 bool config_set_assignment(struct config *config, const char *assignment, struct text *error);
 
 /* Remembers a sentence to be logged once at start. */
-void config_notice(struct config *config, struct slice sentence);
+void config_notice(struct config *config, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Whether somebody has set `name`, a key without a `$`. */
 bool config_is_set(const struct config *config, const char *name);
 
 /* One plain listener instead of those configured; a NULL address or port -1 leaves what was there. */
-void config_override_listener(struct config *config, const char *address, int port);
+void config_override_listener(struct config *config, const char *origin, const char *address,
+                              int port);
+
+/*
+ * Of a configuration that was read again: the settings of `next`, but for those that count at the start
+ * only, which stay as in `config`. False with one sentence in `error`, and nothing changed.
+ */
+bool config_adopt(struct config *config, const struct config *next, struct text *error);
 
 /* Without a word about ports: the usual one, moved by as much as --port moved 5672; with a TLS port only,
  * no plain one, as in RabbitMQ. For config_finish(). */

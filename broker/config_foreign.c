@@ -105,6 +105,7 @@ static const struct foreign_key meaningless[] = {
     {"channel_tick_interval", "channels need no tick"},
     {"writer_gc_threshold", ERLANG},
     {"feature_flags.*", "every feature is there from the start"},
+    {"motd_file", "there is no banner"},
     {"feature_flags_file", "every feature is there from the start"},
     {"definitions.hashing.algorithm", "definitions are compared octet by octet"},
     {"log.console.use_colors", "the log has no colours"},

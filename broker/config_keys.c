@@ -9,6 +9,8 @@
 #define PORT              FROM(0, 65535)
 #define LIVE              .when = CONFIG_RELOADABLE
 
+static const char *const log_formats[] = {"plaintext", "json", NULL};
+static const char *const log_sides[] = {"stdout", "stderr", NULL};
 static const char *const login_fields[] = {"distinguished_name", "common_name",
                                            "subject_alternative_name", NULL};
 static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name", NULL};
@@ -77,6 +79,12 @@ static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name
     {                                                                                         \
         .name = prefix ".secure_renegotiate", .read = read_only_default, .initially = "true", \
         .help = "insecure renegotiation does not exist here"                                  \
+    }
+
+#define LOG_LEVEL_KEY(category, index, what)                                                    \
+    {                                                                                           \
+        .name = "log." category ".level", .read = read_log_level, FIELD(log.categories[index]), \
+        LIVE, .initially = "debug", .help = "the least level of lines about " what              \
     }
 
 /* clang-format off */
@@ -164,6 +172,8 @@ const struct config_key config_keys[] = {
      .help = "its password"},
     {.name = "default_vhost", .read = read_text, FIELD(broker.default_vhost), .initially = "/",
      .help = "the virtual host that exists from the start"},
+    {.name = "leveret.vhosts.$name", .read = read_item, FIELD(vhosts),
+     .help = "one more virtual host that exists from the start"},
     {.name = "default_user_tags.$tag", .read = read_flag_item, FIELD(default_user_tags),
      .help = "true: the default user has this tag; administrator when nothing is set"},
     {.name = "default_permissions.configure", .read = read_text,
@@ -193,9 +203,44 @@ const struct config_key config_keys[] = {
     {.name = "cluster_name", .read = read_text, FIELD(broker.cluster_name),
      .help = "cluster_name in the server properties; rabbit@HOSTNAME when not set"},
 
+    {.name = "leveret.node_name", .read = read_text, FIELD(node_name),
+     .help = "rabbit@HOSTNAME when not set (RABBITMQ_NODENAME)"},
+    {.name = "leveret.pid_file", .read = read_text, FIELD(pid_file),
+     .help = "where to write the process id when clients can connect (RABBITMQ_PID_FILE)"},
+    {.name = "leveret.keep_pid_file", .read = read_boolean, FIELD(keep_pid_file),
+     .initially = "false", .help = "true: the file stays when the broker ends"},
+
     /* --- the log --- */
+    {.name = "log.console", .read = read_boolean, FIELD(log.console.is_on), LIVE,
+     .initially = "true", .help = "false: no lines on standard output"},
     {.name = "log.console.level", .read = read_log_level, FIELD(log.console.level), LIVE,
      .initially = "info", .help = "debug, info, notice, warning, error, critical or none"},
+    {.name = "log.console.formatter", .read = read_choice, FIELD(log.console.format), LIVE,
+     .choices = log_formats, .initially = "plaintext", .help = "plaintext or json"},
+    {.name = "log.console.stdio", .read = read_choice, FIELD(log.console_stdio),
+     .choices = log_sides, .initially = "stdout", .help = "stdout or stderr"},
+    {.name = "log.file", .read = read_log_file, FIELD(log.file_name), LIVE, .initially = "false",
+     .help = "name of a log file, in log.dir unless it begins with /; false: none"},
+    {.name = "log.dir", .read = read_text, FIELD(log.directory), LIVE,
+     .initially = "/var/log/leveret", .help = "folder of the log file"},
+    {.name = "log.file.level", .read = read_log_level, FIELD(log.file.level), LIVE,
+     .initially = "info", .help = "the least level of lines in the file"},
+    {.name = "log.file.formatter", .read = read_choice, FIELD(log.file.format), LIVE,
+     .choices = log_formats, .initially = "plaintext", .help = "plaintext or json"},
+    {.name = "log.file.rotation.date", .read = read_rotation_date, FIELD(log.rotation_date), LIVE,
+     .initially = "", .help = "when to begin a new file: $D0 daily at 0 o'clock UTC, $W5D16, $M1D0, $H"},
+    {.name = "log.file.rotation.size", .read = read_size, FIELD(log.rotation_size),
+     FROM(0, UINT64_MAX), LIVE, .initially = "0",
+     .help = "octets after which to begin a new file; 0: never"},
+    {.name = "log.file.rotation.count", .read = read_uint32, FIELD(log.rotation_count),
+     FROM(0, 1000), LIVE, .initially = "5",
+     .help = "old files to keep; 0: something else puts them away (logrotate)"},
+    {.name = "log.file.rotation.compress", .read = read_only_default, .initially = "false",
+     .help = "old files are not compressed"},
+    LOG_LEVEL_KEY("default", LOG_CATEGORY_DEFAULT, "anything but connections, channels and queues"),
+    LOG_LEVEL_KEY("connection", LOG_CATEGORY_CONNECTION, "connections"),
+    LOG_LEVEL_KEY("channel", LOG_CATEGORY_CHANNEL, "channels"),
+    LOG_LEVEL_KEY("queue", LOG_CATEGORY_QUEUE, "queues"),
 
     /* --- what RabbitMQ has switched off meanwhile --- */
     {.name = "deprecated_features.permit.global_qos", .read = read_boolean,

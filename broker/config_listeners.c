@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the broker listens: listeners.tcp.*, listeners.ssl.* and what the command line says. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/config_key.h"
@@ -75,18 +76,27 @@ bool read_no_listeners(struct config *config, const struct config_match *match, 
     return true;
 }
 
-void config_override_listener(struct config *config, const char *address, int port) {
+void config_override_listener(struct config *config, const char *origin, const char *address,
+                              int port) {
+    struct text value = {0}, error = {0};
     struct config_listener *listener = find_listener(config, &config->tcp, SLICE("default"));
-    if (listener == NULL)
-        listener = &config->tcp.items[0];
-    config->tcp.items[0] = *listener;
-    config->tcp.count = 1;
-    config->tcp.disabled = false;
+    struct config_listener wanted = listener == NULL ? config->tcp.items[0] : *listener;
     if (address != NULL)
-        config->given_address = config->tcp.items[0].address =
-            config_keep_text(config, slice_from_text(address));
+        wanted.address = address;
     if (port >= 0)
-        config->given_port = config->tcp.items[0].port = (uint16_t)port;
+        wanted.port = (uint16_t)port;
+    if (wanted.address != NULL)
+        text_append_format(&value, "[%s]:", wanted.address);
+    text_append_format(&value, "%u", wanted.port);
+    if (!config_set(config, origin, SLICE("listeners.tcp"), SLICE("none"), &error) ||
+        !config_set(config, origin, SLICE("listeners.tcp.default"), text_slice(&value), &error))
+        abort(); /* both are values that their readers take */
+    if (address != NULL)
+        config->given_address = config->tcp.items[0].address;
+    if (port >= 0)
+        config->given_port = port;
+    text_clear(&value);
+    text_clear(&error);
 }
 
 /* Brokers side by side must not meet on the ports of the API: they move along with --port. */

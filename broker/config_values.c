@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/config_key.h"
+#include "broker/log_file.h"
 
 static void *field_of(struct config *config, const struct config_match *match) {
     return (char *)config + match->key->offset;
@@ -288,6 +289,26 @@ bool read_log_level(struct config *config, const struct config_match *match, str
     return log_level_from_name(value, field_of(config, match)) ||
            config_refuse(match, value,
                          "expected debug, info, notice, warning, error, critical or none", error);
+}
+
+bool read_log_file(struct config *config, const struct config_match *match, struct slice value,
+                   struct text *error) {
+    struct config_log *log = &config->log;
+    bool flag;
+    if (config_parse_boolean(value, &flag) && flag)
+        return config_refuse(match, value, "expected the name of a file, or false", error);
+    log->file.is_on = value.len > 0 && !config_parse_boolean(value, &flag);
+    return read_text(config, match, value, error);
+}
+
+bool read_rotation_date(struct config *config, const struct config_match *match, struct slice value,
+                        struct text *error) {
+    int64_t next_s;
+    const char *date = config_keep_text(config, value);
+    if (value.len > 0 && !log_file_next_date(date, 0, &next_s))
+        return config_refuse(
+            match, value, "expected $D0 to $D23, $W0D0 to $W6D23, $M1D0 to $M31D23 or $H", error);
+    return read_text(config, match, value, error);
 }
 
 /* --- lists --- */

@@ -66,15 +66,7 @@ static void confess_dropped_lines(struct console_log *log) {
     append(log, line, log_format_line(line, sizeof line, wall_clock_us(), LOG_WARNING, message));
 }
 
-void console_log_write(void *context, enum log_level level, const char *message) {
-    struct console_log *log = context;
-    char line[LOG_LINE_MAX];
-
+void console_log_append(struct console_log *log, const char *line, size_t len) {
     confess_dropped_lines(log);
-    append(log, line, log_format_line(line, sizeof line, wall_clock_us(), level, message));
-}
-
-void console_log_write_plain(struct console_log *log, const char *line) {
-    append(log, line, strnlen(line, LOG_LINE_MAX));
-    append(log, "\n", 1);
+    append(log, line, len);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log on a descriptor, in RabbitMQ's shape. Lines are collected and written once per tick. When
+ * The log on a descriptor. Lines are collected and written once per tick. When
  * nobody reads the other end (a pipe that is full) lines are dropped and counted: a log must not
  * stop a broker.
  */
@@ -24,11 +24,8 @@ struct console_log {
 
 void console_log_init(struct console_log *log, int fd);
 
-/* A log_sink; `context` is the console_log. */
-void console_log_write(void *context, enum log_level level, const char *message);
-
-/* A line as it is, without time and level. */
-void console_log_write_plain(struct console_log *log, const char *line);
+/* A line with its newline. */
+void console_log_append(struct console_log *log, const char *line, size_t len);
 
 void console_log_flush(struct console_log *log);
 

@@ -46,6 +46,10 @@ bool add_default_entities(struct broker *broker, const struct config *config, st
     store_begin_atomic(broker);
     struct vhost *vhost = broker_add_vhost(broker, slice_from_text(config->broker.default_vhost));
     bool done = add_default_user(broker, vhost, config, &refusal);
+    for (size_t i = 0; done && i < config->vhosts.count; i++) {
+        vhost = broker_add_vhost(broker, slice_from_text(config->vhosts.items[i].value));
+        done = add_default_user(broker, vhost, config, &refusal);
+    }
     store_end_atomic(broker);
     if (!done)
         text_append_format(error, "the default user: %s", refusal.text);

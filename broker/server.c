@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
-#include "broker/console_log.h"
+#include "broker/broker_log.h"
 #include "broker/default_entities.h"
 #include "broker/disk_watch.h"
 #include "broker/entities/broker.h"
@@ -48,8 +48,9 @@
 #define SHUTDOWN_REASON "broker forced connection closure with reason 'shutdown'"
 
 struct server {
-    const struct config *config;
-    struct console_log console;
+    struct config *config;
+    const struct config_sources *sources;
+    struct broker_log log;
     struct env env;
     struct broker *broker;
     struct loop *loop;
@@ -93,13 +94,47 @@ static void begin_shutdown(struct server *server, uint16_t reply_code, const cha
                 on_shutdown_timer);
 }
 
+static void apply_config(struct server *server);
+
+/* One line for each setting that somebody changed in vain. */
+static void log_unreloadable(struct server *server, const struct config *next) {
+    struct text names = {0};
+    char *rest = NULL;
+
+    config_list_unreloadable(server->config, next, &names);
+    for (char *name = names.chars == NULL ? NULL : strtok_r(names.chars, "\n", &rest); name != NULL;
+         name = strtok_r(NULL, "\n", &rest))
+        log_warning(&server->env.log, "%s was changed: it counts after a restart", name);
+    text_clear(&names);
+}
+
 /* What may change while the broker runs, all of it or nothing. */
 static bool reload(void *context, struct text *error) {
     struct server *server = context;
+    struct config next;
 
-    (void)error;
+    config_init_again(&next, server->config);
+    bool done = config_load(&next, server->sources, error) &&
+                broker_log_open(&server->log, &next.log, error) == 0;
+    if (done) {
+        log_unreloadable(server, &next);
+        done = config_adopt(server->config, &next, error);
+    }
+    config_clear(&next);
+    if (!done)
+        return false;
+    apply_config(server);
     log_info(&server->env.log, "Configuration and certificates were read again");
     return true;
+}
+
+/* An error of several lines is as many events. */
+static void log_lines(struct server *server, const char *about, struct text *lines) {
+    char *rest = NULL;
+
+    for (char *line = lines->chars == NULL ? NULL : strtok_r(lines->chars, "\n", &rest);
+         line != NULL; line = strtok_r(NULL, "\n", &rest))
+        log_error(&server->env.log, "%s: %s; everything stays as it was", about, line);
 }
 
 /* A terminal that goes away takes no broker along. */
@@ -108,7 +143,7 @@ static void reload_on_signal(struct server *server) {
 
     log_info(&server->env.log, "SIGHUP received - reloading");
     if (!reload(server, &error))
-        log_error(&server->env.log, "Reload: %s; everything stays as it was", text_chars(&error));
+        log_lines(server, "Reload", &error);
     text_clear(&error);
 }
 
@@ -186,7 +221,7 @@ static void server_before_wait(void *context) {
     disk_watch_tick(&server->disk);
     transports_flush(server->loop, &broker->endpoints);
     transports_reap(server->loop);
-    console_log_flush(&server->console);
+    broker_log_flush(&server->log);
     if (has_work_left(broker))
         loop_poll_again(server->loop);
     if (server->stopping && loop_transport_count(server->loop) == 0)
@@ -212,9 +247,7 @@ static void env_init(struct server *server) {
     struct env *env = &server->env;
 
     env->fill_random = fill_random;
-    env->log = (struct log){.level = server->config->log.console.level,
-                            .sink = console_log_write,
-                            .context = &server->console};
+    env->log = broker_log_sink(&server->log);
     fill_random(NULL, &env->hash_seed, sizeof env->hash_seed);
     loop_read_clock(env);
 }
@@ -258,20 +291,50 @@ static void set_loopback_users(struct server *server) {
     free(names);
 }
 
-struct server *server_create(const struct config *config, int log_fd) {
+/* What was set and by whom, and what of it means nothing here. */
+static void log_config(struct server *server) {
+    LIST_FOR_EACH(&server->config->notices, at) {
+        const struct config_notice *notice = LIST_ITEM(at, struct config_notice, link);
+        log_write(&server->env.log, notice->level, "%s", notice->sentence);
+    }
+    LIST_FOR_EACH(&server->config->settings, at) {
+        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
+        log_debug(&server->env.log, "%s: %s = %s", setting->origin, setting->name,
+                  config_setting_shown(setting));
+    }
+}
+
+static void apply_config(struct server *server) {
+    server->env.log = broker_log_sink(&server->log);
+    log_config(server);
+    server->broker->settings = settings_of(server);
+    server->memory.watermark = memory_watermark(server->config);
+    server->disk.limit = server->config->disk_free_limit;
+    set_loopback_users(server);
+}
+
+struct server *server_create(struct config *config, const struct config_sources *sources,
+                             int console_fd, struct text *error) {
     struct server *server = xcalloc(1, sizeof *server);
 
     server->config = config;
-    console_log_init(&server->console, log_fd);
+    server->sources = sources;
+    broker_log_init(&server->log, &config->log, console_fd);
+    if (broker_log_open(&server->log, &config->log, error) < 0) {
+        free(server);
+        return NULL;
+    }
     env_init(server);
     log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
              config->broker.product_version);
+    log_config(server);
     server->node_name = node_name_of(config);
     struct broker_settings settings = settings_of(server);
     server->broker = broker_create(&server->env, &settings);
     set_loopback_users(server);
     server->loop = loop_create(&server->env, &server->broker->timers);
     if (server->loop == NULL) {
+        text_append(error, SLICE("cannot make an event loop"));
         broker_destroy(server->broker);
         free(server->node_name);
         free(server);
@@ -426,11 +489,8 @@ static int open_control(struct server *server, struct text *error) {
 
 /* RabbitMQ's plugins whose whole function is built in. */
 static const char *const builtin_plugins[] = {
-    "rabbitmq_consistent_hash_exchange",
-    "rabbitmq_delayed_message_exchange",
-    "rabbitmq_management",
-    "rabbitmq_random_exchange",
-    "rabbitmq_recent_history_exchange",
+    "rabbitmq_consistent_hash_exchange", "rabbitmq_delayed_message_exchange", "rabbitmq_management",
+    "rabbitmq_random_exchange",          "rabbitmq_recent_history_exchange",
 };
 
 /* The lines that tools wait for, in RabbitMQ's form. */
@@ -473,7 +533,7 @@ int server_listen(struct server *server, struct text *error) {
     if (result < 0)
         return result;
     log_startup_complete(server);
-    console_log_flush(&server->console);
+    broker_log_flush(&server->log);
     return 0;
 }
 
@@ -502,8 +562,8 @@ void server_destroy(struct server *server) {
     loop_destroy(server->loop);
     broker_destroy(server->broker);
     io_posix_close(server->io);
-    console_log_flush(&server->console);
     free(server->control_path);
     free(server->node_name);
+    broker_log_close(&server->log);
     free(server);
 }

@@ -13,11 +13,17 @@
 
 #include "broker/base/text.h"
 #include "broker/config.h"
+#include "broker/config_sources.h"
 
 struct server;
 
-/* `config` outlives the server; the log goes to `log_fd`. NULL when the system has no epoll. */
-struct server *server_create(const struct config *config, int log_fd);
+/*
+ * `config` and `sources` outlive the server, which reads the configuration again from the sources when
+ * asked to (SIGHUP); the console's log goes to `console_fd`. NULL, with a sentence in `error`, when the
+ * system has no epoll or the log file cannot be written.
+ */
+struct server *server_create(struct config *config, const struct config_sources *sources,
+                             int console_fd, struct text *error);
 
 /*
  * Rebuilds what is durable out of the data directory, NULL for a broker that keeps nothing, and adds the

@@ -45,21 +45,43 @@ static void escape_message(struct slice raw, char *message, size_t size) {
     message[out] = '\0';
 }
 
-void log_write(const struct log *log, enum log_level level, const char *format, ...) {
+static bool is_wanted(const struct log *log, enum log_category category, enum log_level level) {
+    return log->sink != NULL && level >= log->level && level >= log->category_levels[category] &&
+           level < LOG_NONE;
+}
+
+static void write_message(const struct log *log, enum log_level level, const char *format,
+                          va_list arguments) {
     char raw[LOG_LINE_MAX];
     char message[LOG_LINE_MAX];
-    va_list arguments;
-
-    if (log->sink == NULL || level < log->level || level >= LOG_NONE)
-        return;
-    va_start(arguments, format);
     int len = vsnprintf(raw, sizeof raw, format, arguments);
-    va_end(arguments);
+
     if (len < 0)
         return;
     size_t used = (size_t)len < sizeof raw ? (size_t)len : sizeof raw - 1;
     escape_message(slice_of(raw, used), message, sizeof message);
     log->sink(log->context, level, message);
+}
+
+void log_write(const struct log *log, enum log_level level, const char *format, ...) {
+    va_list arguments;
+
+    if (!is_wanted(log, LOG_CATEGORY_DEFAULT, level))
+        return;
+    va_start(arguments, format);
+    write_message(log, level, format, arguments);
+    va_end(arguments);
+}
+
+void log_write_about(const struct log *log, enum log_category category, enum log_level level,
+                     const char *format, ...) {
+    va_list arguments;
+
+    if (!is_wanted(log, category, level))
+        return;
+    va_start(arguments, format);
+    write_message(log, level, format, arguments);
+    va_end(arguments);
 }
 
 const char *log_level_name(enum log_level level) {
@@ -76,20 +98,57 @@ bool log_level_from_name(struct slice name, enum log_level *ret_level) {
     return false;
 }
 
-size_t log_format_line(char *buffer, size_t size, int64_t wall_us, enum log_level level,
-                       const char *message) {
+/* 2026-11-20 22:30:01.123456+00:00 */
+static void format_time(char *buffer, size_t size, int64_t wall_us) {
     time_t seconds = (time_t)(wall_us / 1000000);
     struct tm date;
 
     gmtime_r(&seconds, &date);
-    int len =
-        snprintf(buffer, size, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00 [%s] <0.9.0> %s\n",
-                 date.tm_year + 1900, date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min,
-                 date.tm_sec, (int)(wall_us % 1000000), log_level_name(level), message);
+    snprintf(buffer, size, "%04d-%02d-%02d %02d:%02d:%02d.%06d+00:00", date.tm_year + 1900,
+             date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec,
+             (int)(wall_us % 1000000));
+}
+
+/* What snprintf() has written of a line; a cut line still ends. */
+static size_t end_line(char *buffer, size_t size, int len) {
     if (len < 0 || size == 0)
         return 0;
     if ((size_t)len < size)
         return (size_t)len;
-    buffer[size - 1] = '\n'; /* a cut line still ends */
+    buffer[size - 1] = '\n';
     return size;
+}
+
+size_t log_format_line(char *buffer, size_t size, int64_t wall_us, enum log_level level,
+                       const char *message) {
+    char time_text[48];
+
+    format_time(time_text, sizeof time_text, wall_us);
+    return end_line(
+        buffer, size,
+        snprintf(buffer, size, "%s [%s] <0.9.0> %s\n", time_text, log_level_name(level), message));
+}
+
+/* Messages have no control octets any more: quotes and backslashes are all there is to escape. */
+static void escape_json(const char *message, char *escaped, size_t size) {
+    size_t len = 0;
+    for (; *message != '\0' && len + 3 < size; message++) {
+        if (*message == '"' || *message == '\\')
+            escaped[len++] = '\\';
+        escaped[len++] = *message;
+    }
+    escaped[len] = '\0';
+}
+
+size_t log_format_json(char *buffer, size_t size, int64_t wall_us, enum log_level level,
+                       const char *message) {
+    char time_text[48], escaped[2 * LOG_LINE_MAX];
+
+    format_time(time_text, sizeof time_text, wall_us);
+    escape_json(message, escaped, sizeof escaped);
+    return end_line(
+        buffer, size,
+        snprintf(buffer, size,
+                 "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":\"%s\",\"pid\":\"<0.9.0>\"}\n",
+                 time_text, log_level_name(level), escaped));
 }

@@ -14,6 +14,9 @@
 
 #define LOG_LINE_MAX 1024
 
+/* A line of LOG_LINE_MAX octets in any form, JSON with everything escaped included. */
+#define LOG_LINE_SIZE (2 * LOG_LINE_MAX + 128)
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_NONE };
 
 /* What a line is about, where somebody may want more or less of it (log.CATEGORY.level). */
@@ -29,14 +32,19 @@ enum log_category {
 typedef void log_sink(void *context, enum log_level level, const char *message);
 
 struct log {
-    enum log_level level; /* lines below this level are not made */
-    log_sink *sink;       /* NULL: no log */
+    enum log_level level;                               /* lines below this level are not made */
+    log_sink *sink;                                     /* NULL: no log */
     void *context;
+    enum log_level category_levels[LOG_CATEGORY_COUNT]; /* nor are those below their category's */
 };
 
 /* printf-style; control octets and invalid UTF-8 in the result are written as \xNN. */
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for a line about a connection, a channel or a queue. */
+void log_write_about(const struct log *log, enum log_category category, enum log_level level,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #define log_debug(log, ...)   log_write(log, LOG_DEBUG, __VA_ARGS__)
 #define log_info(log, ...)    log_write(log, LOG_INFO, __VA_ARGS__)
@@ -54,6 +62,10 @@ bool log_level_from_name(struct slice name, enum log_level *ret_level);
  * into `buffer`; returns the octets written (at most `size`).
  */
 size_t log_format_line(char *buffer, size_t size, int64_t wall_us, enum log_level level,
+                       const char *message);
+
+/* The same as one JSON object: time, level, msg, pid - the first of RabbitMQ's names for them. */
+size_t log_format_json(char *buffer, size_t size, int64_t wall_us, enum log_level level,
                        const char *message);
 
 #endif

@@ -202,10 +202,10 @@ static void no_listener_at_all_is_refused(void **state) {
 static void short_options_replace_the_listeners(void **state) {
     struct fixture *fixture = *state;
     const struct config *config = &fixture->config;
-    config_override_listener(&fixture->config, "127.0.0.1", -1);
+    config_override_listener(&fixture->config, "--bind", "127.0.0.1", -1);
     assert_int_equal(config->tcp.items[0].port, 5672);
     expect_set(fixture, "listeners.tcp.other=5674");
-    config_override_listener(&fixture->config, NULL, 0);
+    config_override_listener(&fixture->config, "--port", NULL, 0);
     assert_int_equal(config->tcp.count, 1);
     assert_string_equal(config->tcp.items[0].address, "127.0.0.1");
     assert_int_equal(config->tcp.items[0].port, 0);
