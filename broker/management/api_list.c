@@ -9,6 +9,7 @@
 #include "broker/base/pattern.h"
 #include "broker/management/api.h"
 #include "broker/management/management_private.h"
+#include "broker/management/table_json.h"
 
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX     500
@@ -42,6 +43,47 @@ static void items_clear(struct api_items *items, const struct api_resource *reso
 }
 
 /* --- one object --- */
+
+static void write_member(struct json_out *out, const struct api_field *field, const void *object) {
+    const void *member = (const char *)object + field->offset;
+
+    switch (field->kind) {
+    case API_TEXT:
+        json_out_text(out, *(const struct slice *)member);
+        break;
+    case API_TABLE:
+        table_json_write(out, *(const struct slice *)member);
+        break;
+    case API_BOOL:
+        json_out_bool(out, *(const bool *)member);
+        break;
+    case API_UINT8:
+        json_out_unsigned(out, *(const uint8_t *)member);
+        break;
+    case API_UINT16:
+        json_out_unsigned(out, *(const uint16_t *)member);
+        break;
+    case API_UINT32:
+        json_out_unsigned(out, *(const uint32_t *)member);
+        break;
+    case API_UINT64:
+        json_out_unsigned(out, *(const uint64_t *)member);
+        break;
+    case API_SIZE:
+        json_out_unsigned(out, *(const size_t *)member);
+        break;
+    case API_WRITTEN:
+        break;
+    }
+}
+
+static void write_value(struct json_out *out, const struct api_field *field, const void *object,
+                        struct management *management) {
+    if (field->kind == API_WRITTEN)
+        field->write(out, object, management);
+    else
+        write_member(out, field, object);
+}
 
 /* How much of a field `columns` asks for: "a,b.c" wants all of a and a part of b. */
 enum selection { SELECTED_NOT, SELECTED_PART, SELECTED_WHOLE };
@@ -102,7 +144,7 @@ static json_t *load_field(const struct api_field *field, const void *object,
 
     if (field->is_absent != NULL && field->is_absent(object))
         return NULL;
-    field->write(&out, object, management);
+    write_value(&out, field, object, management);
     json_t *value = json_loadb(text.chars, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     text_clear(&text);
     return value;
@@ -154,7 +196,7 @@ static void write_field(struct json_out *out, const struct api_field *field, con
         return;
     }
     json_out_key(out, field->name);
-    field->write(out, object, management);
+    write_value(out, field, object, management);
 }
 
 void api_write_object(struct json_out *out, const struct api_resource *resource, const void *object,

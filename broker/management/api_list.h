@@ -19,13 +19,31 @@
 struct api_request;
 struct management;
 
-/* Writes the value after the key. `is_absent`, unless NULL, leaves the key out. */
+/* Members of a struct that need no function to be written. */
+enum api_kind {
+    API_WRITTEN,
+    API_TEXT,
+    API_TABLE,
+    API_BOOL,
+    API_UINT8,
+    API_UINT16,
+    API_UINT32,
+    API_UINT64,
+    API_SIZE
+};
+
+/* One row: a member by its kind and offset, or a function that writes the value after the key. */
 struct api_field {
     const char *name;
     void (*write)(struct json_out *out, const void *object, struct management *management);
-    bool (*is_absent)(const void *object);
+    bool (*is_absent)(const void *object); /* leaves the key out; NULL: never */
+    enum api_kind kind;
+    size_t offset;
     bool only_single; /* not in lists */
 };
+
+#define API_MEMBER(NAME, KIND, TYPE, MEMBER) \
+    { .name = NAME, .kind = KIND, .offset = offsetof(TYPE, MEMBER) }
 
 /* Pointers to objects, held. */
 struct api_items {

@@ -10,37 +10,15 @@
 
 /* --- fields --- */
 
-static void write_name(struct json_out *out, const void *object, struct management *management) {
-    (void)management;
-    json_out_text(out, ((const struct queue *)object)->name);
-}
-
 static void write_vhost(struct json_out *out, const void *object, struct management *management) {
     (void)management;
     json_out_text(out, ((const struct queue *)object)->vhost->name);
-}
-
-static void write_durable(struct json_out *out, const void *object, struct management *management) {
-    (void)management;
-    json_out_bool(out, ((const struct queue *)object)->durable);
-}
-
-static void write_auto_delete(struct json_out *out, const void *object,
-                              struct management *management) {
-    (void)management;
-    json_out_bool(out, ((const struct queue *)object)->auto_delete);
 }
 
 static void write_exclusive(struct json_out *out, const void *object,
                             struct management *management) {
     (void)management;
     json_out_bool(out, ((const struct queue *)object)->exclusive_owner != NULL);
-}
-
-static void write_arguments(struct json_out *out, const void *object,
-                            struct management *management) {
-    (void)management;
-    table_json_write(out, ((const struct queue *)object)->arguments);
 }
 
 static void write_node(struct json_out *out, const void *object, struct management *management) {
@@ -62,30 +40,18 @@ static void write_messages_ready(struct json_out *out, const void *object,
     json_out_unsigned(out, queue_ready_count(object));
 }
 
-static void write_messages_unacknowledged(struct json_out *out, const void *object,
-                                          struct management *management) {
-    (void)management;
-    json_out_unsigned(out, ((const struct queue *)object)->unacked_count);
-}
-
-static void write_consumers(struct json_out *out, const void *object,
-                            struct management *management) {
-    (void)management;
-    json_out_unsigned(out, ((const struct queue *)object)->consumer_count);
-}
-
 static const struct api_field fields[] = {
-    {"name", write_name, NULL, false},
-    {"vhost", write_vhost, NULL, false},
-    {"durable", write_durable, NULL, false},
-    {"auto_delete", write_auto_delete, NULL, false},
-    {"exclusive", write_exclusive, NULL, false},
-    {"arguments", write_arguments, NULL, false},
-    {"node", write_node, NULL, false},
-    {"messages", write_messages, NULL, false},
-    {"messages_ready", write_messages_ready, NULL, false},
-    {"messages_unacknowledged", write_messages_unacknowledged, NULL, false},
-    {"consumers", write_consumers, NULL, false},
+    API_MEMBER("name", API_TEXT, struct queue, name),
+    {"vhost", .write = write_vhost},
+    API_MEMBER("durable", API_BOOL, struct queue, durable),
+    API_MEMBER("auto_delete", API_BOOL, struct queue, auto_delete),
+    {"exclusive", .write = write_exclusive},
+    API_MEMBER("arguments", API_TABLE, struct queue, arguments),
+    {"node", .write = write_node},
+    {"messages", .write = write_messages},
+    {"messages_ready", .write = write_messages_ready},
+    API_MEMBER("messages_unacknowledged", API_SIZE, struct queue, unacked_count),
+    API_MEMBER("consumers", API_SIZE, struct queue, consumer_count),
     {.name = NULL},
 };
 
