@@ -7,6 +7,7 @@
 
 #include "broker/base/base64.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 
@@ -60,14 +61,57 @@ static bool log_in(struct api_request *request) {
     return true;
 }
 
-bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name) {
-    if (access != API_ANYONE && !log_in(request))
-        return false;
-    if (vhost_name.data == NULL)
-        return true;
+/* --- the access column --- */
+
+static bool has_tag(const struct user *user, const char *tag) {
+    return user_has_tag(user, slice_from_text(tag));
+}
+
+static bool may_log_in(const struct user *user) {
+    return has_tag(user, "administrator") || has_tag(user, "monitoring") ||
+           has_tag(user, "policymaker") || has_tag(user, "management");
+}
+
+/* NULL when the tags are enough. */
+static const char *lacking_tag(const struct user *user, enum api_access access) {
+    const bool is_administrator = has_tag(user, "administrator");
+
+    if (!may_log_in(user))
+        return "Not management user";
+    if (access == API_ADMINISTRATOR && !is_administrator)
+        return "Not administrator user";
+    if (access == API_MONITORING && !is_administrator && !has_tag(user, "monitoring"))
+        return "Not monitor user";
+    if (access == API_POLICYMAKER && !is_administrator && !has_tag(user, "policymaker"))
+        return "User not authorised to access object";
+    return NULL;
+}
+
+bool api_may_see_vhost(const struct user *user, const struct vhost *vhost) {
+    return has_tag(user, "administrator") || has_tag(user, "monitoring") ||
+           permission_may_enter(user, vhost);
+}
+
+static bool enter_vhost(struct api_request *request, enum api_access access,
+                        struct slice vhost_name) {
     request->vhost = broker_find_vhost(request->broker, vhost_name);
-    if (request->vhost != NULL)
+    if (request->vhost == NULL) {
+        api_refuse_missing(request);
+        return false;
+    }
+    if ((access == API_VHOST || access == API_POLICYMAKER) &&
+        !permission_may_enter(request->user, request->vhost))
+        return refuse_access(request, "User not authorised to access virtual host");
+    return true;
+}
+
+bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name) {
+    if (access == API_ANYONE)
         return true;
-    api_refuse_missing(request);
-    return false;
+    if (!log_in(request))
+        return false;
+    const char *reason = lacking_tag(request->user, access);
+    if (reason != NULL)
+        return refuse_access(request, reason);
+    return vhost_name.data == NULL || enter_vhost(request, access, vhost_name);
 }

@@ -13,4 +13,7 @@
  */
 bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name);
 
+/* Whether lists show what is in the vhost to this user. */
+bool api_may_see_vhost(const struct user *user, const struct vhost *vhost);
+
 #endif

@@ -5,6 +5,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
 #include "broker/management/table_json.h"
 
@@ -89,7 +90,8 @@ static void list_all(struct api_request *request) {
     struct api_items items = {0};
 
     for (struct vhost *vhost = request->broker->vhosts; vhost != NULL; vhost = vhost->by_name.next)
-        collect(&items, vhost);
+        if (api_may_see_vhost(request->user, vhost))
+            collect(&items, vhost);
     api_reply_list(request, &queue_resource, &items);
 }
 
