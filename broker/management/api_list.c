@@ -35,7 +35,7 @@ static void release(const struct api_resource *resource, const void *object) {
         resource->release(object);
 }
 
-static void items_clear(struct api_items *items, const struct api_resource *resource) {
+void api_items_clear(struct api_items *items, const struct api_resource *resource) {
     for (size_t i = 0; i < items->count; i++)
         release(resource, items->objects[i]);
     free(items->objects);
@@ -446,8 +446,16 @@ struct listing {
     char *columns;
     struct json_out out;
     struct page page;
+    uint64_t epoch;
     bool has_begun;
 };
+
+static bool may_have_gone(const struct listing *listing) {
+    const struct api_resource *resource = listing->resource;
+
+    return resource->is_gone != NULL &&
+           (resource->epoch == NULL || resource->epoch(listing->management) != listing->epoch);
+}
 
 static void begin_listing(struct listing *listing) {
     struct json_out *out = &listing->out;
@@ -487,7 +495,7 @@ static bool next_item(void *state, struct text *text) {
         return false;
     }
     const void *object = listing->items.objects[listing->next++];
-    if (resource->is_gone == NULL || !resource->is_gone(listing->management, object))
+    if (!may_have_gone(listing) || !resource->is_gone(listing->management, object))
         api_write_object(&listing->out, resource, object, listing->columns, false,
                          listing->management);
     return true;
@@ -496,7 +504,7 @@ static bool next_item(void *state, struct text *text) {
 static void end_stream(void *state) {
     struct listing *listing = state;
 
-    items_clear(&listing->items, listing->resource);
+    api_items_clear(&listing->items, listing->resource);
     free(listing->columns);
     free(listing);
 }
@@ -510,6 +518,7 @@ static void stream(struct api_request *request, const struct api_resource *resou
     listing->items = *items;
     listing->columns = copy_columns(request);
     listing->page = *page;
+    listing->epoch = resource->epoch == NULL ? 0 : resource->epoch(request->management);
     request->response->stream =
         (struct http_stream){.next = next_item, .end = end_stream, .state = listing};
     *items = (struct api_items){0};
@@ -539,5 +548,5 @@ void api_reply_list(struct api_request *request, const struct api_resource *reso
 
     if (prepare(request, resource, items, &page))
         stream(request, resource, items, &page);
-    items_clear(items, resource);
+    api_items_clear(items, resource);
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "broker/base/json_out.h"
 
@@ -59,13 +60,18 @@ struct api_resource {
     /* What keeps the pointer good while a list is on its way; NULL: nothing is needed. */
     void (*hold)(const void *object);
     void (*release)(const void *object);
-    /* NULL: never. */
+    /* Whether the object went while the list was on its way; NULL: never. It compares pointers only, unless
+     * the object is held. */
     bool (*is_gone)(struct management *management, const void *object);
+    /* A number that moves when an object of the kind goes: is_gone is asked only then. NULL: always. */
+    uint64_t (*epoch)(struct management *management);
 };
 
 /* Adds an object, which is held from now on. */
 void api_items_add(struct api_items *items, const struct api_resource *resource,
                    const void *object);
+
+void api_items_clear(struct api_items *items, const struct api_resource *resource);
 
 /* Answers with the list the query asks for; takes the items. */
 void api_reply_list(struct api_request *request, const struct api_resource *resource,
