@@ -349,7 +349,7 @@ static bool set_again(struct config *config, const struct config *from, enum con
 }
 
 /* What was in `config` is cleared; `from` is empty afterwards. */
-static void config_move(struct config *config, struct config *from) {
+void config_replace(struct config *config, struct config *from) {
     config_clear(config);
     *config = *from;
     list_init(&config->settings);
@@ -359,19 +359,26 @@ static void config_move(struct config *config, struct config *from) {
     *from = (struct config){0};
 }
 
+bool config_merge(const struct config *config, const struct config *next, struct config *ret_merged,
+                  struct text *error) {
+    config_init_again(ret_merged, config);
+    ret_merged->given_address = config->given_address;
+    ret_merged->given_port = config->given_port;
+    ret_merged->plugins = config->plugins;
+    ret_merged->plugins_are_named = config->plugins_are_named;
+    if (set_again(ret_merged, config, CONFIG_AT_START, error) &&
+        set_again(ret_merged, next, CONFIG_RELOADABLE, error) && config_finish(ret_merged, error))
+        return true;
+    config_clear(ret_merged);
+    return false;
+}
+
 bool config_adopt(struct config *config, const struct config *next, struct text *error) {
     struct config merged;
-    config_init_again(&merged, config);
-    merged.given_address = config->given_address;
-    merged.given_port = config->given_port;
-    bool good = set_again(&merged, config, CONFIG_AT_START, error) &&
-                set_again(&merged, next, CONFIG_RELOADABLE, error) && config_finish(&merged, error);
-    merged.plugins = config->plugins;
-    merged.plugins_are_named = config->plugins_are_named;
-    if (good)
-        config_move(config, &merged);
-    config_clear(&merged);
-    return good;
+    if (!config_merge(config, next, &merged, error))
+        return false;
+    config_replace(config, &merged);
+    return true;
 }
 
 /* What somebody has set `name` to in the end; NULL: nothing. */

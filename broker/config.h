@@ -69,6 +69,9 @@ struct config_tls {
     uint16_t depth;              /* certificates between the peer's and the root's */
     struct config_list versions; /* tlsv1.2, tlsv1.3; empty: both */
     struct config_list ciphers;  /* OpenSSL's names; empty: its own choice */
+    struct config_list
+        sni_certfiles; /* more certificates, for clients that ask for one of their names */
+    struct config_list sni_keyfiles; /* of the same names */
 };
 
 /* A port that serves HTTP: management.*, prometheus.*. */
@@ -265,6 +268,11 @@ void config_override_listener(struct config *config, const char *origin, const c
  * only, which stay as in `config`. False with one sentence in `error`, and nothing changed.
  */
 bool config_adopt(struct config *config, const struct config *next, struct text *error);
+
+/* The same in two steps, for whoever has to try the result before it counts. */
+bool config_merge(const struct config *config, const struct config *next, struct config *ret_merged,
+                  struct text *error);
+void config_replace(struct config *config, struct config *from);
 
 /* Without a word about ports: the usual one, moved by as much as --port moved 5672; with a TLS port only,
  * no plain one, as in RabbitMQ. For config_finish(). */

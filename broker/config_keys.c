@@ -121,6 +121,10 @@ const struct config_key config_keys[] = {
 
     /* --- TLS --- */
     TLS_KEYS("ssl_options", tls),
+    {.name = "leveret.ssl_options.sni.$name.certfile", .read = read_item, FIELD(tls.sni_certfiles),
+     LIVE, .help = "another certificate, for clients that ask for one of the names in it (SNI)"},
+    {.name = "leveret.ssl_options.sni.$name.keyfile", .read = read_item, FIELD(tls.sni_keyfiles),
+     LIVE, .help = "its private key; in the same file when not set"},
     {.name = "ssl_handshake_timeout", .read = read_uint32, FIELD(ssl_handshake_timeout_ms),
      FROM(1, 3600000), LIVE, .initially = "5000", .help = "ms for the TLS handshake"},
     {.name = "ssl_cert_login_from", .read = read_choice, FIELD(ssl_cert_login_from), LIVE,

@@ -50,16 +50,28 @@ static void append_vhost(struct text *uri, const char *vhost) {
 }
 
 /* Credentials that are no secret spare the reader of the line a question. */
-static void append_uri(struct text *line, const struct config *config, uint16_t port) {
-    const char *address = config->tcp.items[0].address;
+static void append_uri(struct text *line, const struct config *config,
+                       const struct config_listener *listener, const char *scheme, uint16_t port) {
+    const char *address = listener->address;
     bool is_guest = strcmp(config->default_user, "guest") == 0 &&
                     slice_equal(secret_octets(config->default_pass), SLICE("guest"));
     if (address == NULL || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0)
         address = "127.0.0.1";
     bool is_ipv6 = strchr(address, ':') != NULL;
-    text_append_format(line, "amqp://%s%s%s%s:%u/", is_guest ? "guest:guest@" : "",
+    text_append_format(line, "%s://%s%s%s%s:%u/", scheme, is_guest ? "guest:guest@" : "",
                        is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", port);
     append_vhost(line, config->broker.default_vhost);
+}
+
+/* `"amqp_port":5672,"amqp":"amqp://..."` for the first of its kind, if there is one. */
+static void append_listener(struct text *line, const struct config *config,
+                            const struct config_listeners *listeners, const char *scheme,
+                            uint16_t port) {
+    if (listeners->count == 0)
+        return;
+    text_append_format(line, ",\"%s_port\":%u,\"%s\":\"", scheme, port, scheme);
+    append_uri(line, config, &listeners->items[0], scheme, port);
+    text_append(line, SLICE("\""));
 }
 
 /* A text that may hold what JSON wants escaped. */
@@ -76,11 +88,10 @@ static void append_json_member(struct text *line, const char *name, const char *
 static void announce_ready(const struct config *config, const struct server *server,
                            int64_t started_ms) {
     struct text line = {0};
-    text_append_format(&line,
-                       "{\"event\":\"ready\",\"pid\":%d,\"ms\":%d,\"amqp_port\":%u,\"amqp\":\"",
-                       (int)getpid(), (int)(monotonic_ms() - started_ms), server_port(server));
-    append_uri(&line, config, server_port(server));
-    text_append(&line, SLICE("\""));
+    text_append_format(&line, "{\"event\":\"ready\",\"pid\":%d,\"ms\":%d", (int)getpid(),
+                       (int)(monotonic_ms() - started_ms));
+    append_listener(&line, config, &config->tcp, "amqp", server_port(server));
+    append_listener(&line, config, &config->ssl, "amqps", server_tls_port(server));
     if (server_control_path(server) != NULL)
         append_json_member(&line, "control", server_control_path(server));
     text_append(&line, SLICE("}"));

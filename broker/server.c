@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "broker/amqp_listeners.h"
 #include "broker/base/alloc.h"
 #include "broker/broker_log.h"
 #include "broker/default_entities.h"
@@ -55,8 +56,7 @@ struct server {
     struct env env;
     struct broker *broker;
     struct loop *loop;
-    struct listener *listeners[CONFIG_LISTENERS_MAX];
-    size_t listener_count;
+    struct amqp_listeners listeners;
     struct control control;
     struct listener *control_listener; /* NULL: leveretctl is not served */
     char *control_path;                /* in the data directory, NULL without one */
@@ -75,8 +75,7 @@ struct server {
 /* --- the end --- */
 
 static void close_listeners(struct server *server) {
-    while (server->listener_count > 0)
-        listener_close(server->listeners[--server->listener_count]);
+    amqp_listeners_close(&server->listeners);
     listener_close(server->control_listener);
     server->control_listener = NULL;
     http_listeners_close(&server->http_listeners);
@@ -109,6 +108,21 @@ static void log_unreloadable(struct server *server, const struct config *next) {
     text_clear(&names);
 }
 
+/* Certificates are the last that can be wrong. */
+static bool adopt(struct server *server, const struct config *next, struct text *error) {
+    struct config merged;
+
+    if (!config_merge(server->config, next, &merged, error))
+        return false;
+    bool good = amqp_listeners_reload(&server->listeners, &merged, error);
+    if (good) {
+        log_unreloadable(server, next);
+        config_replace(server->config, &merged);
+    }
+    config_clear(&merged);
+    return good;
+}
+
 /* What may change while the broker runs, all of it or nothing. */
 static bool reload(void *context, struct text *error) {
     struct server *server = context;
@@ -116,11 +130,7 @@ static bool reload(void *context, struct text *error) {
 
     config_init_again(&next, server->config);
     bool done = config_load(&next, server->sources, error) &&
-                broker_log_open(&server->log, &next.log, error) == 0;
-    if (done) {
-        log_unreloadable(server, &next);
-        done = config_adopt(server->config, &next, error);
-    }
+                broker_log_open(&server->log, &next.log, error) == 0 && adopt(server, &next, error);
     config_clear(&next);
     if (!done)
         return false;
@@ -410,6 +420,9 @@ static char *join_path(const char *directory, const char *name) {
 
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
     int code = EX_OK;
+    if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
+                                &server->broker->timers, error))
+        return EX_CONFIG;
     if (data_directory != NULL)
         code = open_directory(server, data_directory, error);
     if (code == EX_OK && data_directory != NULL)
@@ -440,30 +453,10 @@ int server_stop_journal(struct server *server) {
 
 static struct endpoint *create_connection(void *context, const struct transport_peer *peer) {
     struct server *server = context;
-    const struct connection_peer who = {.name = peer->name, .is_loopback = peer->is_loopback};
+    const struct connection_peer who = {
+        .name = peer->name, .is_loopback = peer->is_loopback, .tls = peer->tls};
 
     return &connection_create(server->broker, &who)->endpoint;
-}
-
-static int open_listener(struct server *server, const struct config_listener *wanted,
-                         struct text *error) {
-    const struct listener_options options = {
-        .address = wanted->address,
-        .port = wanted->port,
-        .backlog = server->config->backlog,
-    };
-    struct listener *listener;
-    int result = listener_open(server->loop, &options, create_connection, server, &listener);
-
-    if (result < 0) {
-        text_append_format(error, "cannot listen on %s, port %u: %s",
-                           wanted->address == NULL ? "any address" : wanted->address, wanted->port,
-                           strerror(-result));
-        return result;
-    }
-    server->listeners[server->listener_count++] = listener;
-    log_info(&server->env.log, "started TCP listener on %s", listener_name(listener));
-    return 0;
 }
 
 /* Where leveretctl finds us; NULL: nowhere. */
@@ -525,12 +518,10 @@ int server_listen(struct server *server, struct text *error) {
     if (result < 0)
         return result;
     log_info(&server->env.log, "Ready to start client connection listeners");
-    for (size_t i = 0; i < config->tcp.count; i++) {
-        result = open_listener(server, &config->tcp.items[i], error);
-        if (result < 0)
-            return result;
-    }
-    result = open_control(server, error);
+    result = amqp_listeners_open(&server->listeners, server->loop, config, create_connection,
+                                 server, error);
+    if (result == 0)
+        result = open_control(server, error);
     if (result < 0)
         return result;
     log_startup_complete(server);
@@ -543,7 +534,11 @@ const char *server_control_path(const struct server *server) {
 }
 
 uint16_t server_port(const struct server *server) {
-    return listener_port(server->listeners[0]);
+    return amqp_listeners_port(&server->listeners);
+}
+
+uint16_t server_tls_port(const struct server *server) {
+    return amqp_listeners_tls_port(&server->listeners);
 }
 
 void server_run(struct server *server) {
@@ -557,6 +552,7 @@ void server_destroy(struct server *server) {
     close_listeners(server);
     management_destroy(server->management);
     transports_close_all(server->loop);
+    amqp_listeners_clear(&server->listeners);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
     disk_watch_clear(&server->disk);

@@ -35,8 +35,9 @@ int server_recover(struct server *server, const char *data_directory, struct tex
  * opened in `error`. */
 int server_listen(struct server *server, struct text *error);
 
-/* The port of the first listener, as bound. */
+/* The port of the first plain and the first TLS listener, as bound; 0 when there is none. */
 uint16_t server_port(const struct server *server);
+uint16_t server_tls_port(const struct server *server);
 
 /* The socket of leveretctl; NULL when there is none. */
 const char *server_control_path(const struct server *server);

@@ -30,9 +30,9 @@ struct listener {
     bool shortage_logged;      /* said once, until accepting worked again */
     int fd;
     uint16_t port;
-    transport_factory *create; /* NULL: `take` gets the descriptors */
-    listener_taker *take;
-    void *context;
+    struct transport_options transport;
+    listener_taker *take; /* not NULL: gets the descriptors instead */
+    void *take_context;
     char *path; /* of a Unix socket, NULL otherwise */
     char name[ADDRESS_TEXT_SIZE];
 };
@@ -59,8 +59,8 @@ static void pause_accepting(struct listener *listener, int error) {
 
     if (!listener->shortage_logged)
         log_warning(&loop->env->log,
-                    "cannot accept connections on %s: %s; waiting for one to close", listener_name(listener),
-                    strerror(error));
+                    "cannot accept connections on %s: %s; waiting for one to close",
+                    listener_name(listener), strerror(error));
     listener->shortage_logged = true;
     ev_io_stop(loop->ev, &listener->watcher);
     list_append(&loop->paused_listeners, &listener->paused_link);
@@ -77,16 +77,16 @@ static void hand_over_raw(struct listener *listener, int fd) {
     struct transport_peer peer;
 
     if (transport_describe_peer(fd, name, &peer))
-        listener->take(listener->context, fd, &peer);
+        listener->take(listener->take_context, fd, &peer);
     else
         close(fd);
 }
 
 static void hand_over(struct listener *listener, int fd) {
-    if (listener->create == NULL)
+    if (listener->take != NULL)
         hand_over_raw(listener, fd);
     else
-        transport_open(listener->loop, fd, listener->create, listener->context);
+        transport_open(listener->loop, fd, &listener->transport);
 }
 
 static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
@@ -156,8 +156,7 @@ static int listen_at(const char *address, uint16_t port, int backlog) {
 /* A socket that nobody listens on: its broker was killed. */
 static bool is_left_over(const struct sockaddr_un *address) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool refused = fd >= 0 &&
-                   connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
                    errno == ECONNREFUSED;
     if (fd >= 0)
         close(fd);
@@ -222,8 +221,13 @@ int listener_open(struct loop *loop, const struct listener_options *options,
     int result = open_listener(loop, options, ret_listener);
 
     if (result == 0) {
-        (*ret_listener)->create = create;
-        (*ret_listener)->context = context;
+        (*ret_listener)->transport = (struct transport_options){
+            .create = create,
+            .context = context,
+            .tls = options->tls,
+            .proxies = options->proxies,
+            .opening_timeout_ms = options->opening_timeout_ms,
+        };
     }
     return result;
 }
@@ -234,7 +238,7 @@ int listener_open_raw(struct loop *loop, const struct listener_options *options,
 
     if (result == 0) {
         (*ret_listener)->take = take;
-        (*ret_listener)->context = context;
+        (*ret_listener)->take_context = context;
     }
     return result;
 }

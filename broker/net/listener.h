@@ -19,8 +19,12 @@ struct listener_options {
         *address;  /* NULL: every interface, IPv6 and IPv4 by one socket where the system can */
     uint16_t port; /* 0: any free one, see listener_port() */
     int backlog;   /* 0: 1024 */
-    const char *path; /* not NULL: a Unix socket of mode 0600 instead; one that is left over there and
+    const char
+        *path; /* not NULL: a Unix socket of mode 0600 instead; one that is left over there and
                          answers nobody is replaced */
+    struct tls_context *tls; /* see struct transport_options */
+    const struct proxy_sources *proxies;
+    uint32_t opening_timeout_ms;
 };
 
 /*

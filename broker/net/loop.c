@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "broker/base/alloc.h"
+#include "broker/net/transport.h"
 
 static const int handled_signals[LOOP_SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -90,6 +91,7 @@ struct loop *loop_create(struct env *env, struct timers *timers) {
     loop->deadline_ms = TIMERS_NONE;
     list_init(&loop->transports);
     list_init(&loop->ended_transports);
+    list_init(&loop->handshakes);
     list_init(&loop->paused_listeners);
 
     ev_prepare_init(&loop->prepare, on_prepare);
@@ -116,6 +118,8 @@ void loop_destroy(struct loop *loop) {
         ev_async_stop(loop->ev, &loop->wake);
     ev_loop_destroy(loop->ev);
     free(loop->input);
+    free(loop->ciphertext);
+    tls_buffer_clear(&loop->tls_output);
     free(loop);
 }
 
@@ -180,4 +184,10 @@ uint8_t *loop_input(struct loop *loop, size_t size) {
         loop->input_capacity = loop->input == NULL ? 0 : size;
     }
     return loop->input;
+}
+
+uint8_t *loop_ciphertext(struct loop *loop) {
+    if (loop->ciphertext == NULL)
+        loop->ciphertext = try_malloc(TRANSPORT_READ_SIZE);
+    return loop->ciphertext;
 }

@@ -11,6 +11,7 @@
 #include "broker/base/list.h"
 #include "broker/base/timer.h"
 #include "broker/net/loop.h"
+#include "broker/net/tls_session.h"
 
 #define LOOP_SIGNAL_COUNT 3
 
@@ -34,7 +35,10 @@ struct loop {
 
     uint8_t *input; /* the one buffer that every socket is read into */
     size_t input_capacity;
-    struct list transports; /* open ones */
+    uint8_t *ciphertext;          /* the same for TLS, NULL while there was none */
+    struct tls_buffer tls_output; /* empty between calls: records on their way to a socket */
+    struct list handshakes;       /* transports with input for their handshake */
+    struct list transports;       /* open ones */
     struct list
         ended_transports; /* with an endpoint or a socket to be disposed of at the tick's end */
     size_t transport_count;
@@ -43,5 +47,8 @@ struct loop {
 
 /* The input buffer with room for `size` octets; NULL when memory is out. */
 uint8_t *loop_input(struct loop *loop, size_t size);
+
+/* TRANSPORT_READ_SIZE octets for what TLS reads; NULL when memory is out. */
+uint8_t *loop_ciphertext(struct loop *loop);
 
 #endif

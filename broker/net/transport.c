@@ -13,36 +13,13 @@
 #include "broker/net/address.h"
 #include "broker/net/listener_private.h"
 #include "broker/net/loop_private.h"
+#include "broker/net/transport_private.h"
 #include "broker/net/transport_tcp.h"
 
 #define IOVEC_MAX 128
 
 /* A kept tail's memory serves the next tail as well, up to this size. */
 #define TAIL_REUSE_MAX 4096u
-
-enum transport_state {
-    TRANSPORT_OPEN,
-    TRANSPORT_CLOSING,
-    TRANSPORT_LINGERING,
-    TRANSPORT_ENDED,
-};
-
-struct transport {
-    struct list link; /* in loop->transports or loop->ended_transports */
-    struct loop *loop;
-    struct endpoint *endpoint; /* owned; NULL once destroyed, while lingering */
-    ev_io read_watcher;
-    ev_io write_watcher; /* active: the socket is full */
-    struct timer linger;
-    uint8_t *tail; /* input that the endpoint has not used yet, NULL when none */
-    size_t tail_len;
-    size_t tail_capacity;
-    int fd;
-    enum transport_state state;
-    bool tail_held;     /* the tail waits for the endpoint to want input, not for more octets */
-    bool input_ended;   /* the peer has closed its side */
-    bool output_failed; /* nobody will read what we write */
-};
 
 static void settle(struct transport *transport);
 
@@ -54,7 +31,7 @@ static void mark_ended(struct transport *transport) {
     list_append(&transport->loop->ended_transports, &transport->link);
 }
 
-static void finish(struct transport *transport) {
+void transport_finish(struct transport *transport) {
     struct loop *loop = transport->loop;
 
     if (transport->state == TRANSPORT_ENDED)
@@ -66,15 +43,14 @@ static void finish(struct transport *transport) {
     mark_ended(transport);
 }
 
-/* The peer is gone while the endpoint believed in it. */
-static void end_of_input(struct transport *transport) {
+void transport_end_of_input(struct transport *transport) {
     if (!transport->endpoint->closing)
         transport->endpoint->ops->on_end_of_input(transport->endpoint);
-    finish(transport);
+    transport_finish(transport);
 }
 
 static void on_linger_timer(struct timer *timer) {
-    finish(LIST_ITEM(timer, struct transport, linger));
+    transport_finish(LIST_ITEM(timer, struct transport, linger));
 }
 
 static void restart_linger_timer(struct transport *transport) {
@@ -97,12 +73,14 @@ static void begin_closing(struct transport *transport) {
     restart_linger_timer(transport);
 }
 
-static void begin_lingering(struct transport *transport) {
+void transport_begin_lingering(struct transport *transport) {
     if (transport->input_ended) {
-        finish(transport);
+        transport_finish(transport);
         return;
     }
     transport->state = TRANSPORT_LINGERING;
+    if (transport->tls != NULL)
+        transport_tls_end(transport);
     transport_tcp_shut_down(transport->fd);
     restart_linger_timer(transport);
     mark_ended(transport);
@@ -123,6 +101,9 @@ static void destroy(struct transport *transport) {
     struct loop *loop = transport->loop;
 
     destroy_endpoint(transport);
+    transport_opening_destroy(transport);
+    tls_session_destroy(transport->tls);
+    tls_buffer_clear(&transport->unsent);
     drop_tail(transport);
     close(transport->fd);
     free(transport);
@@ -152,9 +133,9 @@ void transports_close_all(struct loop *loop) {
     LIST_FOR_EACH_SAFE(&loop->transports, at) {
         struct transport *transport = LIST_ITEM(at, struct transport, link);
         if (transport->state == TRANSPORT_OPEN)
-            end_of_input(transport);
+            transport_end_of_input(transport);
         else
-            finish(transport);
+            transport_finish(transport);
     }
     transports_reap(loop);
 }
@@ -189,12 +170,21 @@ static bool keep_tail(struct transport *transport, struct slice rest) {
     return true;
 }
 
-static void feed(struct transport *transport, struct slice bytes) {
+void transport_feed(struct transport *transport, struct slice bytes) {
     size_t used = transport->endpoint->ops->feed(transport->endpoint, bytes);
 
     assert(used <= bytes.len);
     if (!keep_tail(transport, slice_of(bytes.data + used, bytes.len - used)))
-        end_of_input(transport);
+        transport_end_of_input(transport);
+}
+
+static void read_tls_and_feed(struct transport *transport) {
+    long got = transport_tls_receive(transport);
+
+    if (got > 0)
+        transport_tls_feed(transport);
+    else if (got != -EAGAIN)
+        transport_end_of_input(transport);
 }
 
 static void read_and_feed(struct transport *transport) {
@@ -202,20 +192,20 @@ static void read_and_feed(struct transport *transport) {
     uint8_t *buffer = loop_input(transport->loop, kept + TRANSPORT_READ_SIZE);
 
     if (buffer == NULL) {
-        end_of_input(transport);
+        transport_end_of_input(transport);
         return;
     }
     long got = transport_tcp_read(transport->fd, buffer + kept, TRANSPORT_READ_SIZE);
     if (got == -EAGAIN)
         return;
     if (got <= 0) {
-        end_of_input(transport);
+        transport_end_of_input(transport);
         return;
     }
     if (kept > 0)
         memcpy(buffer, transport->tail, kept);
     transport->endpoint->received_bytes += (uint64_t)got;
-    feed(transport, slice_of(buffer, kept + (size_t)got));
+    transport_feed(transport, slice_of(buffer, kept + (size_t)got));
 }
 
 /* Input after endpoint_close() means nothing; only its end does. */
@@ -228,7 +218,7 @@ static void read_and_forget(struct transport *transport) {
     if (got > 0 || got == -EAGAIN)
         return;
     if (got < 0 || transport->state == TRANSPORT_LINGERING) {
-        finish(transport);
+        transport_finish(transport);
         return;
     }
     transport->input_ended = true; /* CLOSING: a peer that shut down its side may still read */
@@ -240,8 +230,10 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int events) {
 
     (void)ev;
     (void)events;
-    if (transport->state == TRANSPORT_OPEN && !transport->endpoint->closing)
-        read_and_feed(transport);
+    if (transport->state == TRANSPORT_OPENING)
+        transport_opening_readable(transport);
+    else if (transport->state == TRANSPORT_OPEN && !transport->endpoint->closing)
+        transport->tls == NULL ? read_and_feed(transport) : read_tls_and_feed(transport);
     else
         read_and_forget(transport);
 }
@@ -249,7 +241,7 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int events) {
 /* Starts or stops watching for input; libev tells the kernel only about net changes. */
 static void watch_input(struct transport *transport) {
     bool wanted =
-        transport->state == TRANSPORT_OPEN ? wants_input(transport) : !transport->input_ended;
+        !transport->input_ended && (transport->state != TRANSPORT_OPEN || wants_input(transport));
     if (wanted)
         ev_io_start(transport->loop->ev, &transport->read_watcher);
     else
@@ -262,7 +254,10 @@ static void feed_held_tail(struct transport *transport) {
     if (!transport->tail_held || !wants_input(transport))
         return;
     transport->tail_held = false;
-    feed(transport, slice_of(transport->tail, transport->tail_len));
+    transport_feed(transport, slice_of(transport->tail, transport->tail_len));
+    /* TLS said so while the tail was held. */
+    if (transport->input_ended && !transport->tail_held && transport->state == TRANSPORT_OPEN)
+        transport_end_of_input(transport);
 }
 
 /* --- output --- */
@@ -272,7 +267,10 @@ static void on_writable(struct ev_loop *ev, ev_io *watcher, int events) {
 
     (void)events;
     ev_io_stop(ev, watcher);
-    settle(transport);
+    if (transport->state == TRANSPORT_OPENING)
+        transport_opening_writable(transport);
+    else
+        settle(transport);
 }
 
 /*
@@ -282,11 +280,12 @@ static void on_writable(struct ev_loop *ev, ev_io *watcher, int events) {
 static void on_output_failed(struct transport *transport) {
     transport->output_failed = true;
     outbuf_clear(&transport->endpoint->output);
+    tls_buffer_clear(&transport->unsent);
     transport->endpoint->congested = false;
     if (transport->state != TRANSPORT_OPEN)
-        finish(transport);
+        transport_finish(transport);
     else if (transport->endpoint->input_paused)
-        end_of_input(transport);
+        transport_end_of_input(transport);
 }
 
 static size_t iovec_size(const struct iovec *iov, int count) {
@@ -296,27 +295,43 @@ static size_t iovec_size(const struct iovec *iov, int count) {
     return size;
 }
 
-/* One writev. False when the socket took less than it was offered. */
+/* One writev. How many octets the socket took. */
+static size_t write_plain(struct transport *transport, const struct iovec *iov, int count,
+                          bool *ret_full, bool *ret_failed) {
+    long sent = transport_tcp_write(transport->fd, iov, count);
+
+    *ret_failed = sent < 0 && sent != -EAGAIN;
+    size_t taken = sent < 0 ? 0 : (size_t)sent;
+    *ret_full = taken < iovec_size(iov, count);
+    return taken;
+}
+
+/* False when the socket is full, or failed. */
 static bool write_some(struct transport *transport, size_t *budget) {
     struct endpoint *endpoint = transport->endpoint;
     struct iovec iov[IOVEC_MAX];
     int count = outbuf_iovec(&endpoint->output, iov, IOVEC_MAX);
-    size_t offered = iovec_size(iov, count);
+    bool full, failed;
 
-    long sent = transport_tcp_write(transport->fd, iov, count);
-    if (sent < 0 && sent != -EAGAIN) {
+    size_t taken = transport->tls == NULL
+                       ? write_plain(transport, iov, count, &full, &failed)
+                       : transport_tls_write(transport, iov, count, &full, &failed);
+    if (failed) {
         on_output_failed(transport);
         return false;
     }
-    size_t taken = sent < 0 ? 0 : (size_t)sent;
     outbuf_consume(&endpoint->output, taken);
     endpoint->sent_bytes += taken;
     *budget -= taken < *budget ? taken : *budget;
     if (taken > 0 && transport->state == TRANSPORT_CLOSING)
         restart_linger_timer(transport);
-    if (taken < offered)
+    if (full)
         ev_io_start(transport->loop->ev, &transport->write_watcher);
-    return taken == offered;
+    return !full;
+}
+
+static bool has_output(const struct transport *transport) {
+    return outbuf_size(&transport->endpoint->output) > 0 || transport->unsent.len > 0;
 }
 
 static void flush_output(struct transport *transport) {
@@ -329,12 +344,11 @@ static void flush_output(struct transport *transport) {
     }
     if (ev_is_active(&transport->write_watcher))
         return;
-    while (outbuf_size(&endpoint->output) > 0 && budget > 0) {
+    while (has_output(transport) && budget > 0) {
         if (!write_some(transport, &budget))
             break;
     }
-    if (budget == 0 && outbuf_size(&endpoint->output) > 0 &&
-        !ev_is_active(&transport->write_watcher))
+    if (budget == 0 && has_output(transport) && !ev_is_active(&transport->write_watcher))
         endpoint_mark_dirty(endpoint); /* the next iteration goes on */
 }
 
@@ -351,7 +365,7 @@ static void settle(struct transport *transport) {
 
     if (transport->state == TRANSPORT_OPEN && endpoint->closing) {
         if (endpoint->reset) {
-            finish(transport);
+            transport_finish(transport);
             return;
         }
         begin_closing(transport);
@@ -360,8 +374,8 @@ static void settle(struct transport *transport) {
     if (transport->state == TRANSPORT_OPEN) {
         report_drained(endpoint);
         feed_held_tail(transport);
-    } else if (transport->state == TRANSPORT_CLOSING && outbuf_size(&endpoint->output) == 0) {
-        begin_lingering(transport);
+    } else if (transport->state == TRANSPORT_CLOSING && !has_output(transport)) {
+        transport_begin_lingering(transport);
     }
     if (transport->state != TRANSPORT_ENDED)
         watch_input(transport);
@@ -379,48 +393,31 @@ void transports_flush(struct loop *loop, struct endpoint_lists *lists) {
         if (transport->state == TRANSPORT_OPEN || transport->state == TRANSPORT_CLOSING)
             settle(transport);
     }
-    if (!list_is_empty(&lists->dirty))
+    bool shook_hands = transports_shake_hands(loop);
+    if (shook_hands || !list_is_empty(&lists->dirty))
         loop_poll_again(loop);
 }
 
 /* --- opening --- */
 
-bool transport_describe_peer(int fd, char *name, struct transport_peer *peer) {
-    struct sockaddr_storage remote = {0}, local = {0};
-    char remote_text[ADDRESS_TEXT_SIZE], local_text[ADDRESS_TEXT_SIZE];
-
-    if (getpeername(fd, (struct sockaddr *)&remote, &(socklen_t){sizeof remote}) != 0 ||
-        getsockname(fd, (struct sockaddr *)&local, &(socklen_t){sizeof local}) != 0)
-        return false;
-    address_text(&remote, remote_text);
-    address_text(&local, local_text);
-    snprintf(name, PEER_NAME_SIZE, "%s -> %s", remote_text, local_text);
-    peer->name = name;
-    peer->is_loopback = address_is_loopback(&remote);
-    return true;
-}
-
-bool transport_open(struct loop *loop, int fd, transport_factory *create, void *context) {
-    char name[PEER_NAME_SIZE];
-    struct transport_peer peer;
-    struct endpoint *endpoint = NULL;
-
-    if (transport_describe_peer(fd, name, &peer))
-        endpoint = create(context, &peer);
-    if (endpoint == NULL) {
-        close(fd);
-        return false;
-    }
+struct transport *transport_create(struct loop *loop, int fd) {
     struct transport *transport = xcalloc(1, sizeof *transport);
+
     transport->loop = loop;
     transport->fd = fd;
-    transport->endpoint = endpoint;
-    endpoint->transport = transport;
+    transport->state = TRANSPORT_OPENING;
     list_append(&loop->transports, &transport->link);
     loop->transport_count++;
     ev_io_init(&transport->read_watcher, on_readable, fd, EV_READ);
     ev_io_init(&transport->write_watcher, on_writable, fd, EV_WRITE);
     transport->read_watcher.data = transport->write_watcher.data = transport;
-    ev_io_start(loop->ev, &transport->read_watcher);
-    return true;
+    return transport;
+}
+
+void transport_begin_open(struct transport *transport, struct endpoint *endpoint) {
+    timer_stop(transport->loop->timers, &transport->linger);
+    transport->endpoint = endpoint;
+    transport->state = TRANSPORT_OPEN;
+    endpoint->transport = transport;
+    ev_io_start(transport->loop->ev, &transport->read_watcher);
 }

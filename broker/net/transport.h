@@ -18,9 +18,12 @@
  *
  * Life of a transport, and the function of each edge:
  *
- *   OPEN --begin_closing--> CLOSING --begin_lingering--> LINGERING --finish--> ENDED
- *   OPEN, CLOSING --finish--> ENDED
+ *   OPENING --begin_open--> OPEN --begin_closing--> CLOSING --begin_lingering--> LINGERING
+ *   OPENING --begin_lingering--> LINGERING --finish--> ENDED
+ *   OPENING, OPEN, CLOSING --finish--> ENDED
  *
+ * OPENING: there is no endpoint yet; a PROXY header or a TLS handshake comes first, see
+ * transport_opening.c. A plain connection without PROXY is OPEN at once.
  * CLOSING: endpoint_close() was called and output is still leaving; input is read and forgotten.
  * LINGERING: the endpoint is gone, the sending side is shut down, and we read until the peer has
  * closed too: a socket that is closed with unread input answers RST, and an RST destroys what the
@@ -31,9 +34,14 @@
 #define LEVERET_BROKER_NET_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "broker/base/endpoint.h"
 #include "broker/net/loop.h"
+
+struct proxy_sources;
+struct tls_context;
+struct tls_peer;
 
 #define TRANSPORT_READ_SIZE    (256u * 1024u)
 #define TRANSPORT_WRITE_BUDGET (1024u * 1024u)
@@ -41,17 +49,27 @@
 
 struct transport_peer {
     const char *name; /* "127.0.0.1:51234 -> 127.0.0.1:5672", RabbitMQ's connection name */
-    bool is_loopback; /* the peer's address */
+    bool is_loopback; /* the peer's address, and not only so by the word of a proxy elsewhere */
+    const struct tls_peer *tls; /* NULL without TLS; borrowed for the call */
 };
 
 /* Makes the endpoint of a new connection; NULL refuses it. `peer` is borrowed for the call. */
 typedef struct endpoint *transport_factory(void *context, const struct transport_peer *peer);
 
+struct transport_options {
+    transport_factory *create;
+    void *context;
+    struct tls_context *tls; /* NULL: plain; outlives its transports */
+    const struct proxy_sources
+        *proxies;                /* whose connections begin with a PROXY header; NULL: nobody's */
+    uint32_t opening_timeout_ms; /* for PROXY header and TLS handshake together; 0: 5000 */
+};
+
 /*
  * Takes the connected, non-blocking socket `fd`; the transport owns socket and endpoint from here
- * on. False when the socket had failed already or the factory refused; `fd` is closed then.
+ * on. False when the socket had failed already or the factory refused at once; `fd` is closed then.
  */
-bool transport_open(struct loop *loop, int fd, transport_factory *create, void *context);
+bool transport_open(struct loop *loop, int fd, const struct transport_options *options);
 
 /* Steps of the tick: every dirty endpoint's output, pause and close are carried out ... */
 void transports_flush(struct loop *loop, struct endpoint_lists *lists);

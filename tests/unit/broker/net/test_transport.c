@@ -6,11 +6,16 @@
 
 #include "fixture.h"
 
+static bool open_transport(struct fixture *fixture, int fd, transport_factory *create) {
+    const struct transport_options options = {.create = create, .context = fixture};
+    return transport_open(fixture->loop, fd, &options);
+}
+
 /* A transport on one end of a socketpair; the other end is the test's, and does not block. */
 static int open_pair(struct fixture *fixture) {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-    assert_true(transport_open(fixture->loop, ends[0], fixture_create, fixture));
+    assert_true(open_transport(fixture, ends[0], fixture_create));
     return ends[1];
 }
 
@@ -26,7 +31,7 @@ static int open_tcp(struct fixture *fixture) {
     assert_int_equal(connect(peer, (struct sockaddr *)&address, len), 0);
     int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
     close(listening);
-    assert_true(transport_open(fixture->loop, fd, fixture_create, fixture));
+    assert_true(open_transport(fixture, fd, fixture_create));
     fcntl(peer, F_SETFL, O_NONBLOCK);
     return peer;
 }
@@ -391,7 +396,7 @@ static void a_refused_connection_is_closed(void **state) {
     int ends[2];
     char buffer[4];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    assert_false(transport_open(fixture->loop, ends[0], refuse, NULL));
+    assert_false(open_transport(fixture, ends[0], refuse));
     assert_int_equal(read(ends[1], buffer, sizeof buffer), 0);
     close(ends[1]);
 }
