@@ -89,8 +89,7 @@ static void append_properties_key(struct text *text, const struct listed_binding
         text_append(text, SLICE("~"));
     percent_encode(text, key);
     if (arguments.len > 0)
-        text_append_format(text, "~%08x",
-                           map_hash(0, arguments));
+        text_append_format(text, "~%08x", map_hash(0, arguments));
 }
 
 static void write_properties_key(struct json_out *out, const void *object,

@@ -79,6 +79,8 @@ struct connection *connection_create(struct broker *broker, const struct connect
     connection->name = xmalloc(strlen(peer->name) + 1);
     strcpy(connection->name, peer->name);
     connection->peer_is_loopback = peer->is_loopback;
+    connection->auth_mechanism = "";
+    connection->connected_wall_ms = (uint64_t)broker->env->wall_ms;
     if (peer->tls != NULL)
         connection->tls = tls_peer_copy(peer->tls);
     connection->frame_max = broker->settings.initial_frame_max;

@@ -70,6 +70,8 @@ struct connection {
     struct user *user;              /* NULL before login, and once the user was deleted */
     struct vhost *vhost;            /* NULL before connection.open, and once it was deleted */
     struct slice client_properties; /* owned table octets */
+    const char *auth_mechanism;     /* its name; "" before login */
+    uint64_t connected_wall_ms;
 
     /* negotiated */
     uint32_t frame_max; /* largest frame, head and end octet included */

@@ -227,6 +227,7 @@ static void forget_consumer(struct channel_consumer *consumer) {
     struct channel *channel = consumer->channel;
     HASH_DELETE(by_tag, channel->consumers, consumer);
     channel->consumer_count--;
+    channel->connection->broker->counters.consumers_removed++;
     consumer->is_cancelled = true;
     free_when_settled(consumer);
 }

@@ -141,6 +141,7 @@ void handle_connection_start_ok(struct connection *connection, const struct amqp
         connection_doom(connection, "unknown authentication mechanism");
         return;
     }
+    connection->auth_mechanism = mechanism->name;
     if (!keep_client_properties(connection, start_ok->client_properties)) {
         connection_doom(connection, "no memory for client properties");
         return;

@@ -183,3 +183,19 @@ void transaction_destroy(struct channel *channel) {
     free(channel->transaction);
     channel->transaction = NULL;
 }
+
+static size_t list_count(const struct list *list) {
+    size_t count = 0;
+
+    LIST_FOR_EACH(list, at)
+    count++;
+    return count;
+}
+
+size_t transaction_publish_count(const struct channel *channel) {
+    return channel->transaction == NULL ? 0 : list_count(&channel->transaction->publishes);
+}
+
+size_t transaction_settlement_count(const struct channel *channel) {
+    return channel->transaction == NULL ? 0 : list_count(&channel->transaction->settlements);
+}

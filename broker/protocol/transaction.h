@@ -43,6 +43,10 @@ void transaction_hold_settlement(struct channel *channel, const struct unacked *
 bool transaction_commit(struct channel *channel);
 void transaction_rollback(struct channel *channel);
 
+/* What it holds; 0 without a transaction. Walks the lists: for people who look. */
+size_t transaction_publish_count(const struct channel *channel);
+size_t transaction_settlement_count(const struct channel *channel);
+
 /* Rolls back and frees. */
 void transaction_destroy(struct channel *channel);
 
