@@ -174,7 +174,7 @@ static int serve(struct config *config, const struct config_sources *sources,
     struct text error = {0};
     struct server *server = server_create(config, sources, console_of(config, options), &error);
     if (server == NULL) {
-        int result = complain(EX_OSERR, text_chars(&error));
+        int result = complain(EX_CANTCREAT, text_chars(&error));
         text_clear(&error);
         return result;
     }

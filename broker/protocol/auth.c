@@ -18,9 +18,9 @@ static enum auth_result check_password(const struct broker *broker, const char *
                                        struct user **ret_user) {
     struct user *user = user_authenticate(broker, name, password);
     if (user == NULL) {
-        log_warning(&broker->env->log,
-                    "%s login refused: user '" SLICE_FMT "' - invalid credentials", mechanism,
-                    SLICE_ARG(name));
+        log_write_about(&broker->env->log, LOG_CATEGORY_CONNECTION, LOG_WARNING,
+                        "%s login refused: user '" SLICE_FMT "' - invalid credentials", mechanism,
+                        SLICE_ARG(name));
         return AUTH_REFUSED;
     }
     *ret_user = user;
@@ -129,9 +129,9 @@ enum auth_result auth_login(const struct broker *broker, const struct auth_mecha
         return result;
     /* Only after the password: whoever does not know it learns nothing about the user. */
     if (user->loopback_only && !peer_is_loopback) {
-        log_warning(&broker->env->log,
-                    "%s login refused: user '" SLICE_FMT "' can only connect via localhost",
-                    mechanism->name, SLICE_ARG(user->name));
+        log_write_about(&broker->env->log, LOG_CATEGORY_CONNECTION, LOG_WARNING,
+                        "%s login refused: user '" SLICE_FMT "' can only connect via localhost",
+                        mechanism->name, SLICE_ARG(user->name));
         return AUTH_REFUSED;
     }
     *ret_user = user;

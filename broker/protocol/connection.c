@@ -24,9 +24,9 @@
 static void on_end_of_input(struct endpoint *endpoint) {
     struct connection *connection = connection_of_endpoint(endpoint);
     if (connection->state == CONNECTION_OPEN)
-        log_warning(&connection->broker->env->log,
-                    "closing AMQP connection %s: client unexpectedly closed TCP connection",
-                    connection->name);
+        log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_WARNING,
+                        "closing AMQP connection %s: client unexpectedly closed TCP connection",
+                        connection->name);
     connection_end(connection, true);
 }
 
@@ -61,8 +61,8 @@ static const struct endpoint_ops connection_ops = {
 static void on_deadline(struct timer *timer) {
     struct connection *connection = LIST_ITEM(timer, struct connection, deadline);
     if (connection->state < CONNECTION_OPEN)
-        log_error(&connection->broker->env->log, "closing AMQP connection %s: handshake_timeout",
-                  connection->name);
+        log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
+                        "closing AMQP connection %s: handshake_timeout", connection->name);
     connection_end(connection, false);
 }
 
@@ -142,8 +142,8 @@ struct channel *connection_find_channel(struct connection *connection, uint16_t 
 void connection_doom(struct connection *connection, const char *reason) {
     if (connection->state == CONNECTION_DOOMED || connection->state == CONNECTION_CLOSED)
         return;
-    log_error(&connection->broker->env->log, "closing AMQP connection %s: %s", connection->name,
-              reason);
+    log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
+                    "closing AMQP connection %s: %s", connection->name, reason);
     connection_set_state(connection, CONNECTION_DOOMED);
     connection->discard_input = true;
     heartbeat_stop(connection);

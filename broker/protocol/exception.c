@@ -86,8 +86,8 @@ static void close_connection(struct connection *connection, uint16_t reply_code,
         connection_doom(connection, text->chars);
         return;
     }
-    log_error(&connection->broker->env->log, "closing AMQP connection %s: %s", connection->name,
-              text->chars);
+    log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
+                    "closing AMQP connection %s: %s", connection->name, text->chars);
     enum amqp_method_id blamed = connection->current_method;
     int64_t wait_ms = close_wait_ms(connection);
     connection_release_entities(connection);
@@ -122,8 +122,9 @@ static void close_channel(struct channel *channel, uint16_t reply_code,
         return;
     struct connection *connection = channel->connection;
     enum amqp_method_id blamed = connection->current_method;
-    log_error(&connection->broker->env->log, "channel error on connection %s, channel %u: %s",
-              connection->name, channel->number, text->chars);
+    log_write_about(&connection->broker->env->log, LOG_CATEGORY_CHANNEL, LOG_ERROR,
+                    "channel error on connection %s, channel %u: %s", connection->name,
+                    channel->number, text->chars);
     channel->state = CHANNEL_CLOSING;
     channel_release(channel);
     SEND(channel, AMQP_CHANNEL_CLOSE, channel_close, .reply_code = reply_code,

@@ -73,9 +73,9 @@ static void on_receive_look(struct timer *timer) {
     bool missed = !received && !taken;
 
     if (missed && connection->missed_one_interval) {
-        log_error(&connection->broker->env->log,
-                  "closing AMQP connection %s: missed heartbeats from client, timeout: %us",
-                  connection->name, connection->heartbeat_s);
+        log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
+                        "closing AMQP connection %s: missed heartbeats from client, timeout: %us",
+                        connection->name, connection->heartbeat_s);
         connection_end(connection, true);
         return;
     }

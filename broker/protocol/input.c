@@ -309,13 +309,14 @@ static size_t feed_protocol_header(struct connection *connection, struct slice b
     if (bytes.len < AMQP_PROTOCOL_HEADER_SIZE)
         return 0;
     if (protocol_header_is_accepted(protocol_header_check(bytes.data))) {
-        log_info(&connection->broker->env->log, "accepting AMQP connection %s", connection->name);
+        log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_INFO,
+                        "accepting AMQP connection %s", connection->name);
         connection_set_state(connection, CONNECTION_AWAIT_START_OK);
         send_connection_start(connection);
         return AMQP_PROTOCOL_HEADER_SIZE;
     }
-    log_error(&connection->broker->env->log, "connection %s: unsupported protocol header",
-              connection->name);
+    log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
+                    "connection %s: unsupported protocol header", connection->name);
     outbuf_append(&connection->endpoint.output,
                   slice_of(AMQP_PROTOCOL_HEADER, AMQP_PROTOCOL_HEADER_SIZE));
     connection_end(connection, false);

@@ -209,10 +209,10 @@ void handle_connection_tune_ok(struct connection *connection, const struct amqp_
 static void open_connection(struct connection *connection, struct vhost *vhost) {
     connection->vhost = vhost;
     connection_set_state(connection, CONNECTION_OPEN);
-    log_info(&connection->broker->env->log,
-             "connection %s: user '" SLICE_FMT
-             "' authenticated and granted access to vhost '" SLICE_FMT "'",
-             connection->name, SLICE_ARG(connection->user->name), SLICE_ARG(vhost->name));
+    log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_INFO,
+                    "connection %s: user '" SLICE_FMT
+                    "' authenticated and granted access to vhost '" SLICE_FMT "'",
+                    connection->name, SLICE_ARG(connection->user->name), SLICE_ARG(vhost->name));
     send_method(connection, 0, &(struct amqp_method){.id = AMQP_CONNECTION_OPEN_OK});
 }
 

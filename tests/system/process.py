@@ -39,7 +39,7 @@ class Broker:
         """`data_dir`: keeps what is durable there. `wrapper`: a command that starts the broker, such
         as strace. `environment`: variables to set, which then choose the data directory."""
         place = ["--data-dir", data_dir] if data_dir else [] if environment else ["--ephemeral"]
-        command = [*wrapper, program or BROKER, "--json", *place, "--port", "0", *options]
+        command = [*wrapper, program or BROKER, "--config", "/dev/null", "--json", *place, "--port", "0", *options]
         self.address = address
         self.log_file = tempfile.TemporaryFile()    # a pipe that nobody reads would fill up
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -93,6 +93,17 @@ class Broker:
             self.process.kill()
         self.process.communicate()
         self.log_file.close()
+
+
+def connect(address, port):
+    return socket.create_connection((address, port), timeout=PATIENCE)
+
+
+def free_port():
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def shortstr(text):
@@ -204,12 +215,12 @@ def run(*options, before=None, environment=None):
     return done.returncode, done.stdout, done.stderr
 
 
-def wait_until(condition):
+def wait_until(condition, what="it"):
     """For what no event tells: another process's state."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError("waited in vain")
+            raise AssertionError(f"waited in vain for {what}")
         time.sleep(0.01)
 
 
