@@ -18,6 +18,7 @@
 #include "broker/base/list.h"
 #include "broker/base/outbuf.h"
 #include "broker/base/timer.h"
+#include "broker/entities/cycle_log.h"
 #include "broker/entities/message.h"
 #include "broker/entities/password.h"
 
@@ -103,6 +104,7 @@ struct broker {
     uint8_t login_key[32];                      /* random; see user_remember_password() */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
+    struct cycle_log cycles;  /* of dead letters, that were logged */
     struct list chores;       /* to be done bit by bit, see chore.h */
     struct list connections;  /* every protocol connection; link: broker_link */
     struct list unconfirmed_channels; /* channels with confirms to look at this tick */

@@ -91,11 +91,14 @@ static bool is_at_least_once(const struct queue *queue) {
 }
 
 /* Each queue but those the message would come back to in a circle. */
-static void leave_out_cycles(struct route *route, struct slice headers) {
+static void leave_out_cycles(struct broker *broker, struct route *route, struct slice headers) {
     size_t count = 0;
     for (size_t i = 0; i < route->count; i++) {
-        if (!death_table_is_cycle(headers, route->queues[i]->name))
-            route->queues[count++] = route->queues[i];
+        struct queue *queue = route->queues[i];
+        if (death_table_is_cycle(headers, queue->name))
+            cycle_log_dropped(&broker->cycles, &broker->env->log, headers, queue->name);
+        else
+            route->queues[count++] = queue;
     }
     route->count = count;
 }
@@ -111,7 +114,7 @@ static bool everybody_takes(const struct route *route, const struct message *mes
 static bool enqueue(const struct dead_letter *letter, struct route *route, struct message *message,
                     struct slice headers) {
     uint64_t lsn = 0; /* nobody waits for a dead letter */
-    leave_out_cycles(route, headers);
+    leave_out_cycles(letter->queue->vhost->broker, route, headers);
     if (is_at_least_once(letter->queue) && !everybody_takes(route, message))
         return false;
     broker_publish(letter->queue->vhost->broker, message, route->queues, route->count, &lsn);

@@ -468,6 +468,29 @@ static void queue_that_is_its_own_dead_letter_queue_ends_at_once(void **state) {
     peer_expect_open(p);
 }
 
+#define CYCLE_LINE                                                                                \
+    "Message dropped because the following list of queues (ordered by death recency) contains a " \
+    "dead letter cycle without reason 'rejected'. This list will not be logged again: "
+
+/* rows: 340: each circle once, with RabbitMQ's words. */
+static void dropped_cycle_is_logged_once(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                                   TEXT("x-dead-letter-routing-key", "b"),
+                                                   INT("x-max-length", 0)));
+
+    declare_with(p, "b",
+                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                           TEXT("x-dead-letter-routing-key", "q"), INT("x-max-length", 0)));
+    peer_publish(p, "", "q", "m");
+    assert_string_equal(fixture->last_log_line, CYCLE_LINE "[<<\"q\">>,<<\"b\">>,<<\"q\">>]");
+    fixture->last_log_line[0] = '\0';
+    peer_publish(p, "", "q", "m");
+    assert_string_equal(fixture->last_log_line, "");
+    peer_publish(p, "", "b", "m");
+    assert_string_equal(fixture->last_log_line, CYCLE_LINE "[<<\"b\">>,<<\"q\">>,<<\"b\">>]");
+}
+
 /* Only the queue that closes the circle is left out. */
 static void cycle_cut_for_one_queue_goes_on_to_others(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(DLX, INT("x-max-length", 0)));
@@ -529,6 +552,7 @@ int main(void) {
         CONVERSATION(cycle_without_a_client_is_cut),
         CONVERSATION(queue_that_is_its_own_dead_letter_queue_ends_at_once),
         CONVERSATION(cycle_cut_for_one_queue_goes_on_to_others),
+        CONVERSATION(dropped_cycle_is_logged_once),
         CONVERSATION(cycle_with_a_reject_goes_on),
         CONVERSATION(rejected_into_its_own_queue_comes_back),
     };
