@@ -56,6 +56,13 @@ struct orphan {
     struct journal_target target;
 };
 
+/* A message that is alive, and where. */
+struct found_message {
+    struct stored_message *stored;
+    struct journal_target *targets;
+    size_t target_count;
+};
+
 struct recovery {
     struct broker *broker;
     struct restored_queue *queues; /* map by id */
@@ -63,7 +70,11 @@ struct recovery {
     size_t orphan_count;
     size_t orphan_capacity;
     uint64_t definition_count;
+    struct found_message *found;
+    size_t found_count;
+    size_t found_capacity;
     uint64_t message_count;
+    uint64_t damaged_count;
     unsigned percent;
     bool failed; /* something stored could not be understood */
 };
@@ -191,28 +202,67 @@ static void add_entry(struct restored_queue *restored, struct message *message, 
     };
 }
 
+/* Contents are read when the journal is open. */
 static void on_message(void *context, struct stored_message *stored,
-                       const struct journal_content *content, const struct journal_target *targets,
+                       const struct journal_summary *summary, const struct journal_target *targets,
                        size_t target_count) {
     struct recovery *recovery = context;
-    int64_t waited_ms;
-    struct message *message =
-        store_restore_message(recovery->broker, content->address, content->header, content->body,
-                              content->body_parts, &waited_ms);
-    if (message == NULL) {
-        recovery->failed = true;
-        return;
+    (void)summary;
+    if (recovery->found_count == recovery->found_capacity) {
+        recovery->found_capacity = recovery->found_capacity * 2 + 16;
+        recovery->found =
+            xrealloc(recovery->found, recovery->found_capacity * sizeof *recovery->found);
     }
-    message->stored = stored;
+    struct found_message *found = &recovery->found[recovery->found_count++];
+    found->stored = stored;
+    found->target_count = target_count;
+    found->targets = xmalloc(target_count * sizeof *targets);
+    memcpy(found->targets, targets, target_count * sizeof *targets);
+}
+
+/* What cannot be read is put aside and settled: its queues go on without it. */
+static void drop_damaged(struct recovery *recovery, struct journal *journal,
+                         const struct found_message *found) {
+    recovery->damaged_count++;
+    journal_quarantine_message(journal, found->stored);
+    for (size_t i = 0; i < found->target_count; i++)
+        journal_settle(journal, found->stored, found->targets[i]);
+}
+
+static void add_message(struct recovery *recovery, struct message *message,
+                        const struct found_message *found, int64_t waited_ms) {
+    message->stored = found->stored;
     recovery->message_count++;
-    for (size_t i = 0; i < target_count; i++) {
-        struct restored_queue *restored = find_queue(recovery, targets[i].queue_id);
+    for (size_t i = 0; i < found->target_count; i++) {
+        struct restored_queue *restored = find_queue(recovery, found->targets[i].queue_id);
         if (restored != NULL)
-            add_entry(restored, message, targets[i].sequence, waited_ms);
+            add_entry(restored, message, found->targets[i].sequence, waited_ms);
         else
-            add_orphan(recovery, stored, targets[i]);
+            add_orphan(recovery, found->stored, found->targets[i]);
     }
-    message_unref(message);
+}
+
+static void read_messages(struct recovery *recovery, struct journal *journal) {
+    uint8_t *buffer = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0; i < recovery->found_count && !recovery->failed; i++) {
+        const struct found_message *found = &recovery->found[i];
+        struct journal_content content;
+        struct slice body;
+        int64_t waited_ms;
+        if (journal_read(journal, found->stored, &buffer, &capacity, &content, &body) < 0) {
+            drop_damaged(recovery, journal, found);
+            continue;
+        }
+        struct message *message =
+            store_restore_message(recovery->broker, content.address, content.header, content.body,
+                                  content.body_parts, &waited_ms);
+        recovery->failed = message == NULL;
+        if (message != NULL)
+            add_message(recovery, message, found, waited_ms);
+        message_unref(message);
+    }
+    free(buffer);
 }
 
 static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes) {
@@ -294,6 +344,9 @@ static void recovery_clear(struct recovery *recovery) {
         free(restored->redelivered);
         free(restored);
     }
+    for (size_t i = 0; i < recovery->found_count; i++)
+        free(recovery->found[i].targets);
+    free(recovery->found);
     free(recovery->orphans);
 }
 
@@ -312,6 +365,10 @@ static void report(const struct recovery *recovery, const struct journal_report 
                     found->torn_segment, found->torn_offset);
     if (found->checkpoint_damaged)
         log_warning(log, "Journal: the newest checkpoint is damaged, the older one stood in");
+    if (recovery->damaged_count > 0)
+        log_error(log,
+                  "Journal: %" PRIu64 " messages are damaged; what is left of them is in quarantine",
+                  recovery->damaged_count);
     log_info(log, "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
              recovery->definition_count, recovery->message_count,
              found->clean ? "a clean" : "an unclean");
@@ -319,6 +376,7 @@ static void report(const struct recovery *recovery, const struct journal_report 
 
 static int finish(struct recovery *recovery, struct journal *journal,
                   const struct journal_report *found, struct text *error) {
+    read_messages(recovery, journal);
     if (recovery->failed) {
         text_append_format(error, "the journal holds records this version does not understand");
         journal_close(journal, false);

@@ -82,8 +82,9 @@ static void octets_reset(struct octets *octets) {
 
 void batch_reset(struct batch *batch) {
     batch->flags = 0;
-    batch->touched = batch->is_forced = false;
+    batch->touched = batch->is_forced = batch->seal_first = false;
     batch->live_message_count = 0;
+    batch->content_bytes = 0;
     batch->result = (struct batch_result){0};
     octets_reset(&batch->definitions);
     octets_reset(&batch->queue_deletes);
@@ -157,6 +158,9 @@ struct pending_message *batch_add_message(struct batch *batch,
     batch->live_message_count++;
     *pending =
         (struct pending_message){.content = *content, .target_count = (uint32_t)target_count};
+    batch->content_bytes += content->address.len + content->header.len;
+    for (size_t i = 0; i < content->body_parts; i++)
+        batch->content_bytes += content->body[i].len;
     if (content->body_parts > 0)
         memcpy(body, content->body, content->body_parts * sizeof *body);
     pending->content.body = body;

@@ -46,8 +46,9 @@ struct batch_result {
     uint64_t segment_size;
     uint64_t offset;
     uint64_t end;
-    bool sealed; /* the segment before was sealed for it, ending as below */
+    bool sealed; /* the segment before was sealed for it, by a batch as below */
     uint64_t sealed_index;
+    uint64_t sealed_offset;
     uint64_t sealed_end;
 };
 
@@ -62,6 +63,7 @@ struct batch {
     uint32_t flags;            /* BATCH_CLEAN */
     bool touched;              /* somebody was told its LSN */
     bool is_forced;            /* written though empty: a checkpoint needs a batch to stand on */
+    bool seal_first;           /* begins a new segment */
     struct octets definitions; /* records without batch number and checksum */
     struct octets queue_deletes;
     struct settled *settled;
@@ -69,6 +71,7 @@ struct batch {
     struct pending_message *messages;
     size_t message_count, message_capacity;
     size_t live_message_count;
+    uint64_t content_bytes; /* of messages appended */
     struct pending_relocation *relocations;
     size_t relocation_count, relocation_capacity;
     struct arena arena;

@@ -16,8 +16,8 @@ static const uint8_t checkpoint_magic[8] = {'L', 'V', 'J', 'C', 'K', 'P', '\r', 
 
 enum {
     CRC_AT = 12,
-    HEAD_LENGTH = 96,
-    SEGMENT_ENTRY = 32,
+    HEAD_LENGTH = 104,
+    SEGMENT_ENTRY = 40,
     QUEUE_ENTRY = 16,
     PAGE_ENTRY = 16 + LIVE_PAGE_OCTETS,
 };
@@ -45,9 +45,8 @@ static void put_u32(struct octets *into, uint32_t value) {
     octets_append(into, slice_of(octets, sizeof octets));
 }
 
-static void put_definition(void *context, uint8_t kind, struct slice key, struct slice payload) {
-    struct octets *into = context;
-
+static void put_definition(struct octets *into, uint8_t kind, struct slice key,
+                           struct slice payload) {
     *octets_extend(into, 1) = kind;
     put_u32(into, (uint32_t)key.len);
     octets_append(into, key);
@@ -55,20 +54,59 @@ static void put_definition(void *context, uint8_t kind, struct slice key, struct
     octets_append(into, payload);
 }
 
-void checkpoint_state_encode(struct checkpoint_state *ret, const struct live_set *live,
-                             const struct definitions *definitions) {
-    struct checkpoint_state state = {.definition_count = definitions->count};
-    const struct live_queue *queue;
-    const struct live_page *page;
+static bool capture_queue(struct checkpoint_state *state, struct live_set *live) {
+    const struct live_queue *queue = live_set_next_queue(live);
 
-    for (size_t at = 0; (queue = live_set_next_queue(live, &at)) != NULL; state.queue_count++)
-        put_u64s(&state.octets, (uint64_t[]){queue->id, queue->highest_sequence}, 2);
-    for (size_t at = 0; (page = live_set_next_page(live, &at)) != NULL; state.page_count++) {
-        put_u64s(&state.octets, (uint64_t[]){page->queue_id, page->number}, 2);
-        octets_append(&state.octets, slice_of(page->bits, sizeof page->bits));
-    }
-    definitions_each(definitions, put_definition, &state.octets);
-    *ret = state;
+    if (queue == NULL)
+        return false;
+    put_u64s(&state->queues, (uint64_t[]){queue->id, queue->highest_sequence}, 2);
+    state->queue_count++;
+    return true;
+}
+
+static bool capture_page(struct checkpoint_state *state, struct live_set *live) {
+    const struct live_page *page = live_set_next_page(live);
+
+    if (page == NULL)
+        return false;
+    put_u64s(&state->pages, (uint64_t[]){page->queue_id, page->number}, 2);
+    octets_append(&state->pages, slice_of(page->bits, sizeof page->bits));
+    state->page_count++;
+    return true;
+}
+
+static bool capture_definition(struct checkpoint_state *state, struct definitions *definitions) {
+    struct slice key, payload;
+    uint8_t kind;
+
+    if (!definitions_next(definitions, &kind, &key, &payload))
+        return false;
+    put_definition(&state->definitions, kind, key, payload);
+    state->definition_count++;
+    return true;
+}
+
+void checkpoint_capture_begin(struct checkpoint_state *state, struct live_set *live,
+                              struct definitions *definitions) {
+    *state = (struct checkpoint_state){0};
+    live_set_begin_walk(live);
+    definitions_begin_walk(definitions);
+}
+
+bool checkpoint_capture_step(struct checkpoint_state *state, struct live_set *live,
+                             struct definitions *definitions, unsigned count) {
+    while (count-- > 0)
+        if (!capture_definition(state, definitions) && !capture_queue(state, live) &&
+            !capture_page(state, live))
+            return true;
+    return false;
+}
+
+void checkpoint_state_clear(struct checkpoint_state *state) {
+    octets_clear(&state->queues);
+    octets_clear(&state->pages);
+    octets_clear(&state->definitions);
+    *state = (struct checkpoint_state){0};
 }
 
 /* The file's checksum, its own field taken as zero. */
@@ -87,8 +125,8 @@ static uint32_t checksum(struct slice file, const uint8_t uuid[16], uint64_t ind
 
 void checkpoint_encode(struct octets *ret, const uint8_t uuid[16],
                        const struct checkpoint *checkpoint, const struct checkpoint_state *state) {
-    uint64_t length =
-        HEAD_LENGTH + (uint64_t)checkpoint->segment_count * SEGMENT_ENTRY + state->octets.len;
+    uint64_t length = HEAD_LENGTH + (uint64_t)checkpoint->segment_count * SEGMENT_ENTRY +
+                      state->queues.len + state->pages.len + state->definitions.len;
     struct octets file = {0};
     struct writer crc;
 
@@ -98,20 +136,23 @@ void checkpoint_encode(struct octets *ret, const uint8_t uuid[16],
     octets_append(&file, slice_of(uuid, 16));
     put_u64s(&file,
              (uint64_t[]){length, checkpoint->index, checkpoint->term,
-                          (uint64_t)checkpoint->time_ms, checkpoint->next_segment},
-             5);
+                          (uint64_t)checkpoint->time_ms, checkpoint->next_segment,
+                          checkpoint->end_index},
+             6);
     put_u32(&file, checkpoint->segment_count);
     put_u32(&file, state->queue_count);
     put_u64s(&file, (uint64_t[]){state->page_count, state->definition_count}, 2);
     for (uint32_t i = 0; i < checkpoint->segment_count; i++) {
         const struct checkpoint_segment *segment = &checkpoint->segments[i];
 
-        put_u64s(
-            &file,
-            (uint64_t[]){segment->number, segment->first_index, segment->last_index, segment->end},
-            4);
+        put_u64s(&file,
+                 (uint64_t[]){segment->number, segment->first_index, segment->last_index,
+                              segment->end, segment->seal_offset},
+                 5);
     }
-    octets_append(&file, octets_slice(&state->octets));
+    octets_append(&file, octets_slice(&state->queues));
+    octets_append(&file, octets_slice(&state->pages));
+    octets_append(&file, octets_slice(&state->definitions));
     crc = writer_over(file.data + CRC_AT, 4);
     writer_u32(&crc, checksum(octets_slice(&file), uuid, checkpoint->index));
     *ret = file;
@@ -147,6 +188,7 @@ static int read_segments(struct cursor *c, struct checkpoint *checkpoint) {
         segment->first_index = cursor_u64(c);
         segment->last_index = cursor_u64(c);
         segment->end = cursor_u64(c);
+        segment->seal_offset = cursor_u64(c);
     }
     return 0;
 }
@@ -169,6 +211,7 @@ static int decode(struct checkpoint *checkpoint, uint64_t index, uint8_t ret_uui
     checkpoint->term = cursor_u64(&c);
     checkpoint->time_ms = (int64_t)cursor_u64(&c);
     checkpoint->next_segment = cursor_u64(&c);
+    checkpoint->end_index = cursor_u64(&c);
     checkpoint->segment_count = cursor_u32(&c);
     checkpoint->queue_count = cursor_u32(&c);
     checkpoint->page_count = cursor_u64(&c);
@@ -237,21 +280,37 @@ static int publish(struct checkpoint_job *job, struct io *io) {
     char temporary[CHECKPOINT_NAME_SIZE], name[CHECKPOINT_NAME_SIZE];
     int error;
 
-    temporary_name(temporary, job->index);
-    checkpoint_name(name, job->index);
+    temporary_name(temporary, job->checkpoint.index);
+    checkpoint_name(name, job->checkpoint.index);
     error = io->ops->sync(io, job->handle);
     if (error == 0)
         error = io->ops->rename(io, temporary, name);
-    return error == 0 ? io->ops->sync_directory(io) : error;
+    if (error < 0)
+        return error;
+    error = io->ops->sync_directory(io);
+    if (error < 0)
+        io->ops->unlink(io, name); /* or it would stand between the ones that are known */
+    return error;
+}
+
+/* The file is put together here because that takes its time, and this is the writer's. */
+static void put_together(struct checkpoint_job *job) {
+    if (job->file.len > 0)
+        return;
+    checkpoint_encode(&job->file, job->uuid, &job->checkpoint, &job->state);
+    checkpoint_state_clear(&job->state);
 }
 
 static int write_step(struct checkpoint_job *job, struct io *io, size_t slice) {
     char name[CHECKPOINT_NAME_SIZE];
-    size_t left = job->file.len - (size_t)job->written;
+    size_t left;
     int error;
 
+    put_together(job);
+    left = job->file.len - (size_t)job->written;
+
     if (job->handle < 0) {
-        temporary_name(name, job->index);
+        temporary_name(name, job->checkpoint.index);
         job->handle = io->ops->open_new(io, name);
         return job->handle < 0 ? job->handle : 0;
     }
@@ -274,7 +333,7 @@ int checkpoint_write_step(struct checkpoint_job *job, struct io *io, size_t slic
     if (job->handle >= 0)
         io->ops->close(io, job->handle);
     if (done < 0 && job->handle >= 0) {
-        temporary_name(name, job->index);
+        temporary_name(name, job->checkpoint.index);
         io->ops->unlink(io, name); /* what is left of it is swept away at the next start */
     }
     job->handle = -1;

@@ -9,6 +9,7 @@
 
 /* Key and payload are in the same allocation, behind the struct. */
 struct definition {
+    struct walk_link link;
     uint8_t kind;
     struct slice key;
     struct slice payload;
@@ -47,9 +48,12 @@ void definitions_put(struct definitions *definitions, uint8_t kind, struct slice
     if (place == NULL)
         abort(); /* out of memory */
     if (*place == made) {
+        walk_list_append(&definitions->list, &made->link);
         definitions->count++;
         return;
     }
+    walk_list_remove(&definitions->list, &(*place)->link);
+    walk_list_append(&definitions->list, &made->link);
     free(*place);
     *place = made;
 }
@@ -63,6 +67,7 @@ void definitions_delete(struct definitions *definitions, uint8_t kind, struct sl
         return;
     found = *place;
     tdelete(&wanted, &definitions->root, compare);
+    walk_list_remove(&definitions->list, &found->link);
     free(found);
     definitions->count--;
 }
@@ -87,4 +92,22 @@ void definitions_each(const struct definitions *definitions,
     struct walk walk = {visit, context};
 
     twalk_r(definitions->root, visit_node, &walk);
+}
+
+void definitions_begin_walk(struct definitions *definitions) {
+    walk_list_begin(&definitions->list);
+}
+
+bool definitions_next(struct definitions *definitions, uint8_t *ret_kind, struct slice *ret_key,
+                      struct slice *ret_payload) {
+    /* The link is the first member. */
+    const struct definition *definition =
+        (const struct definition *)(const void *)walk_list_next(&definitions->list);
+
+    if (definition == NULL)
+        return false;
+    *ret_kind = definition->kind;
+    *ret_key = definition->key;
+    *ret_payload = definition->payload;
+    return true;
 }

@@ -14,6 +14,8 @@
 #include "persistence/crc32c.h"
 
 enum {
+    /* Targets taken for those of a copy; when there are more, the index may not fit. */
+    RELOCATED_TARGETS = 8,
     COPIED_AT_MOST = 512, /* octets of a content that are cheaper to copy than to point at */
     SETTLE_BOUND = 64,    /* octets that one settled target can take: a record of its own */
 };
@@ -43,13 +45,26 @@ uint64_t encoder_bound(const struct batch *batch) {
     return segment_round_up(bound);
 }
 
+uint64_t encoder_seal_bound(const struct encoder *encoder, const struct batch *batch) {
+    uint64_t bound = BATCH_HEADER + record_padded_length(encoder->index.octets.len);
+
+    for (size_t i = 0; i < batch->message_count; i++)
+        bound += SEGMENT_INDEX_ENTRY_AT_MOST +
+                 (uint64_t)batch->messages[i].target_count * SEGMENT_INDEX_TARGET_AT_MOST;
+    for (size_t i = 0; i < batch->relocation_count; i++)
+        bound += SEGMENT_INDEX_ENTRY_AT_MOST + (uint64_t)batch->relocations[i].length /
+                                                   RECORD_TARGET * SEGMENT_INDEX_TARGET_AT_MOST;
+    return segment_round_up(bound);
+}
+
 /*
  * Octets of the buffer that every encoding stays below: it must not move while pieces point into
  * it.
  */
 static uint64_t buffer_bound(const struct batch *batch) {
     uint64_t bound = BATCH_HEADER + batch->definitions.len + batch->queue_deletes.len +
-                     batch->settled_count * SETTLE_BOUND + SEGMENT_BLOCK;
+                     batch->settled_count * SETTLE_BOUND + RECORD_HEAD + RECORD_ALIGNMENT +
+                     COPIED_AT_MOST + SEGMENT_BLOCK;
 
     for (size_t i = 0; i < batch->message_count; i++) {
         const struct pending_message *pending = &batch->messages[i];
@@ -67,7 +82,6 @@ static void add_piece(struct encoder *encoder, void *octets, size_t len) {
     struct iovec *last =
         encoder->piece_count == 0 ? NULL : &encoder->pieces[encoder->piece_count - 1];
 
-    encoder->length += len;
     if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == octets) {
         last->iov_len += len;
         return;
@@ -87,6 +101,7 @@ static uint8_t *emit(struct encoder *encoder, size_t len) {
     assert(encoder->buffer.capacity - encoder->buffer.len >= len);
     at = octets_extend(&encoder->buffer, len);
     add_piece(encoder, at, len);
+    encoder->length += len;
     return at;
 }
 
@@ -99,10 +114,12 @@ static void emit_zeros(struct encoder *encoder, size_t len) {
 static uint32_t emit_content(struct encoder *encoder, struct slice octets, uint32_t crc) {
     if (octets.len == 0)
         return crc;
-    if (octets.len <= COPIED_AT_MOST)
+    if (octets.len <= COPIED_AT_MOST) {
         memcpy(emit(encoder, octets.len), octets.data, octets.len);
-    else
+    } else {
         add_piece(encoder, (void *)(uintptr_t)octets.data, octets.len);
+        encoder->length += octets.len;
+    }
     return crc32c(crc, octets.data, octets.len);
 }
 
@@ -171,6 +188,29 @@ static void put_targets(uint8_t *at, const struct pending_message *pending) {
     }
 }
 
+static void add_to_index(struct encoder *encoder, const struct pending_message *pending) {
+    struct segment_index_entry entry = {.offset = pending->ret_offset,
+                                        .length = pending->ret_length,
+                                        .target_count = pending->target_count,
+                                        .targets = pending->targets};
+    uint64_t body_len = 0;
+
+    for (size_t i = 0; i < pending->content.body_parts; i++)
+        body_len += pending->content.body[i].len;
+    journal_summarize(pending->content.address, body_len, &entry.summary);
+    segment_index_add(&encoder->index, &entry);
+}
+
+/* Where everything in this segment is: for the last batch of a segment. */
+static void emit_index(struct encoder *encoder) {
+    struct slice body = octets_slice(&encoder->index.octets);
+    uint8_t *head = emit(encoder, RECORD_HEAD);
+    uint32_t crc =
+        record_head_begin(head, encoder->seed, RECORD_INDEX, 0, body.len, encoder->batch_number);
+
+    end_record(encoder, head, emit_content(encoder, body, crc), body.len);
+}
+
 static void emit_message(struct encoder *encoder, struct pending_message *pending, uint64_t index,
                          uint32_t slot) {
     const struct journal_content *content = &pending->content;
@@ -196,6 +236,7 @@ static void emit_message(struct encoder *encoder, struct pending_message *pendin
     pending->ret_offset = encoder->place.offset + start;
     pending->ret_length = (uint32_t)(RECORD_HEAD + body_len);
     end_record(encoder, head, crc, body_len);
+    add_to_index(encoder, pending);
 }
 
 static void emit_messages(struct encoder *encoder, struct batch *batch, uint64_t index) {
@@ -245,6 +286,7 @@ static void emit_relocations(struct encoder *encoder, struct io *io, struct batc
             continue;
         relocation->ret_offset = encoder->place.offset + encoder->length;
         emit_record(encoder, RECORD_MESSAGE, RECORD_RELOCATED, record.body);
+        segment_index_add_record(&encoder->index, relocation->ret_offset, &record);
     }
     if (handle >= 0)
         io->ops->close(io, handle);
@@ -276,6 +318,8 @@ void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
     emit_messages(encoder, batch, header->index);
     emit_relocations(encoder, io, batch);
     emit_records(encoder, &batch->queue_deletes);
+    if ((header->flags & BATCH_SEAL) != 0 && !encoder->index_dropped)
+        emit_index(encoder);
     header->length = encoder->length;
     header->record_count = encoder->record_count;
     header->payload_crc = encoder->payload_crc;
@@ -283,8 +327,14 @@ void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
     emit_zeros(encoder, (size_t)(segment_round_up(encoder->length) - encoder->length));
 }
 
+void encoder_add_zeros(struct encoder *encoder, size_t len) {
+    assert(len <= SEGMENT_ZEROS);
+    add_piece(encoder, (void *)(uintptr_t)segment_zeros, len);
+}
+
 void encoder_clear(struct encoder *encoder) {
     octets_clear(&encoder->buffer);
     free(encoder->pieces);
+    segment_index_clear(&encoder->index);
     *encoder = (struct encoder){0};
 }

@@ -14,6 +14,7 @@
 #include "persistence/io.h"
 #include "persistence/octets.h"
 #include "persistence/segment.h"
+#include "persistence/segment_index.h"
 
 struct encoder {
     struct octets buffer;
@@ -26,18 +27,24 @@ struct encoder {
     uint32_t record_count;
     uint32_t batch_number;
     struct segment_place place;
+    struct segment_index index; /* of the messages encoded since it was reset */
+    bool index_dropped;         /* it does not fit: the segment is sealed without one */
 };
 
 /* No encoding of `batch` is longer, padding included. */
 uint64_t encoder_bound(const struct batch *batch);
+/* Nor, in all likelihood, of the sealing batch behind it. */
+uint64_t encoder_seal_bound(const struct encoder *encoder, const struct batch *batch);
 
 /*
  * Encodes `batch` to be at `place`; `header` has term, index, time and flags set, the rest is
- * filled in. Reads what is to be relocated through `io`. Says where each message will be; `pieces`
+ * filled in; with BATCH_SEAL the index is in it unless dropped. Reads what is to be relocated through `io`. Says where each message will be; `pieces`
  * are for io_write_all().
  */
 void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
                     const struct segment_place *place, struct batch_header *header);
+/* Zeros behind the batch, which do not belong to it; at most SEGMENT_ZEROS. */
+void encoder_add_zeros(struct encoder *encoder, size_t len);
 void encoder_clear(struct encoder *encoder);
 
 #endif

@@ -23,6 +23,10 @@
 #include <stdlib.h>
 
 #include "persistence/journal_private.h"
+#include "persistence/journal_reader.h"
+
+/* What makes a clean stop longer and the next start shorter: a share of a checkpoint's octets. */
+enum { ROUND_OFF_SHARE = 4, ROUND_OFF_BYTES = 4 * 1024 * 1024 };
 
 static void set_failed(struct journal *journal, int error) {
     if (journal->state != JOURNAL_OPEN)
@@ -49,7 +53,7 @@ static struct journal *journal_create(const struct journal_options *options) {
         or_default(options->checkpoint_bytes, DEFAULT_CHECKPOINT_BYTES);
     memcpy(journal->uuid, options->uuid, sizeof journal->uuid);
     journal->term = 1;
-    journal->current_segment = journal->victim = NO_SEGMENT;
+    journal->current_segment = NO_SEGMENT;
     journal->batches[1].id = 1;
     journal->open = &journal->batches[0];
     return journal;
@@ -61,25 +65,19 @@ static void release_all(struct batch *batch) {
             batch->messages[i].release(batch->messages[i].owner);
 }
 
-static void job_destroy(struct checkpoint_job *job) {
-    if (job == NULL)
-        return;
-    octets_clear(&job->file);
-    free(job->segments);
-    free(job);
-}
-
 static void journal_destroy(struct journal *journal) {
     journal_writer_destroy(journal->writer);
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++)
         journal_remove_segment(journal, slot);
     free(journal->segments);
+    journal_reader_destroy(journal->reader);
     for (int i = 0; i < 2; i++) {
         release_all(&journal->batches[i]);
         batch_clear(&journal->batches[i]);
     }
-    job_destroy(journal->job);
-    octets_clear(&journal->snapshot.octets);
+    checkpoint_job_destroy(journal->job);
+    checkpoint_job_destroy(journal->described);
+    checkpoint_state_clear(&journal->capture);
     live_set_clear(&journal->live);
     definitions_clear(&journal->definitions);
     message_pool_clear(&journal->pool);
@@ -119,16 +117,8 @@ uint32_t journal_add_segment(struct journal *journal, uint64_t number, uint64_t 
         journal->segment_slots++;
     }
     journal->segments[slot] = (struct journal_segment){
-        .used = true, .number = number, .size = size, .end = SEGMENT_BLOCK, .read_handle = -1};
+        .used = true, .number = number, .size = size, .end = SEGMENT_BLOCK};
     return slot;
-}
-
-static void close_read_handle(struct journal *journal, struct journal_segment *segment) {
-    if (segment->read_handle < 0)
-        return;
-    journal->options.io->ops->close(journal->options.io, segment->read_handle);
-    segment->read_handle = -1;
-    journal->read_handle_count--;
 }
 
 void journal_remove_segment(struct journal *journal, uint32_t slot) {
@@ -136,49 +126,34 @@ void journal_remove_segment(struct journal *journal, uint32_t slot) {
 
     if (!segment->used)
         return;
-    close_read_handle(journal, segment);
-    segment->used = false;
-    if (journal->victim == slot)
-        journal->victim = NO_SEGMENT;
+    if (journal->reader != NULL)
+        journal_reader_rest(journal->reader);
+    if (segment->victim)
+        journal->victim_count--;
+    segment->used = segment->victim = false;
 }
 
 void journal_place_message(struct journal *journal, struct stored_message *message, uint32_t slot,
                            uint64_t offset, uint32_t length) {
     struct journal_segment *segment = &journal->segments[slot];
-    struct stored_message *last = message_pool_get(&journal->pool, segment->last_message);
-    uint32_t number = stored_message_number(message);
 
     assert(offset / RECORD_ALIGNMENT <= UINT32_MAX);
     message->segment = slot;
     message->place = (uint32_t)(offset / RECORD_ALIGNMENT);
     message->length = length;
-    message->next = 0;
-    message->previous = segment->last_message;
-    if (last != NULL)
-        last->next = number;
-    else
-        segment->first_message = number;
-    segment->last_message = number;
     segment->live_bytes += length;
     segment->live_count++;
 }
 
 void journal_unplace_message(struct journal *journal, struct stored_message *message) {
     struct journal_segment *segment = &journal->segments[message->segment];
-    struct stored_message *previous = message_pool_get(&journal->pool, message->previous);
-    struct stored_message *next = message_pool_get(&journal->pool, message->next);
 
     assert(segment->live_count > 0);
-    if (previous != NULL)
-        previous->next = message->next;
-    else
-        segment->first_message = message->next;
-    if (next != NULL)
-        next->previous = message->previous;
-    else
-        segment->last_message = message->previous;
+    if (message->damaged)
+        segment->damaged_bytes -= message->length;
     segment->live_bytes -= message->length;
     segment->live_count--;
+    message->segment = STORED_NOWHERE;
 }
 
 /* ---- appending ---- */
@@ -209,7 +184,7 @@ uint64_t journal_append_message(struct journal *journal, const struct journal_co
     struct pending_message *pending;
 
     assert(target_count > 0);
-    assert(target_count <= INT32_MAX);
+    assert(target_count <= STORED_TARGETS_AT_MOST);
     for (size_t i = 0; i < target_count; i++) {
         /* A sequence that comes again would let replay confuse two messages. */
         assert(targets[i].sequence > live_set_highest(&journal->live, targets[i].queue_id));
@@ -217,7 +192,7 @@ uint64_t journal_append_message(struct journal *journal, const struct journal_co
     }
     message->segment = STORED_IN_BATCH(journal->open->id);
     message->place = (uint32_t)journal->open->message_count;
-    message->targets = (uint32_t)target_count & INT32_MAX;
+    message->targets = (uint32_t)target_count & STORED_TARGETS_AT_MOST;
     pending = batch_add_message(journal->open, content, targets, target_count);
     pending->message = message;
     pending->release = release;
@@ -261,7 +236,7 @@ uint64_t journal_settle(struct journal *journal, struct stored_message *message,
     bool was_alive = live_set_remove(&journal->live, target.queue_id, target.sequence);
 
     assert(message->targets > 0);
-    message->targets = (message->targets - 1) & INT32_MAX;
+    message->targets = (message->targets - 1) & STORED_TARGETS_AT_MOST;
     if (message->segment == STORED_IN_BATCH(journal->open->id))
         settle_in_open_batch(journal, message, target);
     else
@@ -300,8 +275,6 @@ static void hand_over(struct journal *journal, int64_t wall_ms) {
     struct batch *batch = journal->open;
 
     batch->wall_ms = wall_ms;
-    if (journal_checkpoint_is_due(journal))
-        journal_take_snapshot(journal);
     open_next(journal, &journal->batches[1 - batch->id]);
     journal_writer_submit(journal->writer, batch);
 }
@@ -324,10 +297,10 @@ bool journal_submit(struct journal *journal, int64_t wall_ms) {
         return false;
     if (journal->checkpoint_pause > 0)
         journal->checkpoint_pause--;
-    journal_compact(journal);
+    journal_compact(journal, wall_ms);
     journal_drop_dead_relocations(journal);
-    if (batch_is_empty(journal->open) && journal_checkpoint_is_due(journal))
-        journal->open->is_forced = true;
+    if (journal_checkpoint_is_due(journal))
+        journal_capture_slice(journal);
     if (batch_is_empty(journal->open))
         return skip_empty_batch(journal);
     hand_over(journal, wall_ms);
@@ -342,6 +315,7 @@ static void collect_segment(struct journal *journal, const struct batch_result *
         journal->segments[slot].sealed = true;
         journal->segments[slot].last_index = result->sealed_index;
         journal->segments[slot].end = result->sealed_end;
+        journal->segments[slot].seal_offset = result->sealed_offset;
         if (journal->segments[slot].first_index == 0)
             journal->segments[slot].first_index = result->sealed_index;
     }
@@ -382,8 +356,7 @@ static void collect_batch(struct journal *journal, struct batch *batch) {
     journal_collect_relocations(journal, batch);
     if (batch->wall_ms > journal->last_time_ms)
         journal->last_time_ms = batch->wall_ms;
-    if (journal->snapshot_taken)
-        journal_start_checkpoint(journal);
+    journal_go_on_with_checkpoint(journal);
     journal->safe_lsn = batch->lsn;
     batch_reset(batch);
 }
@@ -414,12 +387,31 @@ static int drain(struct journal *journal) {
     return journal_writer_is_idle(journal->writer) ? 0 : -ENOSPC;
 }
 
+/*
+ * A segment that ends here and a checkpoint behind it: the next start reads its index instead of its
+ * messages. Not worth it when there is little to read.
+ */
+static int round_off(struct journal *journal) {
+    uint64_t worth = journal->options.checkpoint_bytes / ROUND_OFF_SHARE;
+
+    if (journal->bytes_since_checkpoint < (worth < ROUND_OFF_BYTES ? worth : ROUND_OFF_BYTES))
+        return 0;
+    journal->open->seal_first = journal->open->is_forced = true;
+    journal->checkpoint_pause = 0;
+    journal_request_checkpoint(journal);
+    journal_submit(journal, journal->last_time_ms);
+    return drain(journal);
+}
+
 /* The open batch, then one that says that this was all. */
 static int close_cleanly(struct journal *journal) {
     int error = drain(journal);
 
     assert(journal->atomic_depth == 0);
     if (error < 0 || (journal->last_index == 0 && batch_is_empty(journal->open)))
+        return error;
+    error = round_off(journal);
+    if (error < 0)
         return error;
     journal->open->flags |= BATCH_CLEAN;
     journal_submit(journal, journal->last_time_ms);
@@ -469,59 +461,16 @@ void journal_retry_space(struct journal *journal) {
     journal_writer_retry_spares(journal->writer);
 }
 
-/* Reading goes through a queue in order, so few segments are wanted at a time. */
-static int read_handle(struct journal *journal, struct journal_segment *segment) {
-    char name[SEGMENT_NAME_SIZE];
-
-    if (segment->read_handle >= 0)
-        return segment->read_handle;
-    if (journal->read_handle_count == READ_HANDLES_AT_MOST)
-        for (uint32_t slot = 0; slot < journal->segment_slots; slot++)
-            close_read_handle(journal, &journal->segments[slot]);
-    segment_name(name, segment->number);
-    segment->read_handle = journal->options.io->ops->open_read(journal->options.io, name);
-    if (segment->read_handle >= 0)
-        journal->read_handle_count++;
-    return segment->read_handle;
-}
-
-static int parse_stored(const struct journal *journal, struct slice octets,
-                        struct journal_content *ret_content, struct slice *ret_body) {
-    struct cursor c = cursor_over(octets);
-    struct message_record message;
-    struct record record;
-
-    if (record_next(&c, record_seed(journal->uuid), &record) < 0 || record.type != RECORD_MESSAGE ||
-        !cursor_at_end(&c) || record_read_message(record.body, &message) < 0)
-        return -EBADMSG;
-    *ret_body = message.body;
-    *ret_content = (struct journal_content){
-        .address = message.address, .header = message.header, .body = ret_body, .body_parts = 1};
-    return 0;
-}
-
 int journal_read(struct journal *journal, const struct stored_message *message, uint8_t **buffer,
                  size_t *capacity, struct journal_content *ret_content, struct slice *ret_body) {
-    struct io *io = journal->options.io;
-    uint64_t offset = (uint64_t)message->place * RECORD_ALIGNMENT;
-    size_t padded;
-    ssize_t got;
-    int handle;
+    struct journal_place place;
+    int error = journal_locate(journal, message, &place);
 
-    if (stored_message_is_pending(message))
-        return -EINPROGRESS;
-    handle = read_handle(journal, &journal->segments[message->segment]);
-    if (handle < 0)
-        return handle;
-    padded = record_padded_length(message->length - RECORD_HEAD);
-    if (*capacity < padded) {
-        *buffer = journal_reallocate(*buffer, padded, 1);
-        *capacity = padded;
-    }
-    got = io_read_all(io, handle, *buffer, padded, offset);
-    if (got < 0)
-        return (int)got;
-    return parse_stored(journal, slice_of(*buffer, (size_t)got), ret_content, ret_body);
+    if (error < 0)
+        return error;
+    if (journal->reader == NULL)
+        journal->reader = journal_reader_create(journal);
+    return journal_reader_read(journal->reader, &place, buffer, capacity, ret_content, ret_body);
 }
 
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics) {
@@ -529,7 +478,8 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
                                      .relocated_bytes = journal->relocated_bytes,
                                      .checkpoints = journal->checkpoint_count,
                                      .unlinked_segments = journal->unlinked_count,
-                                     .live_messages = journal->pool.used};
+                                     .live_messages = journal->pool.used,
+                                     .damaged_messages = journal->damaged_messages};
     struct writer_statistics writer;
 
     journal_writer_statistics(journal->writer, &writer);
@@ -541,6 +491,8 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
     all.spares = writer.spares;
     all.starved = writer.starved;
     all.disk_full = writer.disk_full;
+    all.recycled_segments = writer.recycled_segments;
+    all.maintenance_error = writer.maintenance_error;
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++) {
         const struct journal_segment *segment = &journal->segments[slot];
 

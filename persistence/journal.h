@@ -45,6 +45,16 @@ struct journal_content {
     size_t body_parts;
 };
 
+/*
+ * What a start says of a message without reading it: whoever wants to know something early puts it
+ * into the first octets of the address.
+ */
+enum { JOURNAL_NOTE = 16 };
+struct journal_summary {
+    uint8_t note[JOURNAL_NOTE]; /* the first octets of the address, zeros behind a shorter one */
+    uint64_t body_length;
+};
+
 struct journal_options {
     struct io *io;         /* outlives the journal */
     uint64_t segment_size; /* octets of a segment file, 0 for 64 MiB */
@@ -53,8 +63,9 @@ struct journal_options {
     uint64_t checkpoint_bytes; /* written between two checkpoints, 0 for 256 MiB */
     /* Made ahead in the background, so that a full disk shows there; at most 2. */
     unsigned spare_segments;
-    uint8_t uuid[16];              /* of a journal that is new */
-    bool threaded;                 /* false: no writer thread, journal_write_now() does its work */
+    uint8_t uuid[16]; /* of a journal that is new */
+    bool verify;      /* read every message at the start, not only the indexes of the segments */
+    bool threaded;    /* false: no writer thread, journal_write_now() does its work */
     void (*notify)(void *context); /* a batch was finished; called on the writer thread */
     void *notify_context;
 };
@@ -68,9 +79,9 @@ struct replay_sink {
     void (*on_meta)(void *context, uint8_t kind, struct slice key, struct slice payload);
     /* A queue that has or had messages; sequences go on above `highest_sequence`, never below. */
     void (*on_queue)(void *context, uint64_t queue_id, uint64_t highest_sequence);
-    /* `content` is borrowed. `targets` are those still alive. */
+    /* Everything is borrowed. `targets` are those still alive; journal_read() has the content. */
     void (*on_message)(void *context, struct stored_message *message,
-                       const struct journal_content *content, const struct journal_target *targets,
+                       const struct journal_summary *summary, const struct journal_target *targets,
                        size_t target_count);
     void (*on_progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 };
@@ -91,8 +102,10 @@ struct journal_report {
     uint32_t damaged_segments; /* put into quarantine by salvage */
     uint32_t damages;          /* places that salvage passed over; the first is in `first_damage` */
     char first_damage[256];
-    uint64_t last_index; /* of the last valid batch */
-    uint64_t batches;    /* applied one by one, behind the checkpoint */
+    uint64_t last_index;      /* of the last valid batch */
+    uint64_t batches;         /* applied one by one, behind the checkpoint */
+    uint64_t bytes_read;      /* of segments: batches and indexes */
+    uint32_t damaged_indexes; /* of segments that were walked through instead */
     uint64_t messages;
 };
 
@@ -190,16 +203,25 @@ void journal_write_now(struct journal *journal);
 int journal_read(struct journal *journal, const struct stored_message *message, uint8_t **buffer,
                  size_t *capacity, struct journal_content *ret_content, struct slice *ret_body);
 
+/*
+ * What journal_read() could not read, though it is written: its octets are put aside as
+ * quarantine-<segment>-<offset>.lvr and statistics.damaged_messages counts it. The caller lets go of
+ * the message by journal_settle(), and goes on.
+ */
+void journal_quarantine_message(struct journal *journal, const struct stored_message *message);
+
 struct journal_statistics {
     uint64_t last_index;                             /* of the batches known to be written */
     uint64_t batches, records, bytes_written, syncs; /* since the journal was opened */
     uint64_t segments, total_bytes;                  /* files, spares not counted */
     uint64_t live_bytes, live_messages;
-    uint64_t relocated_bytes, checkpoints, unlinked_segments;
+    uint64_t relocated_bytes, checkpoints, unlinked_segments, recycled_segments;
+    uint64_t damaged_messages; /* that could not be read, since the journal was opened */
     uint64_t sync_us_max;
     unsigned spares;
     bool disk_full; /* no room for a spare segment: time to stop who publishes; acks still fit */
-    bool starved;   /* no room for the batch under way either: it waits, nothing is lost */
+    int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
+    bool starved;          /* no room for the batch under way either: it waits, nothing is lost */
 };
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics);
 

@@ -25,11 +25,10 @@ struct journal_segment {
     uint64_t end;
     uint64_t live_bytes;
     uint32_t live_count;
-    uint32_t first_message; /* numbers of handles, 0 for none */
-    uint32_t last_message;
-    int read_handle; /* -1: not open */
+    uint64_t damaged_bytes; /* of them, of messages that could not be copied */
+    uint64_t seal_offset;   /* of the batch with the index, 0 without one */
     bool sealed;
-    bool damaged;      /* a copy failed, or salvage found damage: compaction leaves it alone */
+    bool victim;       /* of compaction: what lives in it is being moved away */
     bool salvaged;     /* damaged, and to be put into quarantine once nothing in it lives */
     bool in_snapshot;  /* to be listed by the checkpoint being made */
     bool left_out;     /* not listed by it */
@@ -54,21 +53,29 @@ struct journal {
     struct message_pool pool;
     struct journal_segment *segments;
     uint32_t segment_slots;
-    uint32_t read_handle_count;
+    struct journal_reader *reader;
     uint32_t current_segment; /* slot, NO_SEGMENT before the first */
     uint64_t last_index;
     int64_t last_time_ms;
     /* Checkpoints. */
     bool checkpoint_wanted;
-    unsigned checkpoint_pause; /* submits until the next attempt, after a full disk */
-    bool snapshot_taken;       /* waits for its batch to be durable */
-    struct checkpoint_state snapshot;
-    struct checkpoint_job *job;
+    unsigned checkpoint_pause; /* submits until the next attempt, after one failed */
+    bool capturing;            /* between the batches S and E of checkpoint.h */
+    bool captured;             /* E was handed over */
+    struct checkpoint_state capture;
+    struct checkpoint_job *described; /* since S is durable */
+    struct checkpoint_job *job;       /* of the writer */
     bool has_checkpoint, has_older_checkpoint;
     uint64_t checkpoint_index, older_checkpoint_index;
     uint64_t bytes_since_checkpoint;
     /* Compaction. */
-    uint32_t victim; /* slot, or NO_SEGMENT */
+    unsigned victim_count;
+    uint32_t scanned_chunk;  /* of the pool, in the search for the victims' messages */
+    uint32_t scanned_handle; /* in that chunk */
+    uint32_t chunks_left;    /* to look at in this round */
+    uint64_t credit;         /* octets that may be copied while others publish */
+    int64_t credit_ms;       /* when some was given last */
+    uint64_t damaged_messages;
     uint64_t relocated_bytes, checkpoint_count, unlinked_count;
 };
 
@@ -78,28 +85,33 @@ enum {
     DEFAULT_SEGMENT_SIZE = 64 * 1024 * 1024,
     DEFAULT_FIRST_SEGMENT_SIZE = 1024 * 1024,
     DEFAULT_CHECKPOINT_BYTES = 256 * 1024 * 1024,
-    READ_HANDLES_AT_MOST = 64,
 };
 
 /* A new entry of the segment table. */
 uint32_t journal_add_segment(struct journal *journal, uint64_t number, uint64_t size);
-/* Closes its read handle and frees the slot; nothing in it is alive. */
+/* Frees the slot; nothing in it is alive. */
 void journal_remove_segment(struct journal *journal, uint32_t slot);
 
 /* The message lives at this place from now on. */
 void journal_place_message(struct journal *journal, struct stored_message *message, uint32_t slot,
                            uint64_t offset, uint32_t length);
-/* Takes the message out of the list of its segment. */
+/* The message is nowhere from now on. */
 void journal_unplace_message(struct journal *journal, struct stored_message *message);
 
 /* checkpoints of a running journal, in journal_checkpoint.c */
-void journal_take_snapshot(struct journal *journal);
-void journal_start_checkpoint(struct journal *journal);
+/* Before a hand-over, when one is due. */
+void journal_capture_slice(struct journal *journal);
+/* A batch is durable. */
+void journal_go_on_with_checkpoint(struct journal *journal);
+void checkpoint_job_destroy(struct checkpoint_job *job);
 void journal_collect_checkpoint(struct journal *journal);
 bool journal_checkpoint_is_due(const struct journal *journal);
 
 /* compact.c */
-void journal_compact(struct journal *journal);
+/* Fills the open batch with copies; `wall_ms` as of journal_submit(). */
+void journal_compact(struct journal *journal, int64_t wall_ms);
+/* What lives in this segment is to be moved away. */
+void journal_make_victim(struct journal *journal, uint32_t slot);
 void journal_collect_relocations(struct journal *journal, const struct batch *batch);
 /* Frees handles whose message died while its copy was in the open batch. */
 void journal_drop_dead_relocations(struct journal *journal);

@@ -9,7 +9,11 @@
  *   submit --> submitted --(writer: write, sync)--> finished --> take_finished
  *
  * When a batch does not fit behind the last one, the segment is sealed by a batch of its own, and
- * the next segment is a spare or is made now. Spares and checkpoints are made in small steps, one
+ * the next segment is a spare or is made now. A spare is best a dead segment under a new number: its
+ * blocks are written already, which makes a sync a third faster. What stands in it is stale; behind
+ * each batch there is at least one block of zeros, so that the end of the journal looks the same as in
+ * a new file. Two spares are held; one is made at once, the second when the segment is half full, if
+ * none has died until then. Spares and checkpoints are made in small steps, one
  * after each batch or whenever there is no batch, so that no batch ever waits for more than a step.
  */
 #include "persistence/journal_writer.h"
@@ -26,6 +30,8 @@
 
 enum {
     SPARES_AT_MOST = 2,
+    SMALL_BATCH = 16 * 1024,
+    CLEARED_AHEAD = 32 * 1024, /* in a recycled segment, behind a small batch */
     JOB_SLICE = 1024 * 1024,
     STARVED_PAUSE_MS = 100, /* between two attempts on a full disk; no event says that room came */
 };
@@ -34,7 +40,8 @@ struct segment_file {
     int handle; /* -1: none */
     uint64_t number;
     uint64_t size;
-    uint64_t offset; /* where the next batch goes */
+    uint64_t offset;  /* where the next batch goes */
+    uint64_t cleared; /* zeros from there up to here; the size unless it was used before */
 };
 
 struct journal_writer {
@@ -43,9 +50,12 @@ struct journal_writer {
     struct segment_file current;
     struct segment_file spares[SPARES_AT_MOST]; /* in the order of their numbers */
     unsigned spare_count;
+    struct job_segment dead[SPARES_AT_MOST]; /* to be used again */
+    unsigned dead_count;
     struct segment_maker maker;
     bool is_making;
     bool spare_postponed; /* the disk was full; tried again with the next batch, or when told */
+    bool spare_failed;    /* otherwise; tried again with the next segment, or when told */
     struct encoder encoder;
     struct writer_statistics figures;
     /* Under `mutex`. */
@@ -87,8 +97,10 @@ struct journal_writer *journal_writer_create(const struct writer_options *option
 }
 
 void journal_writer_adopt(struct journal_writer *writer, int handle, uint64_t number, uint64_t size,
-                          uint64_t offset) {
-    writer->current = (struct segment_file){handle, number, size, offset};
+                          uint64_t offset, struct segment_index *index) {
+    writer->current = (struct segment_file){handle, number, size, offset, size};
+    writer->encoder.index = *index;
+    *index = (struct segment_index){0};
 }
 
 static void close_file(struct journal_writer *writer, struct segment_file *file) {
@@ -135,12 +147,16 @@ static int timed_sync(struct journal_writer *writer, int handle) {
 
 /* ---- segments ---- */
 
+static struct segment_header header_of_next(struct journal_writer *writer, uint64_t size) {
+    struct segment_header header = {
+        .number = writer->options.next_segment++, .size = size, .epoch = writer->options.epoch};
+
+    memcpy(header.uuid, writer->options.uuid, sizeof header.uuid);
+    return header;
+}
+
 static void begin_making(struct journal_writer *writer, uint64_t size) {
-    writer->maker = (struct segment_maker){.handle = -1};
-    memcpy(writer->maker.header.uuid, writer->options.uuid, sizeof writer->maker.header.uuid);
-    writer->maker.header.number = writer->options.next_segment++;
-    writer->maker.header.size = size;
-    writer->maker.header.epoch = writer->options.epoch;
+    writer->maker = (struct segment_maker){.header = header_of_next(writer, size), .handle = -1};
     writer->is_making = true;
 }
 
@@ -153,8 +169,9 @@ static int continue_making(struct journal_writer *writer, struct segment_file *f
     writer->is_making = false;
     if (done < 0)
         return done;
-    *file = (struct segment_file){writer->maker.handle, writer->maker.header.number,
-                                  writer->maker.header.size, SEGMENT_BLOCK};
+    *file =
+        (struct segment_file){writer->maker.handle, writer->maker.header.number,
+                              writer->maker.header.size, SEGMENT_BLOCK, writer->maker.header.size};
     writer->maker.handle = -1;
     return 1;
 }
@@ -174,23 +191,56 @@ static void stop_making(struct journal_writer *writer) {
     writer->is_making = false;
 }
 
-static int drop_last_spare(struct journal_writer *writer) {
-    struct segment_file *spare = &writer->spares[--writer->spare_count];
+static void unlink_segment(struct journal_writer *writer, uint64_t number) {
     char name[SEGMENT_NAME_SIZE];
 
+    segment_name(name, number);
+    /* What stays is garbage for recovery. */
+    writer->options.io->ops->unlink(writer->options.io, name);
+}
+
+static void drop_last_spare(struct journal_writer *writer) {
+    struct segment_file *spare = &writer->spares[--writer->spare_count];
+
     close_file(writer, spare);
-    segment_name(name, spare->number);
-    return writer->options.io->ops->unlink(writer->options.io, name);
+    unlink_segment(writer, spare->number);
 }
 
 /* Numbers must grow in the order of use: a spare cannot come after a segment made later. */
-static int drop_spares(struct journal_writer *writer) {
-    int error = 0;
-
+static void drop_spares(struct journal_writer *writer) {
     stop_making(writer);
-    while (writer->spare_count > 0 && error == 0)
-        error = drop_last_spare(writer);
-    return error;
+    while (writer->spare_count > 0)
+        drop_last_spare(writer);
+}
+
+static void drop_dead(struct journal_writer *writer) {
+    while (writer->dead_count > 0)
+        unlink_segment(writer, writer->dead[--writer->dead_count].number);
+}
+
+void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size) {
+    if (size == writer->options.segment_size &&
+        writer->spare_count + writer->dead_count < writer->options.spares)
+        writer->dead[writer->dead_count++] = (struct job_segment){number, size};
+    else
+        unlink_segment(writer, number);
+}
+
+/* Makes a spare of a dead segment. */
+static int recycle(struct journal_writer *writer) {
+    struct job_segment dead = writer->dead[--writer->dead_count];
+    struct segment_header header = header_of_next(writer, dead.size);
+    uint64_t cleared =
+        dead.size < SEGMENT_BLOCK + CLEARED_AHEAD ? dead.size : SEGMENT_BLOCK + CLEARED_AHEAD;
+    int handle;
+    int error = segment_recycle(writer->options.io, dead.number, &header, cleared, &handle);
+
+    if (error < 0)
+        return error;
+    writer->spares[writer->spare_count++] =
+        (struct segment_file){handle, header.number, header.size, SEGMENT_BLOCK, cleared};
+    writer->figures.recycled_segments++;
+    return 0;
 }
 
 static void use_spare(struct journal_writer *writer) {
@@ -205,27 +255,46 @@ static uint64_t ordinary_size(const struct journal_writer *writer) {
                                            : writer->options.segment_size;
 }
 
-/* Makes a segment current that has room for `needed` octets of batches. */
-static int open_segment(struct journal_writer *writer, uint64_t needed) {
-    uint64_t size = ordinary_size(writer);
-    int error;
+/*
+ * Makes a segment current that has room for `needed` octets of batches; a small one when it is the
+ * last of this life.
+ */
+static int open_segment(struct journal_writer *writer, uint64_t needed, bool is_last) {
+    uint64_t size = is_last ? writer->options.first_segment_size : ordinary_size(writer);
 
-    if (needed <= size - SEGMENT_BLOCK) {
-        if (writer->spare_count > 0) {
-            use_spare(writer);
-            return 0;
-        }
-        return make_now(writer, size);
+    writer->spare_failed = false;
+    if (writer->spare_count > 0 && needed <= writer->spares[0].size - SEGMENT_BLOCK) {
+        use_spare(writer);
+        return 0;
     }
+    if (writer->spare_count == 0 && needed <= size - SEGMENT_BLOCK)
+        return make_now(writer, size);
     if (needed <= writer->options.segment_size - SEGMENT_BLOCK)
         size = writer->options.segment_size;
     else
         size = SEGMENT_BLOCK + needed;
-    error = drop_spares(writer);
-    return error < 0 ? error : make_now(writer, size);
+    drop_spares(writer);
+    return make_now(writer, size);
 }
 
 /* ---- batches ---- */
+
+/*
+ * Zeros behind what is encoded, for segments that were used before: the end of the journal must not
+ * look like what stands there from another life. Ahead of small batches more is cleared at a time.
+ */
+static void clear_behind(struct journal_writer *writer) {
+    struct segment_file *file = &writer->current;
+    uint64_t length = writer->encoder.length;
+    uint64_t end = file->offset + length, until;
+
+    if (end + SEGMENT_BLOCK <= file->cleared || file->cleared == file->size)
+        return;
+    until = end + (length <= SMALL_BATCH ? CLEARED_AHEAD : SEGMENT_BLOCK);
+    until = until < file->size ? until : file->size;
+    encoder_add_zeros(&writer->encoder, (size_t)(until - end));
+    file->cleared = until;
+}
 
 static int write_encoded(struct journal_writer *writer, struct batch *batch, uint32_t flags) {
     struct segment_file *file = &writer->current;
@@ -238,6 +307,7 @@ static int write_encoded(struct journal_writer *writer, struct batch *batch, uin
 
     encoder_encode(&writer->encoder, writer->options.io, batch, &place, &header);
     assert(file->size - file->offset >= writer->encoder.length);
+    clear_behind(writer);
     error = io_write_all(writer->options.io, file->handle, writer->encoder.pieces,
                          writer->encoder.piece_count, file->offset);
     if (error == 0)
@@ -252,33 +322,50 @@ static int write_encoded(struct journal_writer *writer, struct batch *batch, uin
     return 0;
 }
 
-/* Room for a sealing batch is always kept, so this fits. */
+/* Room for a sealing batch is always kept, if not always for the index. */
 static int seal_current(struct journal_writer *writer, struct batch_result *result) {
+    const struct segment_file *file = &writer->current;
     struct batch nothing = {0};
-    int error = write_encoded(writer, &nothing, BATCH_SEAL);
+    uint64_t offset = file->offset;
+    int error;
 
+    writer->encoder.index_dropped =
+        encoder_seal_bound(&writer->encoder, &nothing) > file->size - offset;
+    error = write_encoded(writer, &nothing, BATCH_SEAL);
     if (error < 0)
         return error;
     result->sealed = true;
+    result->sealed_offset = writer->encoder.index_dropped ? 0 : offset;
     result->sealed_index = writer->options.last_index;
     result->sealed_end = writer->current.offset;
     close_file(writer, &writer->current);
     return 0;
 }
 
-/* A segment with room for `bound` octets and a sealing batch behind them. */
-static int ensure_room(struct journal_writer *writer, uint64_t bound, struct batch_result *result) {
-    uint64_t needed = bound + SEGMENT_BLOCK;
+static bool must_seal(const struct journal_writer *writer, const struct batch *batch,
+                      uint64_t needed) {
+    const struct segment_file *file = &writer->current;
+
+    return file->handle >= 0 && (file->size - file->offset < needed ||
+                                 (batch->seal_first && file->offset > SEGMENT_BLOCK));
+}
+
+/* A segment with room for the batch and a sealing batch behind it. */
+static int ensure_room(struct journal_writer *writer, const struct batch *batch,
+                       struct batch_result *result) {
+    uint64_t needed = encoder_bound(batch) + encoder_seal_bound(&writer->encoder, batch);
     int error;
 
-    if (writer->current.handle >= 0 && writer->current.size - writer->current.offset < needed) {
+    if (must_seal(writer, batch, needed)) {
         error = seal_current(writer, result);
         if (error < 0)
             return error;
     }
     if (writer->current.handle >= 0)
         return 0;
-    error = open_segment(writer, needed);
+    segment_index_reset(&writer->encoder.index);
+    needed = encoder_bound(batch) + encoder_seal_bound(&writer->encoder, batch);
+    error = open_segment(writer, needed, batch->seal_first);
     if (is_full(error))
         writer->figures.starved = true;
     return error;
@@ -292,7 +379,7 @@ static int write_batch(struct journal_writer *writer, struct batch *batch) {
     if (batch->wall_ms > writer->options.last_time_ms)
         writer->options.last_time_ms = batch->wall_ms;
     writer->figures.starved = false;
-    error = ensure_room(writer, encoder_bound(batch), result);
+    error = ensure_room(writer, batch, result);
     if (error < 0)
         return error;
     result->segment = writer->current.number;
@@ -309,7 +396,7 @@ static int write_batch(struct journal_writer *writer, struct batch *batch) {
 
 /* ---- work between batches ---- */
 
-/* One step of the job: 1 when it is done, 0 when not, or an error. */
+/* One step of the job: 1 when it is done, 0 when not, or why the checkpoint cannot be made. */
 static int job_step(struct journal_writer *writer, struct checkpoint_job *job) {
     struct io *io = writer->options.io;
     char name[SEGMENT_NAME_SIZE];
@@ -322,17 +409,26 @@ static int job_step(struct journal_writer *writer, struct checkpoint_job *job) {
     if (job->has_old) {
         job->has_old = false;
         checkpoint_name(name, job->old_index);
-        return io->ops->unlink(io, name);
+        io->ops->unlink(io, name); /* if it stays, a start takes it away */
+        return 0;
     }
     if (job->unlinked == job->segment_count)
         return 1;
-    segment_name(name, job->segments[job->unlinked++]);
-    return io->ops->unlink(io, name);
+    journal_writer_add_dead(writer, job->segments[job->unlinked].number,
+                            job->segments[job->unlinked].size);
+    job->unlinked++;
+    return 0;
 }
 
+/* The second one may take its time: a segment may die until it is needed. */
 static bool wants_spare(const struct journal_writer *writer) {
-    return writer->current.handle >= 0 && !writer->spare_postponed &&
-           writer->spare_count < writer->options.spares;
+    const struct segment_file *file = &writer->current;
+
+    if (file->handle < 0 || writer->spare_failed || writer->spare_count >= writer->options.spares)
+        return false;
+    if (writer->is_making || writer->dead_count > 0)
+        return true;
+    return !writer->spare_postponed && (writer->spare_count == 0 || file->offset * 2 > file->size);
 }
 
 /* Asked before a spare is begun, so that a full disk is not filled to its last block for nothing. */
@@ -342,58 +438,65 @@ static bool has_room_for_spare(const struct journal_writer *writer) {
     return room < 0 || (uint64_t)room > writer->options.segment_size;
 }
 
-static int spare_step(struct journal_writer *writer) {
+static int fresh_spare_step(struct journal_writer *writer) {
     int done;
 
-    if (!writer->is_making && !has_room_for_spare(writer)) {
-        writer->spare_postponed = true;
-        return 0;
-    }
+    if (!writer->is_making && !has_room_for_spare(writer))
+        return -ENOSPC;
     if (!writer->is_making)
         begin_making(writer, writer->options.segment_size);
     done = continue_making(writer, &writer->spares[writer->spare_count]);
     if (done == 1)
         writer->spare_count++;
-    if (is_full(done)) {
-        writer->spare_postponed = true;
-        return 0;
-    }
     return done < 0 ? done : 0;
+}
+
+static void spare_step(struct journal_writer *writer) {
+    int error =
+        !writer->is_making && writer->dead_count > 0 ? recycle(writer) : fresh_spare_step(writer);
+
+    if (is_full(error))
+        writer->spare_postponed = true;
+    else
+        writer->spare_failed = error < 0;
+    writer->figures.maintenance_error = error;
 }
 
 /*
  * A checkpoint is what frees segments, so on a full disk a spare makes room for it and is made
- * again afterwards.
+ * again afterwards. False when there is nothing to give.
  */
-static int give_room(struct journal_writer *writer, struct checkpoint_job *job) {
+static bool give_room(struct journal_writer *writer, struct checkpoint_job *job) {
     bool was_making = writer->is_making;
 
+    if (!was_making && writer->spare_count == 0 && writer->dead_count == 0)
+        return false;
     writer->spare_postponed = true;
     job->written = 0;
     stop_making(writer);
-    return was_making ? 0 : drop_last_spare(writer);
+    if (writer->dead_count > 0)
+        drop_dead(writer);
+    else if (!was_making)
+        drop_last_spare(writer);
+    return true;
 }
 
-/* One step of whatever there is; false when there is nothing. `ret_error` ends the journal. */
+/* One step of whatever there is; false when there is nothing. */
 static bool background_step(struct journal_writer *writer, struct checkpoint_job *job,
-                            bool *ret_job_done, int *ret_error) {
+                            bool *ret_job_done) {
     int done;
 
     if (job == NULL) {
         if (!wants_spare(writer))
             return false;
-        *ret_error = spare_step(writer);
+        spare_step(writer);
         return true;
     }
     done = job_step(writer, job);
-    if (is_full(done) && !job->is_durable && (writer->is_making || writer->spare_count > 0)) {
-        *ret_error = give_room(writer, job);
+    if (is_full(done) && give_room(writer, job))
         return true;
-    }
-    if (done < 0)
-        job->error = done;
-    if (done < 0 && !(is_full(done) && !job->is_durable))
-        *ret_error = done;
+    writer->figures.maintenance_error = done < 0 ? done : 0;
+    job->error = done < 0 ? done : 0;
     *ret_job_done = done != 0;
     return true;
 }
@@ -439,7 +542,6 @@ static bool run_batch(struct journal_writer *writer) {
 static bool run_background(struct journal_writer *writer) {
     struct checkpoint_job *job = writer->job;
     bool job_done = false, did;
-    int error = 0;
 
     if (writer->failure < 0) {
         if (job == NULL)
@@ -448,12 +550,12 @@ static bool run_background(struct journal_writer *writer) {
         job_done = did = true;
     } else {
         if (writer->retry_spares)
-            writer->spare_postponed = false;
+            writer->spare_postponed = writer->spare_failed = false;
         writer->retry_spares = false;
         pthread_mutex_unlock(&writer->mutex);
-        did = background_step(writer, job, &job_done, &error);
+        did = background_step(writer, job, &job_done);
         pthread_mutex_lock(&writer->mutex);
-        publish(writer, error);
+        publish(writer, 0);
     }
     if (job_done) {
         writer->job = NULL;

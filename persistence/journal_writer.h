@@ -14,6 +14,9 @@
  *      nothing.
  *   3. A segment that cannot be made because the disk is full is no failure: nothing was
  *      promised to be in it. The batch waits, the writer is starved, and tries again.
+ *   4. A spare or a checkpoint that cannot be made, for whatever reason, is no failure either; it is
+ *      told in the statistics and tried again later. A segment that is needed now and fails with
+ *      anything but a full disk is one.
  */
 #ifndef LEVERET_PERSISTENCE_JOURNAL_WRITER_H
 #define LEVERET_PERSISTENCE_JOURNAL_WRITER_H
@@ -22,25 +25,12 @@
 #include <stdint.h>
 
 #include "persistence/batch.h"
+#include "persistence/checkpoint.h"
 #include "persistence/io.h"
 #include "persistence/segment.h"
+#include "persistence/segment_index.h"
 
 struct journal_writer;
-
-/* A checkpoint on its way to disk, and what may go when it is there. */
-struct checkpoint_job {
-    uint64_t index;
-    struct octets file;
-    uint64_t *segments; /* to unlink afterwards */
-    size_t segment_count;
-    bool has_old; /* an old checkpoint to unlink */
-    uint64_t old_index;
-    int error;       /* by the writer; -ENOSPC means that it is not there and all is as before */
-    bool is_durable; /* the writer: renamed and synced */
-    int handle;      /* of the writer, as are those below */
-    uint64_t written;
-    size_t unlinked;
-};
 
 struct writer_options {
     struct io *io;
@@ -59,11 +49,11 @@ struct writer_options {
 
 struct journal_writer *journal_writer_create(const struct writer_options *options);
 /*
- * Goes on behind what recovery wrote to a new segment; takes the handle. Before anything is
- * submitted.
+ * Goes on behind what recovery wrote to a new segment; takes the handle and the index of what is
+ * there. Before anything is submitted.
  */
 void journal_writer_adopt(struct journal_writer *writer, int handle, uint64_t number, uint64_t size,
-                          uint64_t offset);
+                          uint64_t offset, struct segment_index *index);
 int journal_writer_start_thread(struct journal_writer *writer);
 /*
  * Finishes the batch under way unless starved, and ends the thread; unthreaded work goes on as
@@ -86,6 +76,12 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
 /* Unthreaded: does everything there is to do. */
 void journal_writer_run(struct journal_writer *writer);
 
+/*
+ * A segment that is dead and garbage for recovery: used again for a spare, or unlinked. When the
+ * writer is not running.
+ */
+void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size);
+
 /* Room may have come back: spares that could not be made are tried again. */
 void journal_writer_retry_spares(struct journal_writer *writer);
 
@@ -98,6 +94,8 @@ struct writer_statistics {
     bool starved;
     bool disk_full;
     uint64_t next_segment;
+    int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
+    uint64_t recycled_segments;
 };
 void journal_writer_statistics(struct journal_writer *writer, struct writer_statistics *ret);
 

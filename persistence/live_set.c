@@ -2,6 +2,7 @@
 /* Pages of bits and the two hash tables that find them. */
 #include "persistence/live_set.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "persistence/octets.h"
@@ -81,7 +82,7 @@ static void pair_map_clear(struct pair_map *map) {
 void live_set_clear(struct live_set *set) {
     pair_map_clear(&set->pages);
     pair_map_clear(&set->queues);
-    set->last_page = NULL;
+    *set = (struct live_set){0};
 }
 
 static struct live_queue *get_queue(struct live_set *set, uint64_t queue_id) {
@@ -91,6 +92,7 @@ static struct live_queue *get_queue(struct live_set *set, uint64_t queue_id) {
         queue = journal_allocate(1, sizeof *queue);
         queue->id = queue_id;
         pair_map_add(&set->queues, queue_id, 0, queue);
+        walk_list_append(&set->queue_list, &queue->link);
     }
     return queue;
 }
@@ -121,6 +123,7 @@ static struct live_page *get_page(struct live_set *set, uint64_t queue_id, uint6
         queue->pages->previous = page;
     queue->pages = page;
     pair_map_add(&set->pages, queue_id, number, page);
+    walk_list_append(&set->page_list, &page->link);
     return set->last_page = page;
 }
 
@@ -132,6 +135,7 @@ static void drop_page(struct live_set *set, struct live_page *page) {
     if (page->next != NULL)
         page->next->previous = page->previous;
     pair_map_remove(&set->pages, page->queue_id, page->number);
+    walk_list_remove(&set->page_list, &page->link);
     if (set->last_page == page)
         set->last_page = NULL;
     free(page);
@@ -194,6 +198,7 @@ void live_set_remove_queue(struct live_set *set, uint64_t queue_id) {
     while (queue->pages != NULL)
         drop_page(set, queue->pages);
     pair_map_remove(&set->queues, queue_id, 0);
+    walk_list_remove(&set->queue_list, &queue->link);
     free(queue);
 }
 
@@ -212,25 +217,29 @@ uint64_t live_set_highest(struct live_set *set, uint64_t queue_id) {
 
 void live_set_add_page(struct live_set *set, uint64_t queue_id, uint64_t number,
                        const uint8_t bits[LIVE_PAGE_OCTETS]) {
-    for (uint64_t i = 0; i < LIVE_PAGE_SEQUENCES; i++)
-        if ((bits[i / 8] & bit_of(i)) != 0)
-            live_set_add(set, queue_id, number * LIVE_PAGE_SEQUENCES + i);
-}
+    struct live_page *page = get_page(set, queue_id, number);
+    uint64_t eight;
 
-static void *next_value(const struct pair_map *map, size_t *at) {
-    while (*at < map->capacity) {
-        void *value = map->slots[(*at)++].value;
-
-        if (value != NULL)
-            return value;
+    assert(page->population == 0);
+    memcpy(page->bits, bits, LIVE_PAGE_OCTETS);
+    for (size_t at = 0; at < LIVE_PAGE_OCTETS; at += sizeof eight) {
+        memcpy(&eight, bits + at, sizeof eight);
+        page->population += (uint32_t)__builtin_popcountll(eight);
     }
-    return NULL;
+    if (page->population == 0)
+        drop_page(set, page);
 }
 
-const struct live_queue *live_set_next_queue(const struct live_set *set, size_t *at) {
-    return next_value(&set->queues, at);
+void live_set_begin_walk(struct live_set *set) {
+    walk_list_begin(&set->queue_list);
+    walk_list_begin(&set->page_list);
 }
 
-const struct live_page *live_set_next_page(const struct live_set *set, size_t *at) {
-    return next_value(&set->pages, at);
+/* The link is the first member of both. */
+const struct live_queue *live_set_next_queue(struct live_set *set) {
+    return (const struct live_queue *)(const void *)walk_list_next(&set->queue_list);
+}
+
+const struct live_page *live_set_next_page(struct live_set *set) {
+    return (const struct live_page *)(const void *)walk_list_next(&set->page_list);
 }

@@ -11,9 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "persistence/walk_list.h"
+
 enum { LIVE_PAGE_SEQUENCES = 1024, LIVE_PAGE_OCTETS = LIVE_PAGE_SEQUENCES / 8 };
 
 struct live_page {
+    struct walk_link link;
     uint64_t queue_id;
     uint64_t number; /* sequence / 1024 */
     uint32_t population;
@@ -23,6 +26,7 @@ struct live_page {
 };
 
 struct live_queue {
+    struct walk_link link;
     uint64_t id;
     uint64_t highest_sequence;
     struct live_page *pages;
@@ -36,6 +40,8 @@ struct pair_map {
 };
 
 struct live_set {
+    struct walk_list queue_list;
+    struct walk_list page_list;
     struct pair_map queues;
     struct pair_map pages;
     struct live_page *last_page; /* the one used last, or NULL */
@@ -55,12 +61,13 @@ void live_set_remove_queue(struct live_set *set, uint64_t queue_id);
 void live_set_raise(struct live_set *set, uint64_t queue_id, uint64_t highest_sequence);
 /* 0 for a queue that is not known. */
 uint64_t live_set_highest(struct live_set *set, uint64_t queue_id);
-/* A whole page, as a checkpoint has it. */
+/* A whole page, as a checkpoint has it; nothing of it may be there yet. */
 void live_set_add_page(struct live_set *set, uint64_t queue_id, uint64_t number,
                        const uint8_t bits[LIVE_PAGE_OCTETS]);
 
-/* Every queue, every page, in no order; `at` begins at 0; NULL at the end. */
-const struct live_queue *live_set_next_queue(const struct live_set *set, size_t *at);
-const struct live_page *live_set_next_page(const struct live_set *set, size_t *at);
+/* One walk at a time through every queue and every page; NULL at the end. See walk_list.h. */
+void live_set_begin_walk(struct live_set *set);
+const struct live_queue *live_set_next_queue(struct live_set *set);
+const struct live_page *live_set_next_page(struct live_set *set);
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of salvage: nothing may refer to a damaged segment any more before it is put aside, or
+ * Quarantine: what is damaged is put aside for people, under names that recovery passes over. A
+ * single message is copied, and its queue lets go of it.
+ *
+ * A segment is the end of salvage: nothing may refer to a damaged segment any more before it is put aside, or
  * the next start would miss it. So its live messages are copied, as compaction copies, a checkpoint
  * is made that does not list it, and only then it is renamed. A crash before that finds the damage
  * again, and salvage starts over.
@@ -10,6 +13,7 @@
 #include <stdio.h>
 
 #include "persistence/journal_private.h"
+#include "persistence/journal_reader.h"
 
 static int write_out(struct journal *journal) {
     do {
@@ -27,9 +31,9 @@ static int move_messages(struct journal *journal, uint32_t slot) {
     int error = 0;
 
     while (error == 0 && journal->segments[slot].live_count > 0) {
-        if (journal->segments[slot].damaged)
+        if (journal->segments[slot].damaged_bytes > 0)
             return -EIO;
-        journal->victim = slot;
+        journal_make_victim(journal, slot);
         error = write_out(journal);
     }
     return error;
@@ -65,6 +69,40 @@ static int quarantine_all(struct journal *journal, struct journal_report *report
         report->damaged_segments++;
     }
     return error == 0 ? journal->options.io->ops->sync_directory(journal->options.io) : error;
+}
+
+/* The record as it stands there; what cannot be read is not there. */
+static void keep_octets(struct journal *journal, const struct journal_place *place) {
+    struct io *io = journal->options.io;
+    size_t padded = record_padded_length(place->length - RECORD_HEAD);
+    struct octets octets = {0};
+    char name[64];
+    ssize_t got;
+    int handle;
+
+    segment_name(name, place->segment);
+    handle = io->ops->open_read(io, name);
+    if (handle < 0)
+        return;
+    got = io_read_all(io, handle, octets_extend(&octets, padded), padded, place->offset);
+    io->ops->close(io, handle);
+    snprintf(name, sizeof name, "quarantine-%016" PRIx64 "-%" PRIx64 ".lvr", place->segment,
+             place->offset);
+    handle = got <= 0 ? -1 : io->ops->open_new(io, name);
+    if (handle >= 0) {
+        io_write_octets(io, handle, octets.data, (size_t)got, 0); /* the best that can be done */
+        io->ops->close(io, handle);
+    }
+    octets_clear(&octets);
+}
+
+void journal_quarantine_message(struct journal *journal, const struct stored_message *message) {
+    struct journal_place place;
+
+    if (journal_locate(journal, message, &place) < 0)
+        return;
+    journal->damaged_messages++;
+    keep_octets(journal, &place);
 }
 
 int journal_quarantine(struct journal *journal, struct journal_report *report,

@@ -75,7 +75,7 @@ int record_next(struct cursor *c, uint32_t seed, struct record *ret) {
 
 bool record_is_known(const struct record *record) {
     return record->version == RECORD_VERSION && record->type >= RECORD_META_PUT &&
-           record->type <= RECORD_QUEUE_DELETE;
+           record->type <= RECORD_INDEX;
 }
 
 void record_put_meta(struct octets *body, uint8_t kind, struct slice key, struct slice payload) {
@@ -142,14 +142,13 @@ void message_record_target(const struct message_record *message, uint32_t at, ui
     *ret_sequence = cursor_u64(&c);
 }
 
-/* Seven bits an octet, low ones first, the top bit says that more follow. */
-static void put_varint(struct octets *into, uint64_t value) {
+void record_put_varint(struct octets *into, uint64_t value) {
     for (; value >= 0x80; value >>= 7)
         *octets_extend(into, 1) = (uint8_t)(value | 0x80);
     *octets_extend(into, 1) = (uint8_t)value;
 }
 
-static uint64_t read_varint(struct cursor *c) {
+uint64_t record_read_varint(struct cursor *c) {
     uint64_t value = 0;
 
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -176,8 +175,8 @@ size_t record_put_settle(struct octets *body, const struct settled *settled, siz
         for (; at < count && settled[at].queue_id == settled[0].queue_id; at++, len++)
             if (settled[at].sequence != first + len)
                 break;
-        put_varint(body, first - behind);
-        put_varint(body, len);
+        record_put_varint(body, first - behind);
+        record_put_varint(body, len);
         behind = first + len;
     }
     return at;
@@ -195,8 +194,8 @@ int settle_reader_next(struct settle_reader *reader, uint64_t *ret_first, uint64
 
     if (cursor_at_end(&reader->cursor))
         return 0;
-    gap = read_varint(&reader->cursor);
-    count = read_varint(&reader->cursor);
+    gap = record_read_varint(&reader->cursor);
+    count = record_read_varint(&reader->cursor);
     if (cursor_failed(&reader->cursor) || count == 0 || gap > UINT64_MAX - reader->next ||
         count > UINT64_MAX - reader->next - gap)
         return -EBADMSG;

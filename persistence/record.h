@@ -31,6 +31,7 @@ enum record_type {
     RECORD_MESSAGE = 3,
     RECORD_SETTLE = 4,
     RECORD_QUEUE_DELETE = 5,
+    RECORD_INDEX = 6, /* where the messages of its segment are: segment_index.h */
 };
 
 enum record_flag {
@@ -92,6 +93,11 @@ int record_read_message(struct slice body, struct message_record *ret);
 /* Target number `at` of a message read. */
 void message_record_target(const struct message_record *message, uint32_t at, uint64_t *ret_queue,
                            uint64_t *ret_sequence);
+
+/* Seven bits an octet, low ones first, the top bit says that more follow. */
+void record_put_varint(struct octets *into, uint64_t value);
+/* What is no varint fails the cursor. */
+uint64_t record_read_varint(struct cursor *c);
 
 /* One settled place; arrays of them are encoded sorted, as ranges. */
 struct settled {

@@ -90,8 +90,6 @@ static int remove_file(struct replay *replay, const char *name) {
 
 /* What the older checkpoint lists stays until another checkpoint was made. */
 static int remove_segment(struct replay *replay, const struct found_segment *segment) {
-    char name[SEGMENT_NAME_SIZE];
-
     if (replay_counts(segment))
         return 0;
     if (!segment->is_void && replay->has_older &&
@@ -102,8 +100,8 @@ static int remove_segment(struct replay *replay, const struct found_segment *seg
         replay->journal->segments[slot].unlisted = 1;
         return 0;
     }
-    segment_name(name, segment->number);
-    return remove_file(replay, name);
+    journal_writer_add_dead(replay->journal->writer, segment->number, segment->size);
+    return 0;
 }
 
 static bool keeps_checkpoint(const struct replay *replay, uint64_t index) {
@@ -163,6 +161,7 @@ static void replay_clear(struct replay *replay) {
     checkpoint_clear(&replay->older);
     octets_clear(&replay->buffer);
     live_set_clear(&replay->unclaimed);
+    segment_index_clear(&replay->index);
 }
 
 int journal_replay(struct journal *journal, const struct replay_sink *sink, bool salvage,

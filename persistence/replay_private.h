@@ -25,6 +25,7 @@ struct found_segment {
     uint64_t first_index;
     uint64_t last_index;
     uint64_t end;
+    uint64_t seal_offset;    /* of the batch that sealed it, 0 without one */
     uint64_t previous_index; /* of the batch before its first one */
     bool any_gap;            /* at its begin, in salvage */
     bool sealed;
@@ -60,6 +61,7 @@ struct replay {
     uint64_t last_offset;
     uint64_t last_length;
     uint32_t last_flags;
+    struct segment_index index; /* of the new segment */
     /* The new segment. */
     uint64_t recovery_number;
     uint32_t recovery_slot;

@@ -69,8 +69,10 @@ static int apply_known(struct replay *replay, const struct record *record) {
         return apply_message(replay, record);
     case RECORD_SETTLE:
         return apply_settle(replay, record);
-    default:
+    case RECORD_QUEUE_DELETE:
         return apply_queue_delete(replay, record);
+    default:
+        return 0; /* an index says nothing new */
     }
 }
 
@@ -112,8 +114,10 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
     segment->end = start;
     segment->previous_index = replay->previous_index;
     segment->any_gap = replay->any_gap;
-    if (segment->listed != NULL)
+    if (segment->listed != NULL) {
         segment->last_index = segment->listed->last_index;
+        segment->seal_offset = segment->listed->seal_offset;
+    }
     if (*ended) {
         /* A batch here proves that the one that should stand before it was synced. */
         int found =
@@ -148,6 +152,16 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
     return 0;
 }
 
+/* The checkpoint's state may have effects of these batches, and its statement that they are there. */
+static int check_end(struct replay *replay) {
+    char name[CHECKPOINT_NAME_SIZE];
+
+    if (!replay->has_checkpoint || replay->previous_index >= replay->checkpoint.end_index)
+        return 0;
+    checkpoint_name(name, replay->checkpoint.index);
+    return replay_damage(replay, NULL, name, 0, "batches that it stands on are missing");
+}
+
 int replay_scan(struct replay *replay) {
     bool ended = false;
     int error = 0;
@@ -171,6 +185,8 @@ int replay_scan(struct replay *replay) {
             error = scan_segment(replay, segment, &ended);
         replay_close_segment(replay, segment);
     }
+    if (error == 0)
+        error = check_end(replay);
     replay->report->torn_tail = replay->report->torn_tail && ended;
     replay->report->last_index = replay->previous_index;
     replay->report->clean = replay->last != NULL && (replay->last_flags & BATCH_CLEAN) != 0 &&

@@ -3,6 +3,8 @@
  * The end of recovery: a new segment with a copy of the last valid batch and a statement that ends
  * the old ones, and the writer that goes on in it.
  */
+#include <errno.h>
+
 #include "amqp/cursor.h"
 #include "persistence/crc32c.h"
 #include "persistence/replay_private.h"
@@ -27,8 +29,14 @@ static int copy_last_batch(struct replay *replay, struct octets *into) {
     cursor_bytes(&c, BATCH_HEADER);
     header.flags = 0;
     header.payload_crc = segment_seed(&to);
-    while (!cursor_at_end(&c) && record_next(&c, record_seed(to.uuid), &record) == 0)
+    while (!cursor_at_end(&c)) {
+        uint64_t offset = to.offset + header.length - cursor_remaining(&c);
+
+        if (record_next(&c, record_seed(to.uuid), &record) < 0)
+            return replay_io_error(replay, -EBADMSG, "journal segment");
         header.payload_crc = crc32c(header.payload_crc, record.head.data, record.head.len);
+        segment_index_add_record(&replay->index, offset, &record);
+    }
     batch_header_encode(&header, &to, into->data);
     return 0;
 }
@@ -100,6 +108,8 @@ static void shorten_last(struct replay *replay) {
     struct found_segment *last = replay->last;
 
     last->end = replay->last_offset;
+    if (last->seal_offset == replay->last_offset)
+        last->seal_offset = 0;
     if (last->last_index-- == last->first_index)
         last->first_index = last->last_index = 0;
 }
@@ -117,6 +127,7 @@ static void fill_table(struct replay *replay) {
         entry->last_index = segment->last_index;
         entry->end = segment->end;
         entry->sealed = true;
+        entry->seal_offset = segment->seal_offset;
         entry->salvaged = segment->damaged;
     }
 }
@@ -142,7 +153,8 @@ int replay_succeed(struct replay *replay) {
         fill_table(replay);
         journal->current_segment = replay->recovery_slot;
         replay_create_writer(replay);
-        journal_writer_adopt(journal->writer, handle, replay->recovery_number, size, current->end);
+        journal_writer_adopt(journal->writer, handle, replay->recovery_number, size, current->end,
+                             &replay->index);
     }
     octets_clear(&copy);
     return error;

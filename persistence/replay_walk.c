@@ -45,11 +45,13 @@ static void note_batch(struct replay *replay, struct found_segment *segment, uin
     replay->previous_index = header->index;
     replay->any_gap = false;
     replay->done_bytes += padded;
+    replay->report->bytes_read += padded;
     if (segment->first_index == 0)
         segment->first_index = header->index;
     segment->last_index = header->index;
     segment->end = offset + padded;
     segment->sealed = (header->flags & BATCH_SEAL) != 0;
+    segment->seal_offset = segment->sealed && header->record_count > 0 ? offset : 0;
     if (header->time_ms > replay->journal->last_time_ms)
         replay->journal->last_time_ms = header->time_ms;
     if (!replay->emitting) {

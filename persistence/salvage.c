@@ -63,6 +63,8 @@ int salvage_judge(struct replay *replay, struct found_segment *segment, uint64_t
 
     if (found < 0)
         return replay_io_error(replay, found, "journal segment");
+    must_reach = must_reach ||
+                 (replay->has_checkpoint && replay->previous_index < replay->checkpoint.end_index);
     if (found == 0 && !must_reach && !wrong_index) {
         segment->ends_torn = !is_all_zero(replay, segment, *offset);
         return 1;
@@ -93,12 +95,12 @@ int salvage_judge(struct replay *replay, struct found_segment *segment, uint64_t
 
 /* Salvage: what is alive by the books and nowhere in the files is lost. */
 int salvage_account(struct replay *replay) {
-    struct live_page *page;
+    const struct live_page *page;
     uint64_t lost = 0;
     char text[64];
 
-    for (size_t at = 0; (page = (struct live_page *)(uintptr_t)live_set_next_page(
-                             &replay->unclaimed, &at)) != NULL;) {
+    live_set_begin_walk(&replay->unclaimed);
+    while ((page = live_set_next_page(&replay->unclaimed)) != NULL) {
         for (uint64_t i = 0; i < LIVE_PAGE_SEQUENCES; i++)
             if ((page->bits[i / 8] & 1u << (i % 8)) != 0)
                 live_set_remove(&replay->journal->live, page->queue_id,

@@ -264,6 +264,8 @@ int segment_find_batch(struct io *io, int handle, struct segment_place place, ui
     return found;
 }
 
+const uint8_t segment_zeros[SEGMENT_ZEROS];
+
 static int maker_create(struct segment_maker *maker, struct io *io) {
     char name[SEGMENT_NAME_SIZE];
     int handle;
@@ -279,15 +281,14 @@ static int maker_create(struct segment_maker *maker, struct io *io) {
 
 /* Written zeros, not fallocate: fdatasync into blocks that were written once is a third faster. */
 static int maker_fill(struct segment_maker *maker, struct io *io) {
-    static const uint8_t zeros[64 * 1024];
-    struct iovec iov[FILL_SLICE / sizeof zeros];
+    struct iovec iov[FILL_SLICE / SEGMENT_ZEROS];
     uint64_t left = maker->header.size - maker->filled;
     uint64_t slice = left < FILL_SLICE ? left : FILL_SLICE;
     int count = 0, error;
 
     for (uint64_t done = 0; done < slice; done += iov[count++].iov_len) {
-        iov[count].iov_base = (void *)(uintptr_t)zeros;
-        iov[count].iov_len = slice - done < sizeof zeros ? (size_t)(slice - done) : sizeof zeros;
+        iov[count].iov_base = (void *)(uintptr_t)segment_zeros;
+        iov[count].iov_len = slice - done < SEGMENT_ZEROS ? (size_t)(slice - done) : SEGMENT_ZEROS;
     }
     error = io_write_all(io, maker->handle, iov, count, maker->filled);
     if (error < 0)
@@ -299,26 +300,77 @@ static int maker_fill(struct segment_maker *maker, struct io *io) {
     return io->ops->sync(io, maker->handle);
 }
 
+/*
+ * A whole file gets its name. When that cannot be made durable it loses it again: an empty segment
+ * that comes back after a power cut does no harm.
+ */
+static int give_name(struct io *io, int handle, const char *temporary, uint64_t number) {
+    char name[SEGMENT_NAME_SIZE];
+    int error = io->ops->sync(io, handle);
+
+    segment_name(name, number);
+    if (error == 0)
+        error = io->ops->rename(io, temporary, name);
+    if (error < 0)
+        return error;
+    error = io->ops->sync_directory(io);
+    if (error < 0)
+        io->ops->unlink(io, name);
+    return error;
+}
+
 static int maker_finish(struct segment_maker *maker, struct io *io,
                         const struct segment_content *content) {
-    char temporary[SEGMENT_NAME_SIZE], name[SEGMENT_NAME_SIZE];
+    char temporary[SEGMENT_NAME_SIZE];
     uint8_t block[SEGMENT_BLOCK];
     int error = 0;
 
     segment_temporary_name(temporary, maker->header.number);
-    segment_name(name, maker->header.number);
     segment_header_encode(&maker->header, block);
     if (content->octets.len > 0)
         error = io_write_octets(io, maker->handle, content->octets.data, content->octets.len,
                                 content->offset);
     if (error == 0)
         error = io_write_octets(io, maker->handle, block, sizeof block, 0);
+    return error == 0 ? give_name(io, maker->handle, temporary, maker->header.number) : error;
+}
+
+static int write_beginning(struct io *io, int handle, const struct segment_header *header,
+                           uint64_t cleared) {
+    uint8_t block[SEGMENT_BLOCK];
+    int error;
+
+    segment_header_encode(header, block);
+    error = io_write_octets(io, handle, block, sizeof block, 0);
+    return error < 0
+               ? error
+               : io_write_octets(io, handle, segment_zeros, cleared - SEGMENT_BLOCK, SEGMENT_BLOCK);
+}
+
+int segment_recycle(struct io *io, uint64_t dead_number, const struct segment_header *header,
+                    uint64_t cleared, int *ret_handle) {
+    char dead[SEGMENT_NAME_SIZE], temporary[SEGMENT_NAME_SIZE];
+    int handle, error;
+
+    assert(cleared - SEGMENT_BLOCK <= SEGMENT_ZEROS);
+    segment_name(dead, dead_number);
+    segment_temporary_name(temporary, header->number);
+    error = io->ops->rename(io, dead, temporary);
+    if (error < 0) {
+        io->ops->unlink(io, dead);
+        return error;
+    }
+    handle = io->ops->open_write(io, temporary);
+    error = handle < 0 ? handle : write_beginning(io, handle, header, cleared);
     if (error == 0)
-        error = io->ops->sync(io, maker->handle);
-    if (error == 0)
-        error = io->ops->rename(io, temporary, name);
-    if (error == 0)
-        error = io->ops->sync_directory(io);
+        error = give_name(io, handle, temporary, header->number);
+    if (error == 0) {
+        *ret_handle = handle;
+        return 0;
+    }
+    if (handle >= 0)
+        io->ops->close(io, handle);
+    io->ops->unlink(io, temporary); /* what is left of it is swept away at the next start */
     return error;
 }
 

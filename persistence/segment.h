@@ -122,6 +122,19 @@ struct segment_content {
  */
 int segment_maker_step(struct segment_maker *maker, struct io *io,
                        const struct segment_content *content);
+/*
+ * Makes a dead segment's file that of a new one: its blocks are on the disk already, so writing them
+ * again is faster than filling new ones. What stands in it never validates under the new number; only
+ * the first `cleared` octets are written anew, the header and zeros. 0 and a handle open for writing,
+ * which is the caller's, or an error: neither file is there then.
+ */
+int segment_recycle(struct io *io, uint64_t dead_number, const struct segment_header *header,
+                    uint64_t cleared, int *ret_handle);
+
+/* Zeros, for writing. */
+enum { SEGMENT_ZEROS = 64 * 1024 };
+extern const uint8_t segment_zeros[SEGMENT_ZEROS];
+
 /* Gives up what was begun. */
 void segment_maker_cancel(struct segment_maker *maker, struct io *io);
 

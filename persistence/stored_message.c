@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool of message handles: chunks of 64 KiB aligned to their size, so that a handle finds its
- * number.
+ * chunk. An empty chunk is freed as soon as another has room, so that the memory of a backlog goes
+ * with the backlog.
  */
 #include "persistence/stored_message.h"
 
@@ -10,26 +11,43 @@
 
 #include "persistence/octets.h"
 
-enum { CHUNK_SIZE = 64 * 1024, PER_CHUNK = (CHUNK_SIZE - 8) / sizeof(struct stored_message) };
+enum { CHUNK_SIZE = 64 * 1024, PER_CHUNK = (CHUNK_SIZE - 32) / sizeof(struct stored_message) };
 
 struct message_chunk {
-    uint32_t number;
+    struct message_chunk *next; /* in pool->open */
+    struct message_chunk *previous;
+    uint32_t number; /* in pool->chunks */
+    uint16_t used;
+    uint16_t free; /* position + 1 of the first free handle, linked by `place`; 0 for none */
     struct stored_message messages[PER_CHUNK];
 };
 
 _Static_assert(sizeof(struct message_chunk) <= CHUNK_SIZE, "a chunk is found by its alignment");
 
-uint32_t stored_message_number(const struct stored_message *message) {
-    uintptr_t start = (uintptr_t)message & ~(uintptr_t)(CHUNK_SIZE - 1);
-    const struct message_chunk *chunk = (const struct message_chunk *)start;
-
-    return chunk->number * PER_CHUNK + (uint32_t)(message - chunk->messages) + 1;
+static struct message_chunk *chunk_of(const struct stored_message *message) {
+    return (struct message_chunk *)((uintptr_t)message & ~(uintptr_t)(CHUNK_SIZE - 1));
 }
 
-struct stored_message *message_pool_get(const struct message_pool *pool, uint32_t number) {
-    if (number == 0)
-        return NULL;
-    return &pool->chunks[(number - 1) / PER_CHUNK]->messages[(number - 1) % PER_CHUNK];
+static void link_open(struct message_pool *pool, struct message_chunk *chunk) {
+    chunk->previous = NULL;
+    chunk->next = pool->open;
+    if (pool->open != NULL)
+        pool->open->previous = chunk;
+    pool->open = chunk;
+}
+
+static void unlink_open(struct message_pool *pool, struct message_chunk *chunk) {
+    if (chunk->previous != NULL)
+        chunk->previous->next = chunk->next;
+    else
+        pool->open = chunk->next;
+    if (chunk->next != NULL)
+        chunk->next->previous = chunk->previous;
+}
+
+static void free_handle(struct message_chunk *chunk, struct stored_message *message) {
+    *message = (struct stored_message){.segment = STORED_NOWHERE, .place = chunk->free};
+    chunk->free = (uint16_t)(message - chunk->messages + 1);
 }
 
 static void add_chunk(struct message_pool *pool) {
@@ -38,31 +56,49 @@ static void add_chunk(struct message_pool *pool) {
     if (chunk == NULL)
         abort();
     chunk->number = pool->chunk_count;
+    chunk->used = chunk->free = 0;
     pool->chunks = journal_reallocate(pool->chunks, pool->chunk_count + 1u, sizeof *pool->chunks);
     pool->chunks[pool->chunk_count++] = chunk;
-    for (uint32_t i = PER_CHUNK; i-- > 0;) {
-        chunk->messages[i].next = pool->free;
-        pool->free = stored_message_number(&chunk->messages[i]);
-    }
+    for (size_t i = PER_CHUNK; i-- > 0;)
+        free_handle(chunk, &chunk->messages[i]);
+    link_open(pool, chunk);
+}
+
+static void drop_chunk(struct message_pool *pool, struct message_chunk *chunk) {
+    unlink_open(pool, chunk);
+    pool->chunks[chunk->number] = pool->chunks[--pool->chunk_count];
+    pool->chunks[chunk->number]->number = chunk->number;
+    free(chunk);
 }
 
 struct stored_message *message_pool_take(struct message_pool *pool) {
+    struct message_chunk *chunk;
     struct stored_message *message;
 
-    if (pool->free == 0)
+    if (pool->open == NULL)
         add_chunk(pool);
-    message = message_pool_get(pool, pool->free);
-    pool->free = message->next;
+    chunk = pool->open;
+    message = &chunk->messages[chunk->free - 1];
+    chunk->free = (uint16_t)message->place;
+    chunk->used++;
+    if (chunk->free == 0)
+        unlink_open(pool, chunk);
     pool->used++;
     *message = (struct stored_message){0};
     return message;
 }
 
 void message_pool_give_back(struct message_pool *pool, struct stored_message *message) {
-    assert(pool->used > 0);
-    message->next = pool->free;
-    pool->free = stored_message_number(message);
+    struct message_chunk *chunk = chunk_of(message);
+
+    assert(chunk->used > 0);
+    if (chunk->free == 0)
+        link_open(pool, chunk);
+    free_handle(chunk, message);
+    chunk->used--;
     pool->used--;
+    if (chunk->used == 0 && (chunk->next != NULL || chunk->previous != NULL))
+        drop_chunk(pool, chunk);
 }
 
 void message_pool_clear(struct message_pool *pool) {
@@ -70,4 +106,10 @@ void message_pool_clear(struct message_pool *pool) {
         free(pool->chunks[i]);
     free(pool->chunks);
     *pool = (struct message_pool){0};
+}
+
+size_t message_pool_chunk(const struct message_pool *pool, uint32_t at,
+                          struct stored_message **ret_messages) {
+    *ret_messages = pool->chunks[at]->messages;
+    return PER_CHUNK;
 }

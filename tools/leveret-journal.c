@@ -215,6 +215,8 @@ static void dump_record(const struct record *record) {
     else if (record->type == RECORD_QUEUE_DELETE &&
              record_read_queue_delete(record->body, &queue_id) == 0)
         printf("QUEUE_DELETE %" PRIu64, queue_id);
+    else if (record->type == RECORD_INDEX)
+        printf("INDEX length %zu", record->body.len);
     else
         printf("type %u version %u length %zu", record->type, record->version, record->body.len);
     putchar('\n');
@@ -321,9 +323,11 @@ static void walk_checkpoint(struct io *io, const char *name, uint64_t index, boo
                name, index, checkpoint.queue_count, checkpoint.page_count,
                checkpoint.definition_count);
         for (uint32_t i = 0; i < checkpoint.segment_count; i++)
-            printf("  segment %" PRIu64 " batches %" PRIu64 "-%" PRIu64 " end %" PRIu64 "\n",
+            printf("  segment %" PRIu64 " batches %" PRIu64 "-%" PRIu64 " end %" PRIu64
+                   " sealed at %" PRIu64 "\n",
                    checkpoint.segments[i].number, checkpoint.segments[i].first_index,
-                   checkpoint.segments[i].last_index, checkpoint.segments[i].end);
+                   checkpoint.segments[i].last_index, checkpoint.segments[i].end,
+                   checkpoint.segments[i].seal_offset);
     }
     checkpoint_clear(&checkpoint);
 }
@@ -379,7 +383,7 @@ static void count_queue(void *context, uint64_t queue_id, uint64_t highest_seque
 }
 
 static void count_message(void *context, struct stored_message *message,
-                          const struct journal_content *content,
+                          const struct journal_summary *summary,
                           const struct journal_target *targets, size_t target_count) {
     struct census *census = context;
 
@@ -387,12 +391,12 @@ static void count_message(void *context, struct stored_message *message,
     (void)targets;
     census->messages++;
     census->targets += target_count;
-    census->bytes += content->address.len + content->header.len + content->body[0].len;
+    census->bytes += summary->body_length;
 }
 
 /* Recovers on `io`, tells what was found, and closes. */
 static int recover(struct io *io, bool salvage, struct census *ret, struct journal_report *report) {
-    struct journal_options options = {.io = io};
+    struct journal_options options = {.io = io, .verify = true};
     struct replay_sink sink = {.context = ret,
                                .on_meta = count_meta,
                                .on_queue = count_queue,
@@ -415,7 +419,7 @@ static void print_report(const struct census *census, const struct journal_repor
     char name[SEGMENT_NAME_SIZE];
 
     printf("%" PRIu64 " definitions, %" PRIu64 " queues, %" PRIu64 " messages at %" PRIu64
-           " places, %" PRIu64 " octets of content; last batch %" PRIu64 "\n",
+           " places, %" PRIu64 " octets of bodies; last batch %" PRIu64 "\n",
            census->definitions, census->queues, census->messages, census->targets, census->bytes,
            report->last_index);
     printf("the last stop was %s\n", report->clean ? "clean" : "not clean");

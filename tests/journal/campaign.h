@@ -18,6 +18,7 @@
 
 #include "persistence/journal.h"
 #include "tests/support/memory_disk.h"
+#include "tests/support/read_journal.h"
 
 struct random {
     uint64_t state;
@@ -55,7 +56,9 @@ struct campaign_figures {
     uint64_t unlinked_segments;
     uint64_t recovery_crashes; /* of `states`: recovery itself was cut short */
     uint64_t torn_tails;
-    uint64_t refused;  /* damaged directories that were refused, and salvaged */
+    uint64_t refused;    /* damaged directories that were refused, and salvaged */
+    uint64_t unreadable; /* in which a message was found to be damaged when it was read */
+    uint64_t recycled_segments;
     uint64_t stood_in; /* in which the older checkpoint did its duty */
     uint64_t failed;
     char first_failure[1024];

@@ -34,9 +34,10 @@ static int finish(const struct campaign_figures *figures, uint64_t passed) {
 
 static void print_figures(const struct campaign_figures *figures, uint64_t seed) {
     printf("seed %" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " lives, %" PRIu64 " batches, %" PRIu64
-           " checkpoints, %" PRIu64 " octets relocated, %" PRIu64 " segments unlinked\n",
+           " checkpoints, %" PRIu64 " octets relocated, %" PRIu64 " segments unlinked, %" PRIu64
+           " used again\n",
            seed, figures->runs, figures->lives, figures->batches, figures->checkpoints,
-           figures->relocated_bytes, figures->unlinked_segments);
+           figures->relocated_bytes, figures->unlinked_segments, figures->recycled_segments);
 }
 
 static int prove_crash(const struct arguments *arguments) {

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "persistence/journal.h"
+#include "tests/support/read_journal.h"
 #include "persistence/stored_message.h"
 #include "tests/support/memory_disk.h"
 
@@ -64,12 +65,12 @@ static int start_with(struct fixture *fixture, uint64_t checkpoint_bytes, unsign
                                       .checkpoint_bytes = checkpoint_bytes,
                                       .spare_segments = spares,
                                       .uuid = {5}};
-    struct replay_sink sink = {
+    struct content_sink sink = {
         .context = fixture, .on_meta = on_meta, .on_queue = on_queue, .on_message = on_message};
 
     memset(fixture->found, 0, sizeof fixture->found);
     fixture->definitions = 0;
-    return journal_open(&options, &sink, salvage, &fixture->journal, &fixture->report,
+    return read_journal(&options, &sink, salvage, &fixture->journal, &fixture->report,
                         &fixture->error);
 }
 
@@ -399,7 +400,7 @@ static void spares_are_not_used_behind_a_larger_segment(void **state) {
 
     journal_close(fixture->journal, false);
     assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, 10, &target, &message);
+    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
     commit(fixture);
     assert_int_equal(statistics_of(fixture).spares, 2);
     publish(fixture, 1, 150 * 1024, &target, &message);
@@ -467,7 +468,7 @@ static void no_room_for_a_spare_is_told_before_anything_waits(void **state) {
 
     journal_close(fixture->journal, false);
     assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, 10, &target, &message);
+    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
     journal_submit(fixture->journal, 1);
     /* A first segment of 6 calls, the batch of 2, a spare of 6; the next has no room for its zeros. */
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 16, -ENOSPC, false);
@@ -493,7 +494,7 @@ static void a_spare_makes_room_for_a_checkpoint(void **state) {
 
     journal_close(fixture->journal, false);
     assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, 10, &target, &message);
+    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
     commit(fixture);
     assert_int_equal(statistics_of(fixture).spares, 2);
     publish(fixture, 1, 10, &target, &message);
@@ -686,7 +687,7 @@ static void a_segment_of_another_journal_is_refused(void **state) {
     struct fixture *fixture = *state;
     struct journal_options options = {.uuid = {6}, .segment_size = SEGMENT};
     struct memory_disk *other = memory_disk_create();
-    struct replay_sink sink = {0};
+    struct content_sink sink = {0};
     struct stored_message *message;
     struct journal_target target;
     uint8_t *octets, *strange;
@@ -698,7 +699,7 @@ static void a_segment_of_another_journal_is_refused(void **state) {
     restart(fixture); /* a second segment */
     options.io = memory_disk_io(other);
     assert_int_equal(
-        journal_open(&options, &sink, false, &journal, &fixture->report, &fixture->error), 0);
+        read_journal(&options, &sink, false, &journal, &fixture->report, &fixture->error), 0);
     journal_put_meta(journal, 1, SLICE("a"), SLICE("b"));
     journal_submit(journal, 1);
     journal_write_now(journal);

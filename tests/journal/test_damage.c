@@ -17,6 +17,7 @@
 #include "amqp/writer.h"
 #include "persistence/crc32c.h"
 #include "persistence/journal.h"
+#include "tests/support/read_journal.h"
 #include "persistence/segment.h"
 #include "tests/support/memory_disk.h"
 
@@ -78,14 +79,14 @@ static int open_journal(struct fixture *fixture, bool salvage, struct journal **
     struct journal_options options = {.io = memory_disk_io(fixture->disk),
                                       .segment_size = SEGMENT,
                                       .first_segment_size = SEGMENT};
-    struct replay_sink sink = {.context = fixture,
-                               .on_meta = on_meta,
-                               .on_message = on_message,
-                               .on_progress = on_progress};
+    struct content_sink sink = {.context = fixture,
+                                .on_meta = on_meta,
+                                .on_message = on_message,
+                                .on_progress = on_progress};
 
     memcpy(options.uuid, uuid, sizeof uuid);
     fixture->found = fixture->definitions = fixture->progress_done = 0;
-    return journal_open(&options, &sink, salvage, ret, &fixture->report, &fixture->error);
+    return read_journal(&options, &sink, salvage, ret, &fixture->report, &fixture->error);
 }
 
 /* What a start says. */
@@ -210,7 +211,7 @@ static int start_forged(struct fixture *fixture, uint8_t type, uint8_t version, 
 static void a_record_of_a_newer_version_is_refused(void **state) {
     struct fixture *fixture = *state;
 
-    assert_int_equal(start_forged(fixture, 6, 1, 0, SLICE("?")), -EPROTONOSUPPORT);
+    assert_int_equal(start_forged(fixture, 7, 1, 0, SLICE("?")), -EPROTONOSUPPORT);
     assert_non_null(strstr(fixture->error.text, "0000000000000001.lvj: offset 4160"));
 }
 

@@ -81,7 +81,7 @@ static struct journal_options options(const struct lives *lives) {
 /* One attempt to start; false when it was crashed in the middle. */
 static bool start(struct lives *lives) {
     struct journal_options with = options(lives);
-    struct replay_sink sink = {.context = lives, .on_message = on_message};
+    struct content_sink sink = {.context = lives, .on_message = on_message};
     bool is_crashed = chance(lives, 40);
     struct journal_report report;
     struct journal_error error;
@@ -95,7 +95,7 @@ static bool start(struct lives *lives) {
         memory_disk_fail(lives->disk,
                          memory_disk_calls(lives->disk) + 1 + random_below(&lives->random, 30),
                          -EIO, false);
-    code = journal_open(&with, &sink, false, &lives->journal, &report, &error);
+    code = read_journal(&with, &sink, false, &lives->journal, &report, &error);
     is_crashed = memory_disk_has_failed(lives->disk);
     memory_disk_heal(lives->disk);
     if (code == 0 && !is_crashed)

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "persistence/journal.h"
+#include "tests/support/read_journal.h"
 #include "persistence/segment.h"
 
 enum { QUEUE = 3, MESSAGES = 4000, SEGMENT = 256 * 1024 };
@@ -64,11 +65,11 @@ static int open_journal(struct fixture *fixture) {
                                       .threaded = true,
                                       .notify = on_batch,
                                       .notify_context = fixture};
-    struct replay_sink sink = {.context = fixture, .on_message = on_message};
+    struct content_sink sink = {.context = fixture, .on_message = on_message};
     struct journal_error error;
 
     fixture->found = fixture->found_sum = 0;
-    return journal_open(&options, &sink, false, &fixture->journal, &fixture->report, &error);
+    return read_journal(&options, &sink, false, &fixture->journal, &fixture->report, &error);
 }
 
 static int set_up(void **state) {

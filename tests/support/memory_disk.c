@@ -480,6 +480,7 @@ struct memory_disk *memory_disk_copy(const struct memory_disk *disk) {
 struct pending {
     const struct operation *op;
     bool hopeless; /* a sync of it failed: no later one makes it durable */
+    bool happened; /* durable, and over something hopeless: it is applied, whatever is chosen */
 };
 
 struct disk_crash {
@@ -510,11 +511,34 @@ static void add_pending(struct disk_crash *crash, const struct operation *op) {
         crash->pending =
             must(realloc(crash->pending, crash->pending_capacity * sizeof *crash->pending));
     }
-    crash->pending[crash->pending_count++] = (struct pending){op, false};
+    crash->pending[crash->pending_count++] = (struct pending){op, false, false};
 }
 
 static bool is_of_directory(const struct operation *op) {
     return op->kind != OP_WRITE;
+}
+
+/* A write that is durable stands over what was written there before and never got to the disk. */
+static bool is_over_pending(const struct disk_crash *crash, const struct operation *op,
+                            size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct operation *older = crash->pending[i].op;
+
+        if ((crash->pending[i].hopeless || crash->pending[i].happened) && older->kind == OP_WRITE &&
+            older->file == op->file && older->offset < op->offset + op->len &&
+            op->offset < older->offset + older->len)
+            return true;
+    }
+    return false;
+}
+
+/* False when it stays in the list, which has `older` before it. */
+static bool make_durable(struct disk_crash *crash, struct pending *pending, size_t older) {
+    if (pending->hopeless || pending->happened)
+        return false;
+    content_apply(&crash->durable, pending->op, pending->op->len);
+    pending->happened = pending->op->kind == OP_WRITE && is_over_pending(crash, pending->op, older);
+    return !pending->happened;
 }
 
 /* What the sync covers becomes durable, in order. */
@@ -528,11 +552,10 @@ static void settle(struct disk_crash *crash, const struct operation *sync) {
                            : !is_of_directory(pending->op) && pending->op->file == sync->file;
 
         if (covered && sync->kind == OP_SYNC_FAILED)
-            pending->hopeless = true;
-        if (covered && sync->kind != OP_SYNC_FAILED && !pending->hopeless)
-            content_apply(&crash->durable, pending->op, pending->op->len);
-        else
-            crash->pending[kept++] = *pending;
+            pending->hopeless = !pending->happened;
+        else if (covered && make_durable(crash, pending, kept))
+            continue;
+        crash->pending[kept++] = *pending;
     }
     crash->pending_count = kept;
 }
@@ -595,7 +618,9 @@ struct memory_disk *disk_crash_build(const struct disk_crash *crash, const bool 
     for (size_t i = 0; i < crash->pending_count; i++) {
         const struct operation *op = crash->pending[i].op;
 
-        if (chosen[i])
+        if (crash->pending[i].happened)
+            content_apply(&disk->now, op, op->len);
+        else if (chosen[i])
             content_apply(&disk->now, op,
                           i == torn && torn_octets < op->len ? torn_octets : op->len);
     }

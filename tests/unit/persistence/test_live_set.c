@@ -66,7 +66,8 @@ static void a_deleted_queue_takes_its_pages_along(void **state) {
     assert_false(live_set_contains(&set, 1, 5));
     assert_true(live_set_contains(&set, 2, 15));
     assert_int_equal(live_set_highest(&set, 1), 0);
-    for (size_t at = 0; (page = live_set_next_page(&set, &at)) != NULL;)
+    live_set_begin_walk(&set);
+    while ((page = live_set_next_page(&set)) != NULL)
         assert_int_equal(page->queue_id, 2);
     live_set_clear(&set);
 }
@@ -93,11 +94,12 @@ static void pages_and_queues_are_enumerated_once(void **state) {
     (void)state;
     for (uint64_t i = 0; i < 3000; i++)
         live_set_add(&set, i % 7, i);
-    for (size_t at = 0; (page = live_set_next_page(&set, &at)) != NULL;) {
+    live_set_begin_walk(&set);
+    while ((page = live_set_next_page(&set)) != NULL) {
         population += page->population;
         live_set_add_page(&copy, page->queue_id, page->number, page->bits);
     }
-    for (size_t at = 0; live_set_next_queue(&set, &at) != NULL;)
+    while (live_set_next_queue(&set) != NULL)
         queues++;
     assert_int_equal(population, 3000);
     assert_int_equal(queues, 7);
@@ -107,6 +109,30 @@ static void pages_and_queues_are_enumerated_once(void **state) {
     live_set_clear(&copy);
 }
 
+/* As a checkpoint walks, which takes its time. */
+static void a_walk_sees_what_changes_meanwhile(void **state) {
+    struct live_set set = {0};
+    const struct live_page *page;
+    size_t pages = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 5; i++)
+        live_set_add(&set, 1, i * LIVE_PAGE_SEQUENCES);
+    live_set_begin_walk(&set);
+    page = live_set_next_page(&set);
+    assert_int_equal(page->number, 0);
+    live_set_remove(&set, 1, 0);                       /* seen already */
+    live_set_remove(&set, 1, LIVE_PAGE_SEQUENCES);     /* to be seen next */
+    live_set_remove(&set, 1, 4 * LIVE_PAGE_SEQUENCES); /* the last */
+    live_set_add(&set, 1, 9 * LIVE_PAGE_SEQUENCES);
+    for (; (page = live_set_next_page(&set)) != NULL; pages++)
+        assert_true(page->number == 2 || page->number == 3 || page->number == 9);
+    assert_int_equal(pages, 3);
+    live_set_remove_queue(&set, 1);
+    assert_null(live_set_next_page(&set));
+    live_set_clear(&set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(behaves_like_an_array),
@@ -114,6 +140,7 @@ int main(void) {
         cmocka_unit_test(a_deleted_queue_takes_its_pages_along),
         cmocka_unit_test(the_highest_sequence_outlives_its_message),
         cmocka_unit_test(pages_and_queues_are_enumerated_once),
+        cmocka_unit_test(a_walk_sees_what_changes_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
