@@ -68,6 +68,7 @@ config_reader read_item;          /* struct config_list, the word is the item's 
 config_reader read_flag_item;     /* the same, true or false */
 config_reader read_no_items;      /* `none` empties the struct config_list */
 config_reader read_tls_version;   /* struct config_list of tlsv1.2 and tlsv1.3 */
+config_reader read_mechanism;     /* struct config_list: a SASL mechanism */
 config_reader read_backend;       /* no field: `internal` is the only one */
 
 /* Sets or replaces the item called `name`; false when the list is full. */

@@ -13,6 +13,10 @@ static const char *const log_formats[] = {"plaintext", "json", NULL};
 static const char *const log_sides[] = {"stdout", "stderr", NULL};
 static const char *const login_fields[] = {"distinguished_name", "common_name",
                                            "subject_alternative_name", NULL};
+/* In the order of enum password_algorithm. */
+static const char *const password_hashings[] = {
+    "rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512",
+    "rabbit_password_hashing_md5", "leveret_password_hashing_pbkdf2_sha256", NULL};
 static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name", NULL};
 
 /* What ssl_options.* can say, for AMQP and for the ports that serve HTTP. */
@@ -170,6 +174,11 @@ const struct config_key config_keys[] = {
      .help = "ms a consumer of a quorum queue may keep a message without acknowledging it; 0: for ever"},
 
     /* --- users and virtual hosts --- */
+    {.name = "auth_mechanisms.$number", .read = read_mechanism, FIELD(auth_mechanisms), LIVE,
+     .help = "PLAIN, AMQPLAIN, ANONYMOUS or EXTERNAL (with TLS); all but EXTERNAL when none is named"},
+    {.name = "password_hashing_module", .read = read_choice, FIELD(broker.password_algorithm), LIVE,
+     .choices = password_hashings, .initially = "rabbit_password_hashing_sha256",
+     .help = "how new passwords are stored; those there already stay as they are"},
     {.name = "default_user", .read = read_text, FIELD(default_user), .initially = "guest",
      .help = "the user that exists from the start"},
     {.name = "default_pass", .read = read_secret, FIELD(default_pass), .initially = "guest",

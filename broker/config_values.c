@@ -386,6 +386,16 @@ bool read_tls_version(struct config *config, const struct config_match *match, s
     return read_item(config, match, value, error);
 }
 
+bool read_mechanism(struct config *config, const struct config_match *match, struct slice value,
+                    struct text *error) {
+    static const char *const names[] = {"PLAIN", "AMQPLAIN", "ANONYMOUS", "EXTERNAL"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_equal(value, slice_from_text(names[i])))
+            return read_item(config, match, value, error);
+    }
+    return config_refuse(match, value, "expected PLAIN, AMQPLAIN, ANONYMOUS or EXTERNAL", error);
+}
+
 bool read_backend(struct config *config, const struct config_match *match, struct slice value,
                   struct text *error) {
     (void)config;

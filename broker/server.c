@@ -12,6 +12,7 @@
 
 #include "broker/amqp_listeners.h"
 #include "broker/base/alloc.h"
+#include "broker/base/worker.h"
 #include "broker/broker_log.h"
 #include "broker/default_entities.h"
 #include "broker/disk_watch.h"
@@ -62,6 +63,7 @@ struct server {
     char *control_path;                /* in the data directory, NULL without one */
     struct management *management;
     struct http_listeners http_listeners;
+    char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
     struct io *io;          /* the data directory, NULL when there is none */
@@ -221,6 +223,7 @@ static void server_before_wait(void *context) {
 
     timers_expire(&broker->timers, server->env.now_ms);
     take_finished_batch(server);
+    worker_collect(broker->worker);
     broker_do_chores(broker, CHORE_STEPS_PER_TICK);
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
@@ -292,6 +295,24 @@ static uint64_t memory_watermark(const struct config *config) {
     return (uint64_t)((double)memory_available() * config->memory_watermark);
 }
 
+/* On the worker's thread. */
+static void on_job_finished(void *context) {
+    struct server *server = context;
+    loop_wake(server->loop);
+}
+
+static void set_auth_mechanisms(struct server *server) {
+    const struct config_list *mechanisms = &server->config->auth_mechanisms;
+    struct text names = {0};
+
+    for (size_t i = 0; i < mechanisms->count; i++)
+        text_append_format(&names, "%s%s", i > 0 ? " " : "", mechanisms->items[i].value);
+    free(server->auth_mechanisms);
+    server->auth_mechanisms = strdup(text_chars(&names));
+    server->broker->settings.auth_mechanisms = server->auth_mechanisms;
+    text_clear(&names);
+}
+
 static void set_loopback_users(struct server *server) {
     const struct config_list *users = &server->config->loopback_users;
     struct slice *names = xcalloc(users->count, sizeof *names);
@@ -322,6 +343,7 @@ static void apply_config(struct server *server) {
     server->memory.watermark = memory_watermark(server->config);
     server->disk.limit = server->config->disk_free_limit;
     set_loopback_users(server);
+    set_auth_mechanisms(server);
 }
 
 struct server *server_create(struct config *config, const struct config_sources *sources,
@@ -343,6 +365,7 @@ struct server *server_create(struct config *config, const struct config_sources 
     struct broker_settings settings = settings_of(server);
     server->broker = broker_create(&server->env, &settings);
     set_loopback_users(server);
+    set_auth_mechanisms(server);
     server->loop = loop_create(&server->env, &server->broker->timers);
     if (server->loop == NULL) {
         text_append(error, SLICE("cannot make an event loop"));
@@ -351,6 +374,7 @@ struct server *server_create(struct config *config, const struct config_sources 
         free(server);
         return NULL;
     }
+    server->broker->worker = worker_create(on_job_finished, server);
     memory_watch_init(&server->memory, server->broker, memory_watermark(config));
     log_info(&server->env.log, "Memory high watermark set to %llu MiB",
              (unsigned long long)(server->memory.watermark >> 20));
@@ -556,8 +580,10 @@ void server_destroy(struct server *server) {
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
     disk_watch_clear(&server->disk);
+    worker_destroy(server->broker->worker);
     loop_destroy(server->loop);
     broker_destroy(server->broker);
+    free(server->auth_mechanisms);
     io_posix_close(server->io);
     free(server->control_path);
     free(server->node_name);

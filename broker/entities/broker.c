@@ -31,6 +31,7 @@ void broker_settings_init(struct broker_settings *settings) {
         .default_queue_type = "classic",
         .consumer_timeout_ms = 1800000,
         .default_vhost = "/",
+        .auth_mechanisms = "",
         .anonymous_user = "guest",
         .anonymous_password = "guest",
         .product = "RabbitMQ",

@@ -28,6 +28,7 @@ struct permission;
 struct queue;
 struct user;
 struct vhost;
+struct worker;
 
 /* Everything a peer can make grow, and what RabbitMQ lets one configure. Filled by config.c. */
 struct broker_settings {
@@ -49,6 +50,7 @@ struct broker_settings {
     uint64_t consumer_timeout_ms;      /* of quorum queues, 0: none */
     const char *default_vhost;
     enum password_algorithm password_algorithm; /* of new passwords */
+    const char *auth_mechanisms;                /* names and blanks; "": the usual ones */
     const char *anonymous_user;                 /* "" : ANONYMOUS is not offered */
     const char *anonymous_password;
     const char *product;
@@ -89,6 +91,7 @@ struct broker {
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;
     struct message_memory messages;
+    struct worker *worker;   /* for slow password hashes; NULL: they are verified at once */
     struct journal *journal; /* NULL: nothing is durable */
     uint64_t promise_lsn;    /* the last definition or transaction appended to it */
     uint64_t settle_lsn;     /* the last message that left a durable queue */

@@ -18,6 +18,7 @@
 #include "broker/protocol/gate.h"
 #include "broker/protocol/heartbeat.h"
 #include "broker/protocol/input.h"
+#include "broker/protocol/slow_login.h"
 
 /* --- endpoint --- */
 
@@ -164,6 +165,7 @@ void connection_end(struct connection *connection, bool reset) {
     if (connection->state == CONNECTION_CLOSED)
         return;
     connection_release_entities(connection);
+    slow_login_abandon(connection);
     connection_set_state(connection, CONNECTION_CLOSED);
     heartbeat_stop(connection);
     timer_stop(&connection->broker->timers, &connection->deadline);

@@ -32,6 +32,7 @@
 
 struct broker;
 struct channel;
+struct slow_login;
 struct tls_peer;
 struct user;
 struct vhost;
@@ -66,6 +67,7 @@ struct connection {
     enum connection_state state;
     char *name;
     bool peer_is_loopback;
+    struct slow_login *slow_login;  /* a password is being verified (slow_login.h), else NULL */
     struct tls_peer *tls;           /* owned; NULL without TLS */
     struct user *user;              /* NULL before login, and once the user was deleted */
     struct vhost *vhost;            /* NULL before connection.open, and once it was deleted */

@@ -24,6 +24,7 @@
 #include "broker/protocol/exception.h"
 #include "broker/protocol/heartbeat.h"
 #include "broker/protocol/send.h"
+#include "broker/protocol/slow_login.h"
 
 static void put_text(struct amqp_table_builder *builder, const char *name, const char *text) {
     amqp_table_put_text(builder, slice_from_text(name), slice_from_text(text));
@@ -58,6 +59,7 @@ static void put_server_properties(struct amqp_table_builder *builder,
 
 void send_connection_start(struct connection *connection) {
     struct broker *broker = connection->broker;
+    const struct auth_peer peer = connection_auth_peer(connection);
     struct text mechanisms = {0};
     struct amqp_table_builder properties;
     struct amqp_method method = {
@@ -66,7 +68,7 @@ void send_connection_start(struct connection *connection) {
 
     amqp_table_builder_init(&properties);
     put_server_properties(&properties, &broker->settings);
-    auth_append_mechanisms(broker, &mechanisms);
+    auth_append_mechanisms(broker, &peer, &mechanisms);
     method.connection_start.server_properties = amqp_table_builder_finish(&properties);
     method.connection_start.mechanisms = text_slice(&mechanisms);
     send_method(connection, 0, &method);
@@ -132,10 +134,28 @@ static void send_tune(struct connection *connection) {
                                                           .heartbeat = settings->heartbeat_s}});
 }
 
+void finish_login(struct connection *connection, const struct auth_mechanism *mechanism,
+                  enum auth_result result, struct user *user) {
+    switch (result) {
+    case AUTH_OK:
+        connection->user = user;
+        connection_set_state(connection, CONNECTION_AWAIT_TUNE_OK);
+        send_tune(connection);
+        return;
+    case AUTH_MALFORMED:
+        connection_doom(connection, "authentication response does not parse");
+        return;
+    default:
+        refuse_login(connection, mechanism);
+        return;
+    }
+}
+
 void handle_connection_start_ok(struct connection *connection, const struct amqp_method *method) {
     const struct amqp_connection_start_ok *start_ok = &method->connection_start_ok;
+    const struct auth_peer peer = connection_auth_peer(connection);
     const struct auth_mechanism *mechanism =
-        auth_mechanism_find(connection->broker, start_ok->mechanism);
+        auth_mechanism_find(connection->broker, &peer, start_ok->mechanism);
 
     if (mechanism == NULL) {
         connection_doom(connection, "unknown authentication mechanism");
@@ -147,19 +167,14 @@ void handle_connection_start_ok(struct connection *connection, const struct amqp
         return;
     }
     read_capabilities(connection, connection->client_properties);
-    switch (auth_login(connection->broker, mechanism, start_ok->response,
-                       connection->peer_is_loopback, &connection->user)) {
-    case AUTH_OK:
-        connection_set_state(connection, CONNECTION_AWAIT_TUNE_OK);
-        send_tune(connection);
-        return;
-    case AUTH_REFUSED:
-        refuse_login(connection, mechanism);
-        return;
-    case AUTH_MALFORMED:
-        connection_doom(connection, "authentication response does not parse");
-        return;
-    }
+    struct user *user = NULL;
+    struct credentials credentials;
+    enum auth_result result =
+        auth_login(connection->broker, mechanism, start_ok->response, &peer, &user, &credentials);
+    if (result == AUTH_SLOW)
+        slow_login_start(connection, mechanism, &credentials);
+    else
+        finish_login(connection, mechanism, result, user);
 }
 
 /*

@@ -2,6 +2,7 @@
 /* Users and vhosts: limits, deleting while clients are connected, what survives a restart. */
 #include <string.h>
 
+#include "broker/base/worker.h"
 #include "broker/entities/global_parameter.h"
 #include "broker/entities/password.h"
 #include "broker/entities/permission.h"
@@ -338,6 +339,102 @@ static void user_without_a_password_cannot_use_one(void **state) {
                                      nothing);
 }
 
+/* --- slow hashes --- */
+
+static void wake(void *context) {
+    (void)context;
+}
+
+static void start_worker(struct fixture *f) {
+    f->broker->settings.password_algorithm = PASSWORD_PBKDF2;
+    f->broker->worker = worker_create(wake, NULL);
+    add_user(f, "alice");
+}
+
+/* Every password that was handed over has been verified. */
+static void let_worker_finish(struct fixture *f) {
+    worker_wait(f->broker->worker);
+    worker_collect(f->broker->worker);
+    fixture_run(f);
+}
+
+static struct peer *start_slow_login(struct fixture *f, struct slice response) {
+    struct peer *p = peer_accept(f);
+    peer_expect_start(p);
+    peer_send_start_ok(p, "PLAIN", response);
+    return p;
+}
+
+static void slow_password_is_verified_beside_the_loop(void **state) {
+    struct fixture *f = *state;
+    struct peer *p, *bob;
+
+    start_worker(f);
+    p = start_slow_login(f, SLICE("\0alice\0secret"));
+    peer_expect_nothing(p);
+    bob = peer_login_as(f, "bob", "builder"); /* his hash is a fast one: others go on */
+    peer_expect_open(bob);
+    let_worker_finish(f);
+    peer_skip(p, connection_tune);
+    peer_drop(p);
+    peer_login_as(f, "alice", "secret"); /* known by now */
+    worker_destroy(f->broker->worker);
+}
+
+static void wrong_passwords_and_unknown_users_wait_alike(void **state) {
+    struct fixture *f = *state;
+    struct peer *peers[2];
+
+    start_worker(f);
+    peers[0] = start_slow_login(f, SLICE("\0alice\0wrong"));
+    peers[1] = start_slow_login(f, SLICE("\0nobody\0wrong"));
+    for (size_t i = 0; i < 2; i++)
+        peer_expect_nothing(peers[i]);
+    let_worker_finish(f);
+    for (size_t i = 0; i < 2; i++)
+        peer_expect_connection_exception(peers[i], 403,
+                                         "Login was refused using authentication mechanism PLAIN. "
+                                         "For details see the broker logfile.",
+                                         nothing);
+    worker_destroy(f->broker->worker);
+}
+
+/* What is pipelined behind start-ok waits; a second start-ok is as wrong as ever. */
+static void input_waits_for_a_slow_login(void **state) {
+    struct fixture *f = *state;
+    struct peer *p;
+
+    start_worker(f);
+    p = start_slow_login(f, SLICE("\0alice\0secret"));
+    peer_send(p, connection_tune_ok, .channel_max = 2047, .frame_max = 131072);
+    peer_send(p, connection_open, .virtual_host = SLICE("/"));
+    peer_expect_nothing(p);
+    let_worker_finish(f);
+    peer_skip(p, connection_tune);
+    peer_skip(p, connection_open_ok);
+    worker_destroy(f->broker->worker);
+}
+
+static void nobody_waits_for_the_answer_of_a_slow_login(void **state) {
+    struct fixture *f = *state;
+    struct peer *gone, *late, *deleted;
+
+    start_worker(f);
+    gone = start_slow_login(f, SLICE("\0alice\0secret"));
+    peer_drop(gone);
+    late = start_slow_login(f, SLICE("\0alice\0secret"));
+    fixture_advance(f, 10000);
+    peer_expect_closed(late);
+    deleted = start_slow_login(f, SLICE("\0alice\0secret"));
+    forced_close_user(user_find(f->broker, SLICE("alice")));
+    let_worker_finish(f);
+    peer_expect_connection_exception(deleted, 403,
+                                     "Login was refused using authentication mechanism PLAIN. For "
+                                     "details see the broker logfile.",
+                                     nothing);
+    worker_destroy(f->broker->worker);
+}
+
 /* --- durability --- */
 
 static void describe_vhost(struct fixture *f, const char *name) {
@@ -469,6 +566,10 @@ int main(void) {
         CONVERSATION(changed_password_counts_for_the_next_login),
         CONVERSATION(imported_hashes_log_in),
         CONVERSATION(user_without_a_password_cannot_use_one),
+        CONVERSATION(slow_password_is_verified_beside_the_loop),
+        CONVERSATION(wrong_passwords_and_unknown_users_wait_alike),
+        CONVERSATION(input_waits_for_a_slow_login),
+        CONVERSATION(nobody_waits_for_the_answer_of_a_slow_login),
         DURABLE_CONVERSATION(access_survives_a_crash),
         DURABLE_CONVERSATION(what_was_deleted_stays_deleted),
         DURABLE_CONVERSATION(vhost_is_deleted_wholly_or_not_at_all),

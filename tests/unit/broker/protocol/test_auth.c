@@ -9,11 +9,13 @@
 #include <cmocka.h>
 
 #include "amqp/table.h"
+#include "broker/base/tls_peer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/user.h"
 
 static struct broker *broker;
 static struct user *alice, *guest;
+static struct auth_peer peer; /* TLS only where a test says so */
 
 static void fill_random(void *context, void *buffer, size_t len) {
     (void)context;
@@ -25,6 +27,7 @@ static struct env env = {.hash_seed = 1, .fill_random = fill_random};
 static int start(void **state) {
     struct broker_settings settings;
     (void)state;
+    peer = (struct auth_peer){.is_loopback = true};
     broker_settings_init(&settings);
     broker = broker_create(&env, &settings);
     alice = user_add(broker, SLICE("alice"), SLICE("secret"));
@@ -42,9 +45,11 @@ static int end(void **state) {
 static enum auth_result login_from(bool loopback, const char *mechanism_name, struct slice response,
                                    struct user **ret_user) {
     const struct auth_mechanism *mechanism =
-        auth_mechanism_find(broker, slice_from_text(mechanism_name));
+        auth_mechanism_find(broker, &peer, slice_from_text(mechanism_name));
+    struct credentials credentials;
     assert_non_null(mechanism);
-    return auth_login(broker, mechanism, response, loopback, ret_user);
+    peer.is_loopback = loopback;
+    return auth_login(broker, mechanism, response, &peer, ret_user, &credentials);
 }
 
 static void expect_user(const char *mechanism, struct slice response, struct user *expected) {
@@ -131,22 +136,22 @@ static void anonymous_logs_in_as_configured(void **state) {
 static void anonymous_is_offered_while_user_and_password_are_set(void **state) {
     struct text text = {0};
     (void)state;
-    auth_append_mechanisms(broker, &text);
+    auth_append_mechanisms(broker, &peer, &text);
     assert_string_equal(text_chars(&text), "PLAIN AMQPLAIN ANONYMOUS");
     text_clear(&text);
     broker->settings.anonymous_password = "";
-    auth_append_mechanisms(broker, &text);
+    auth_append_mechanisms(broker, &peer, &text);
     assert_string_equal(text_chars(&text), "PLAIN AMQPLAIN");
     text_clear(&text);
-    assert_null(auth_mechanism_find(broker, SLICE("ANONYMOUS")));
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("ANONYMOUS")));
 }
 
 static void mechanism_names_are_exact(void **state) {
     (void)state;
-    assert_null(auth_mechanism_find(broker, SLICE("plain")));
-    assert_null(auth_mechanism_find(broker, SLICE("PLAI")));
-    assert_null(auth_mechanism_find(broker, SLICE("")));
-    assert_null(auth_mechanism_find(broker, SLICE("EXTERNAL")));
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("plain")));
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("PLAI")));
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("")));
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("EXTERNAL")));
 }
 
 static void loopback_only_user_is_refused_elsewhere(void **state) {
@@ -157,6 +162,51 @@ static void loopback_only_user_is_refused_elsewhere(void **state) {
     assert_null(user);
     assert_int_equal(login_from(false, "PLAIN", SLICE("\0alice\0secret"), &user), AUTH_OK);
     assert_ptr_equal(user, alice);
+}
+
+/* rows: 10 */
+static void external_is_offered_with_tls_where_it_is_configured(void **state) {
+    const struct tls_peer tls = {.login_name = "alice"};
+    struct text text = {0};
+    (void)state;
+    peer.tls = &tls;
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("EXTERNAL")));
+    broker->settings.auth_mechanisms = "PLAIN EXTERNAL";
+    auth_append_mechanisms(broker, &peer, &text);
+    assert_string_equal(text_chars(&text), "PLAIN EXTERNAL");
+    text_clear(&text);
+    peer.tls = NULL;
+    auth_append_mechanisms(broker, &peer, &text);
+    assert_string_equal(text_chars(&text), "PLAIN");
+    text_clear(&text);
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("EXTERNAL")));
+    broker->settings.auth_mechanisms = "AMQPLAIN";
+    assert_null(auth_mechanism_find(broker, &peer, SLICE("PLAIN")));
+}
+
+static void external_takes_the_user_from_the_certificate(void **state) {
+    struct tls_peer tls = {.login_name = "alice"};
+    struct user *user = NULL;
+    (void)state;
+    broker->settings.auth_mechanisms = "EXTERNAL";
+    peer.tls = &tls;
+    expect_user("EXTERNAL", SLICE("whatever"), alice);
+    tls.login_name = "stranger";
+    expect_no_user("EXTERNAL", SLICE(""), AUTH_REFUSED);
+    tls.login_name = NULL;
+    expect_no_user("EXTERNAL", SLICE(""), AUTH_REFUSED);
+    tls.login_name = "guest";
+    assert_int_equal(login_from(false, "EXTERNAL", SLICE(""), &user), AUTH_REFUSED);
+    assert_null(user);
+}
+
+/* A certificate is no password: there is nothing to guess for who has none. */
+static void external_needs_no_password(void **state) {
+    struct tls_peer tls = {.login_name = "CN=service,O=Example"};
+    (void)state;
+    broker->settings.auth_mechanisms = "EXTERNAL";
+    peer.tls = &tls;
+    expect_user("EXTERNAL", SLICE(""), user_add(broker, SLICE("CN=service,O=Example"), SLICE("")));
 }
 
 int main(void) {
@@ -174,6 +224,10 @@ int main(void) {
                                         end),
         cmocka_unit_test_setup_teardown(mechanism_names_are_exact, start, end),
         cmocka_unit_test_setup_teardown(loopback_only_user_is_refused_elsewhere, start, end),
+        cmocka_unit_test_setup_teardown(external_is_offered_with_tls_where_it_is_configured, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(external_takes_the_user_from_the_certificate, start, end),
+        cmocka_unit_test_setup_teardown(external_needs_no_password, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
