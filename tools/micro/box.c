@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/entities/permission.h"
 #include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -54,7 +55,7 @@ void box_init(struct box *box, bool durable) {
     if (durable)
         open_journal(box);
     box->vhost = broker_add_vhost(box->broker, SLICE("/"));
-    user_add(box->broker, SLICE("guest"), SLICE("guest"));
+    permission_grant_all(user_add(box->broker, SLICE("guest"), SLICE("guest")), box->vhost);
 }
 
 static void remove_files(const char *directory) {
