@@ -57,12 +57,17 @@ static inline size_t ready_list_count(const struct ready_list *list) {
 /* For ready_list_push(): the last chunk is full or there is none. */
 void ready_list_add_chunk(struct ready_list *list);
 
-/* Takes the entry's message reference. Sequences grow from push to push. */
-static inline void ready_list_push(struct ready_list *list, struct entry entry) {
+/* Room for one more entry at the end, for the caller to fill at once. */
+static inline struct entry *ready_list_add(struct ready_list *list) {
     if (list->last == NULL || list->last_index == READY_CHUNK_ENTRIES)
         ready_list_add_chunk(list);
-    list->last->entries[list->last_index++] = entry;
     list->ring_count++;
+    return &list->last->entries[list->last_index++];
+}
+
+/* Takes the entry's message reference. Sequences grow from push to push. */
+static inline void ready_list_push(struct ready_list *list, struct entry entry) {
+    *ready_list_add(list) = entry;
 }
 
 /* An entry that was taken before comes back to its place. Takes the message reference. */
