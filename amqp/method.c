@@ -183,7 +183,8 @@ static enum amqp_decode_result decode_fields(struct cursor *c, struct amqp_metho
     return cursor_failed(c) || !cursor_at_end(c) ? AMQP_DECODE_MALFORMED : result;
 }
 
-enum amqp_decode_result amqp_method_decode(struct slice payload, struct amqp_method *ret_method) {
+enum amqp_decode_result amqp_method_decode_by_table(struct slice payload,
+                                                    struct amqp_method *ret_method) {
     struct cursor c = cursor_over(payload);
     uint16_t class_id = cursor_u16(&c);
     uint16_t method_id = cursor_u16(&c);
@@ -192,6 +193,43 @@ enum amqp_decode_result amqp_method_decode(struct slice payload, struct amqp_met
     if (ret_method->id == AMQP_METHOD_UNKNOWN)
         return AMQP_DECODE_UNKNOWN_METHOD;
     return decode_fields(&c, ret_method);
+}
+
+/*
+ * The two methods that come once per message are read without the table: it takes 300 instructions
+ * for a publish, a sixth of all that happens to a small message, and these take 90.  What is not
+ * as it should be is left to the table, so that there is one opinion of it.
+ */
+static bool decode_publish(struct cursor *c, struct amqp_basic_publish *ret) {
+    ret->ticket = cursor_u16(c);
+    ret->exchange = cursor_shortstr(c);
+    ret->routing_key = cursor_shortstr(c);
+    uint8_t bits = cursor_u8(c);
+    ret->mandatory = (bits & 1) != 0;
+    ret->immediate = (bits & 2) != 0;
+    return !cursor_failed(c) && slice_is_utf8(ret->exchange) && slice_is_utf8(ret->routing_key);
+}
+
+static bool decode_ack(struct cursor *c, struct amqp_basic_ack *ret) {
+    ret->delivery_tag = cursor_u64(c);
+    ret->multiple = (cursor_u8(c) & 1) != 0;
+    return !cursor_failed(c);
+}
+
+enum amqp_decode_result amqp_method_decode(struct slice payload, struct amqp_method *ret_method) {
+    struct cursor c = cursor_over(payload);
+    uint32_t class_and_method = cursor_u32(&c);
+
+    if (class_and_method == (60u << 16 | 40)) {
+        ret_method->id = AMQP_BASIC_PUBLISH;
+        if (decode_publish(&c, &ret_method->basic_publish) && cursor_at_end(&c))
+            return AMQP_DECODED;
+    } else if (class_and_method == (60u << 16 | 80)) {
+        ret_method->id = AMQP_BASIC_ACK;
+        if (decode_ack(&c, &ret_method->basic_ack) && cursor_at_end(&c))
+            return AMQP_DECODED;
+    }
+    return amqp_method_decode_by_table(payload, ret_method);
 }
 
 /* -- Encoding ---------------------------------------------------------------------------------- */

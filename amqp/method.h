@@ -77,6 +77,10 @@ enum amqp_decode_result {
  */
 enum amqp_decode_result amqp_method_decode(struct slice payload, struct amqp_method *ret_method);
 
+/* The same without a shortcut for the two most frequent methods. For the test that both agree. */
+enum amqp_decode_result amqp_method_decode_by_table(struct slice payload,
+                                                    struct amqp_method *ret_method);
+
 /* Writes class id, method id and arguments.  The writer fails on a short string over 255 octets;
  * tables are copied as they are.  `method->id` is a real method. */
 void amqp_method_encode(struct writer *w, const struct amqp_method *method);

@@ -84,6 +84,12 @@ bool amqp_properties_read(uint16_t flags, struct slice properties,
 
 /* Writes the flags and then the values of the properties that are in `flags`.  The writer fails on
  * a short string over 255 octets; the headers are copied as they are. */
+/* What amqp_properties_decode() returns, for those who do not want the properties. */
+bool amqp_properties_are_valid(uint16_t flags, struct slice properties);
+
+/* One of valid properties; 0 when it is not there. */
+uint8_t amqp_properties_delivery_mode(uint16_t flags, struct slice properties);
+
 void amqp_properties_encode(struct writer *w, const struct amqp_properties *properties);
 
 #endif

@@ -55,14 +55,6 @@ static uint8_t *put_shortstr(uint8_t *at, struct slice text) {
     return at + text.len;
 }
 
-static bool is_persistent(const struct message *message) {
-    if (!(message->property_flags & AMQP_DELIVERY_MODE))
-        return false;
-    struct amqp_properties properties;
-    message_properties(message, &properties);
-    return properties.delivery_mode == AMQP_DELIVERY_MODE_PERSISTENT;
-}
-
 struct message *message_create_hiding(struct message_memory *memory, struct slice exchange,
                                       struct slice routing_key, struct slice header_payload,
                                       struct slice body, struct slice hidden_keys) {
@@ -90,6 +82,8 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
         .inline_len = (uint32_t)inline_len,
         .exchange_len = (uint8_t)exchange.len,
         .property_flags = header.flags,
+        .persistent = amqp_properties_delivery_mode(header.flags, header.properties) ==
+                      AMQP_DELIVERY_MODE_PERSISTENT,
     };
     uint8_t *at = put_shortstr(message->bytes, exchange);
     at = put_shortstr(at, routing_key);
@@ -98,7 +92,6 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
         at += put_frame(at, AMQP_FRAME_BODY, body);
     if (hidden_keys.len > 0)
         memcpy(at, hidden_keys.data, hidden_keys.len);
-    message->persistent = is_persistent(message);
     return message;
 }
 

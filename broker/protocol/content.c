@@ -103,14 +103,13 @@ static void finish_inline(struct channel *channel, struct slice body) {
 
 void content_on_header(struct channel *channel, struct slice payload) {
     struct amqp_content_header header;
-    struct amqp_properties properties;
     if (!amqp_content_header_decode(payload, &header)) {
         fail_properties(channel->connection);
         return;
     }
     if (!check_header(channel, &header))
         return;
-    if (!amqp_properties_decode(header.flags, header.properties, &properties)) {
+    if (!amqp_properties_are_valid(header.flags, header.properties)) {
         fail_properties(channel->connection);
         return;
     }

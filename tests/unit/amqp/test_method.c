@@ -132,13 +132,14 @@ static void compare_methods(const struct amqp_method *a, const struct amqp_metho
 }
 
 struct encoded {
-    uint8_t octets[512];
+    uint8_t octets[512]; /* zero behind the payload */
     struct slice payload;
 };
 
 static void encode(struct encoded *ret, const struct amqp_method *method) {
     struct writer w = writer_over(ret->octets, sizeof ret->octets);
 
+    memset(ret->octets, 0, sizeof ret->octets);
     amqp_method_encode(&w, method);
     assert_true(writer_is_complete(&w));
     ret->payload = writer_written(&w);
@@ -217,6 +218,47 @@ static void every_overflow_is_counted(void **state) {
             assert_true(writer_overflowed(&w));
             assert_int_equal(writer_length(&w), encoded.payload.len);
             free(buffer);
+        }
+    }
+}
+
+/* -- The shortcut and the table ---------------------------------------------------------------- */
+
+static void assert_both_agree(struct slice octets) {
+    struct slice payload = exact_copy(octets, octets.len);
+    struct amqp_method method, by_table;
+    enum amqp_decode_result result = amqp_method_decode(payload, &method);
+
+    assert_int_equal(result, amqp_method_decode_by_table(payload, &by_table));
+    assert_int_equal(method.id, by_table.id);
+    if (result == AMQP_DECODED)
+        compare_methods(&method, &by_table);
+    exact_free(payload);
+}
+
+/* Each length, each octet with every value: lengths that are too long, bad UTF-8, other methods. */
+static void shortcut_and_table_agree_on_every_change_of_an_octet(void **state) {
+    const struct amqp_method methods[] = {
+        {.id = AMQP_BASIC_PUBLISH,
+         .basic_publish = {.ticket = 1,
+                           .exchange = SLICE("x"),
+                           .routing_key = SLICE("k\xc3\xa9y")}},
+        {.id = AMQP_BASIC_ACK, .basic_ack = {.delivery_tag = 77, .multiple = true}},
+    };
+    struct encoded encoded;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+        encode(&encoded, &methods[i]);
+        for (size_t len = 0; len <= encoded.payload.len + 1; len++)
+            assert_both_agree(slice_of(encoded.octets, len));
+        for (size_t at = 0; at < encoded.payload.len; at++) {
+            uint8_t octet = encoded.octets[at];
+            for (unsigned value = 0; value < 256; value++) {
+                encoded.octets[at] = (uint8_t)value;
+                assert_both_agree(encoded.payload);
+            }
+            encoded.octets[at] = octet;
         }
     }
 }
@@ -460,6 +502,7 @@ int main(void) {
         cmocka_unit_test(every_truncation_is_malformed),
         cmocka_unit_test(octets_left_over_are_malformed),
         cmocka_unit_test(every_overflow_is_counted),
+        cmocka_unit_test(shortcut_and_table_agree_on_every_change_of_an_octet),
         cmocka_unit_test(publish_looks_as_on_the_wire),
         cmocka_unit_test(consecutive_bits_share_an_octet),
         cmocka_unit_test(bits_apart_have_octets_of_their_own),
