@@ -374,6 +374,15 @@ static void report(const struct recovery *recovery, const struct journal_report 
              found->clean ? "a clean" : "an unclean");
 }
 
+/* Before the messages come: what is asked of a queue decides about them. */
+static void apply_policies(struct broker *broker) {
+    struct vhost *vhost, *next_vhost;
+    MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
+        if (vhost->policy_count > 0)
+            policies_apply(vhost);
+    }
+}
+
 static int finish(struct recovery *recovery, struct journal *journal,
                   const struct journal_report *found, struct text *error) {
     read_messages(recovery, journal);
@@ -383,6 +392,7 @@ static int finish(struct recovery *recovery, struct journal *journal,
         return EX_PROTOCOL;
     }
     recovery->broker->journal = journal;
+    apply_policies(recovery->broker);
     enqueue_restored(recovery, found->clean);
     forget_redelivered(recovery);
     settle_orphans(recovery);

@@ -83,6 +83,7 @@ static struct exchange *create_exchange(struct vhost *vhost, const struct exchan
     exchange->auto_delete = declaration->auto_delete;
     exchange->internal = declaration->internal;
     vhost_add_exchange(vhost, exchange);
+    policies_apply_to_exchange(exchange);
     store_put_exchange(exchange);
     return exchange;
 }
@@ -210,6 +211,7 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
     queue->auto_delete = declaration->auto_delete;
     queue->exclusive_owner = declaration->exclusive ? declaration->connection : NULL;
     vhost_add_queue(vhost, queue);
+    policies_apply_to_queue(queue);
     store_put_queue(queue);
     queue_restart_expires(queue);
     vhost->broker->counters.queues_declared++;

@@ -21,6 +21,7 @@ struct binding_destination;
 struct delayed_messages;
 struct exchange;
 struct message;
+struct policy;
 struct route;
 struct route_request;
 struct vhost;
@@ -72,7 +73,8 @@ struct exchange {
     struct vhost *vhost;
     struct slice name;               /* owned, as is `arguments` */
     struct slice arguments;          /* table octets as the client sent them */
-    struct slice alternate_exchange; /* points into `arguments`; data NULL when none */
+    struct slice alternate_exchange; /* of `arguments`, else of `policy`; data NULL when none */
+    const struct policy *policy;     /* in force, NULL when none; see policy.h */
     UT_hash_handle by_name;
     const struct exchange_type *type;
     const struct exchange_type *routing_type; /* decides about bindings and routes; mostly `type` */

@@ -40,12 +40,29 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     list_init(&queue->runnable_link);
     ready_list_init(&queue->ready);
     queue->type = queue_args_type(queue->arguments);
-    queue->features = queue_args_features(queue->arguments);
+    queue->features = queue_args_features(&(struct queue_wishes){.arguments = queue->arguments});
     if (queue->type == QUEUE_QUORUM)
         make_quorum(queue);
     else if (queue->features != NULL && queue->features->max_priority > 0)
         queue->levels = ready_levels_create((uint8_t)queue->features->max_priority);
     return queue;
+}
+
+static int64_t expires_of(const struct queue_features *features) {
+    return features == NULL ? -1 : features->expires_ms;
+}
+
+void queue_set_features(struct queue *queue, struct queue_features *features) {
+    int64_t expired_after_ms = expires_of(queue->features);
+    if (queue->features == NULL && features != NULL)
+        queue->ready_bytes = ready_list_body_bytes(&queue->ready);
+    free(queue->features);
+    queue->features = features;
+    if (expires_of(features) != expired_after_ms) {
+        timer_stop(&queue->vhost->broker->timers, &queue->expires_timer);
+        queue_restart_expires(queue);
+    }
+    queue_settle_front(queue);
 }
 
 static void free_when_unused(struct queue *queue) {

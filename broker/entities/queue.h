@@ -15,7 +15,7 @@
  * Delivering happens in queue_run(), called by the tick for every queue marked runnable - never from
  * inside publish or ack, so that nobody's delivery can recurse into another's publish.
  *
- * A queue whose arguments ask for nothing (features == NULL) and whose messages have no deadline
+ * A queue whose arguments and policies ask for nothing (features == NULL) and whose messages have no deadline
  * passes by everything in queue_expiry.c and queue_limits.c. What is special about quorum queues is in
  * queue_quorum.c, consumers are in queue_consumers.c.
  *
@@ -41,6 +41,7 @@
 
 struct broker;
 struct message;
+struct policy;
 struct quorum;
 struct vhost;
 
@@ -73,12 +74,14 @@ struct queue {
     struct list inactive_consumers;      /* the others then: by priority, then age */
     struct list runnable_link;           /* in broker->runnable_queues */
     uint64_t route_mark; /* last route that picked this queue, so that it gets one copy */
-    struct queue_features *features; /* owned; NULL when the arguments ask for nothing */
-    uint64_t ready_bytes;            /* bodies of ready messages; kept only with features */
-    bool may_expire;                 /* a ready message may have a deadline */
-    struct chore trim_chore;         /* messages at the front that are overdue or too many */
-    struct timer message_timer;      /* for the front message; may be early */
-    struct timer expires_timer;      /* x-expires */
+    struct queue_features *features; /* owned; NULL when nothing is asked for */
+    const struct policy *policy;     /* in force, NULL when none; see policy.h */
+    const struct policy *operator_policy;
+    uint64_t ready_bytes;       /* bodies of ready messages; kept only with features */
+    bool may_expire;            /* a ready message may have a deadline */
+    struct chore trim_chore;    /* messages at the front that are overdue or too many */
+    struct timer message_timer; /* for the front message; may be early */
+    struct timer expires_timer; /* x-expires */
     uint64_t published_count;
     uint64_t delivered_count;
     uint64_t acked_count;
@@ -87,6 +90,12 @@ struct queue {
 
 /* Use vhost_declare_queue() to make a queue that clients can see; arguments are copied. */
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments);
+
+/*
+ * A policy was changed: what is asked for now, which the queue takes. Lengths and lifetimes count at
+ * once; what a message's own deadline is was decided when it was published.
+ */
+void queue_set_features(struct queue *queue, struct queue_features *features);
 
 /*
  * Drops the messages, tells the consumers and unlinks from the exclusive owner. The caller has taken

@@ -151,7 +151,7 @@ static bool check_belongs(const struct subject *subject, const struct queue_argu
                           unsigned type, struct refusal *refusal) {
     struct amqp_value value;
 
-    if (row->types & type ||
+    if (row->types == 0 || row->types & type ||
         !amqp_table_find(subject->arguments, slice_from_text(row->key), &value))
         return true;
     return refuse(refusal, AMQP_PRECONDITION_FAILED,
@@ -205,10 +205,6 @@ static bool check_properties(const struct subject *subject,
         return refuse_property(subject, "exclusive-owner", refusal);
     return declaration->durable || refuse_property(subject, "non-durable", refusal);
 }
-
-#define STREAM_SEGMENT_SIZE_MAX INT64_C(3000000000)
-#define STREAM_FILTER_SIZE_MIN  16
-#define STREAM_FILTER_SIZE_MAX  255
 
 static bool check_stream_sizes(struct slice arguments, struct refusal *refusal) {
     struct amqp_value value;
@@ -271,16 +267,58 @@ static void settle_quorum_features(struct queue_features *features) {
         features->dead_letter_at_least_once = false;
 }
 
-struct queue_features *queue_args_features(struct slice arguments) {
+static const struct amqp_value *find_in(struct slice table, struct slice key,
+                                        struct amqp_value *value) {
+    return amqp_table_find(table, key, value) ? value : NULL;
+}
+
+/* Argument, policy and operator policy make one value; false when nobody says anything. */
+static bool find_wish(const struct queue_argument *row, enum queue_type type,
+                      const struct queue_wishes *wishes, struct amqp_value *ret_value) {
+    const struct policy_key *policy = &row->policy;
+    struct slice key = queue_argument_policy_key(row);
+    struct amqp_value argument, by_policy, by_operator;
+    const struct amqp_value *value = NULL;
+    if (policy->noun != NULL)
+        value =
+            queue_argument_choose(policy->with_operator, find_in(wishes->policy, key, &by_policy),
+                                  find_in(wishes->operator_policy, key, &by_operator));
+    value = queue_argument_choose(
+        type == QUEUE_QUORUM ? policy->with_quorum_argument : policy->with_argument,
+        find_in(wishes->arguments, slice_from_text(row->key), &argument), value);
+    if (value != NULL)
+        *ret_value = *value;
+    return value != NULL;
+}
+
+static struct slice keep_text(uint8_t **at, struct slice text) {
+    struct slice kept = text.data == NULL ? text : slice_of(*at, text.len);
+    if (text.len > 0)
+        memcpy(*at, text.data, text.len);
+    *at += text.len;
+    return kept;
+}
+
+/* With texts of its own: dead letters of a deleted queue outlive the policy that spoke of them. */
+static struct queue_features *copy_features(const struct queue_features *features) {
+    struct queue_features *copy = xmalloc(sizeof *copy + features->dead_letter_exchange.len +
+                                          features->dead_letter_routing_key.len + 1);
+    uint8_t *octets = (uint8_t *)(copy + 1);
+    *copy = *features;
+    copy->dead_letter_exchange = keep_text(&octets, features->dead_letter_exchange);
+    copy->dead_letter_routing_key = keep_text(&octets, features->dead_letter_routing_key);
+    return copy;
+}
+
+struct queue_features *queue_args_features(const struct queue_wishes *wishes) {
     struct queue_features features = no_features;
-    enum queue_type type = queue_args_type(arguments);
-    struct queue_features *copy;
+    enum queue_type type = queue_args_type(wishes->arguments);
     struct amqp_value value;
     bool is_any = type == QUEUE_QUORUM;
 
     for (size_t i = 0; i < queue_argument_count; i++) {
         const struct queue_argument *row = &queue_arguments[i];
-        if (row->read != NULL && amqp_table_find(arguments, slice_from_text(row->key), &value)) {
+        if (row->read != NULL && row->types & type && find_wish(row, type, wishes, &value)) {
             row->read(&features, &value);
             is_any = true;
         }
@@ -289,9 +327,7 @@ struct queue_features *queue_args_features(struct slice arguments) {
         return NULL;
     if (type == QUEUE_QUORUM)
         settle_quorum_features(&features);
-    copy = xmalloc(sizeof *copy);
-    *copy = features;
-    return copy;
+    return copy_features(&features);
 }
 
 /* -- Redeclaring ------------------------------------------------------------------------------- */

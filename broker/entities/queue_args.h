@@ -44,6 +44,11 @@ enum queue_delayed_retry {
 /* RabbitMQ's since 4.0. */
 #define QUEUE_DELIVERY_LIMIT_DEFAULT 20
 
+/* RabbitMQ's limits for streams. */
+#define STREAM_SEGMENT_SIZE_MAX INT64_C(3000000000)
+#define STREAM_FILTER_SIZE_MIN  16
+#define STREAM_FILTER_SIZE_MAX  255
+
 /* What a queue does beyond keeping messages in order. A number below 0 means no limit. */
 struct queue_features {
     int64_t message_ttl_ms;
@@ -53,7 +58,7 @@ struct queue_features {
     int64_t max_priority; /* 0: one level, that is no priorities */
     enum queue_overflow overflow;
     bool single_active_consumer;
-    struct slice dead_letter_exchange;    /* data NULL: none; both point into the arguments */
+    struct slice dead_letter_exchange;    /* data NULL: none; both are owned */
     struct slice dead_letter_routing_key; /* data NULL: the message's own keys */
     /* Of quorum queues only: */
     int64_t delivery_limit;
@@ -89,11 +94,18 @@ bool queue_args_check(const struct vhost *vhost, struct slice queue_name, struct
 bool queue_args_check_type(const struct vhost *vhost, struct slice queue_name,
                            const struct queue_declaration *declaration, struct refusal *refusal);
 
+/* What decides how a queue behaves; empty tables say nothing. */
+struct queue_wishes {
+    struct slice arguments;
+    struct slice policy; /* definitions of the policies in force, see policy.h */
+    struct slice operator_policy;
+};
+
 /*
- * What the arguments ask for, in memory the caller frees, borrowing texts from them; NULL when a
- * classic queue's ask for nothing. Values of a wrong type count as absent.
+ * What is wished, in memory the caller frees; NULL when nothing is wished of a classic queue.
+ * Arguments of a wrong type count as absent.
  */
-struct queue_features *queue_args_features(struct slice arguments);
+struct queue_features *queue_args_features(const struct queue_wishes *wishes);
 
 /* For a declare of a queue that exists. False with 406 `inequivalent arg 'K' for queue ...`. */
 bool queue_args_check_equivalent(const struct queue *queue, struct slice arguments,

@@ -40,6 +40,14 @@ static void check_text(const struct amqp_value *value, struct slice arguments,
     is_text(value, reason);
 }
 
+/* One that a method can carry as its routing key. */
+static void check_short_text(const struct amqp_value *value, struct slice arguments,
+                             struct text *reason) {
+    (void)arguments;
+    if (is_text(value, reason) && value->bytes.len > AMQP_SHORTSTR_MAX)
+        text_append(reason, SLICE("too long"));
+}
+
 static void check_bool(const struct amqp_value *value, struct slice arguments,
                        struct text *reason) {
     (void)arguments;
@@ -321,44 +329,150 @@ static void read_delayed_retry_max(struct queue_features *features,
     read_count(&features->delayed_retry_max_ms, value);
 }
 
+/* -- Policy keys ------------------------------------------------------------------------------- */
+
+static void check_integer(const struct amqp_value *value, struct slice arguments,
+                          struct text *reason) {
+    (void)arguments;
+    is_integer(value, reason);
+}
+
+static void check_queue_mode(const struct amqp_value *value, struct slice arguments,
+                             struct text *reason) {
+    static const char *const modes[] = {"default", "lazy", NULL};
+    (void)arguments;
+    if (is_text(value, reason) && !is_one_of(value->bytes, modes))
+        text_append(reason, SLICE("unsupported"));
+}
+
+static void check_segment_size(const struct amqp_value *value, struct slice arguments,
+                               struct text *reason) {
+    (void)arguments;
+    if (is_count(value, reason) && value->integer > STREAM_SEGMENT_SIZE_MAX)
+        text_append(reason, SLICE("too large"));
+}
+
+static void check_filter_size(const struct amqp_value *value, struct slice arguments,
+                              struct text *reason) {
+    (void)arguments;
+    if (is_integer(value, reason) &&
+        (value->integer < STREAM_FILTER_SIZE_MIN || value->integer > STREAM_FILTER_SIZE_MAX))
+        text_append(reason, SLICE("out of range"));
+}
+
+/* An argument that is no number means nothing (x-delivery-limit is not checked). */
+const struct amqp_value *queue_argument_choose(enum value_choice choice,
+                                               const struct amqp_value *first,
+                                               const struct amqp_value *second) {
+    bool first_is_less;
+    if (first == NULL || second == NULL)
+        return first != NULL ? first : second;
+    if (choice >= CHOOSE_SMALLER && !amqp_value_is_integer(first))
+        return second;
+    first_is_less = first->integer < second->integer;
+    switch (choice) {
+    case CHOOSE_SECOND:
+        return second;
+    case CHOOSE_SMALLER:
+        return first_is_less ? first : second;
+    case CHOOSE_GREATER:
+        return first_is_less ? second : first;
+    case CHOOSE_LIMIT:
+        if (first->integer < 0 || second->integer < 0)
+            return first_is_less ? second : first;
+        return first_is_less ? first : second;
+    default:
+        return first;
+    }
+}
+
 /* -- The table --------------------------------------------------------------------------------- */
+
+/* A policy key that operators may not use. */
+#define POLICY(noun, check, types) \
+    { noun, check, types, false, CHOOSE_FIRST, CHOOSE_FIRST, CHOOSE_FIRST }
+/* One they may use, with how it goes with the others' values. */
+#define SHARED(noun, check, types, with_operator, with_argument) \
+    { noun, check, types, true, with_operator, with_argument, with_argument }
+#define NO_POLICY \
+    { NULL, NULL, 0, false, CHOOSE_FIRST, CHOOSE_FIRST, CHOOSE_FIRST }
+
+#define LETTERS (CLASSIC | QUORUM) /* who has dead letters, lifetimes and lengths */
 
 /* clang-format off */
 const struct queue_argument queue_arguments[] = {
-    {"x-expires", CLASSIC | QUORUM, check_expires, equivalent_argument, read_expires},
-    {"x-message-ttl", CLASSIC | QUORUM, check_message_ttl, equivalent_argument, read_message_ttl},
-    {"x-dead-letter-exchange", CLASSIC | QUORUM, check_text, equivalent_argument,
-     read_dead_letter_exchange},
-    {"x-dead-letter-routing-key", CLASSIC | QUORUM, check_dead_letter_routing_key,
-     equivalent_argument, read_dead_letter_routing_key},
-    {"x-max-length", CLASSIC | QUORUM, check_count, equivalent_argument, read_max_length},
-    {"x-max-length-bytes", ALL_TYPES, check_count, equivalent_argument, read_max_length_bytes},
-    {"x-max-priority", CLASSIC, check_max_priority, equivalent_argument, read_max_priority},
-    {"x-overflow", CLASSIC | QUORUM, check_overflow, equivalent_argument, read_overflow},
-    {"x-queue-mode", CLASSIC, check_any, equivalent_argument, NULL},
-    {"x-queue-version", CLASSIC, check_version, equivalent_argument, NULL},
-    {"x-single-active-consumer", CLASSIC | QUORUM, check_bool, equivalent_argument,
-     read_single_active_consumer},
-    {"x-queue-type", ALL_TYPES, check_queue_type, equivalent_queue_type, NULL},
-    {"x-queue-master-locator", CLASSIC, check_any, equivalent_argument, NULL},
-    {"x-queue-leader-locator", ALL_TYPES, check_leader_locator, equivalent_argument, NULL},
+    {"x-expires", LETTERS, check_expires, equivalent_argument, read_expires,
+     SHARED("queue expiry", check_positive, LETTERS, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-message-ttl", LETTERS, check_message_ttl, equivalent_argument, read_message_ttl,
+     SHARED("message TTL", check_count, LETTERS, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-dead-letter-exchange", LETTERS, check_text, equivalent_argument, read_dead_letter_exchange,
+     POLICY("dead letter exchange name", check_text, LETTERS)},
+    {"x-dead-letter-routing-key", LETTERS, check_dead_letter_routing_key, equivalent_argument,
+     read_dead_letter_routing_key, POLICY("dead letter routing key", check_short_text, LETTERS)},
+    {"x-max-length", LETTERS, check_count, equivalent_argument, read_max_length,
+     SHARED("maximum length", check_count, LETTERS, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-max-length-bytes", ALL_TYPES, check_count, equivalent_argument, read_max_length_bytes,
+     SHARED("maximum length in bytes", check_count, ALL_TYPES, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-max-priority", CLASSIC, check_max_priority, equivalent_argument, read_max_priority,
+     NO_POLICY},
+    {"x-overflow", LETTERS, check_overflow, equivalent_argument, read_overflow,
+     {"overflow value", check_overflow, LETTERS, true, CHOOSE_SECOND, CHOOSE_FIRST, CHOOSE_SECOND}},
+    {"x-queue-mode", CLASSIC, check_any, equivalent_argument, NULL,
+     POLICY("queue-mode value", check_queue_mode, CLASSIC)},
+    {"x-queue-version", CLASSIC, check_version, equivalent_argument, NULL,
+     SHARED("queue-version value", check_version, ALL_TYPES, CHOOSE_SECOND, CHOOSE_FIRST)},
+    {"x-single-active-consumer", LETTERS, check_bool, equivalent_argument,
+     read_single_active_consumer, NO_POLICY},
+    {"x-queue-type", ALL_TYPES, check_queue_type, equivalent_queue_type, NULL, NO_POLICY},
+    {"x-queue-master-locator", CLASSIC, check_any, equivalent_argument, NULL,
+     POLICY("queue-master-locator value", check_text, CLASSIC | STREAM)},
+    {"x-queue-leader-locator", ALL_TYPES, check_leader_locator, equivalent_argument, NULL,
+     POLICY("queue leader locator value", check_leader_locator, ALL_TYPES)},
     {"x-dead-letter-strategy", QUORUM, check_dead_letter_strategy, equivalent_argument,
-     read_dead_letter_strategy},
-    {"x-delivery-limit", QUORUM, check_any, equivalent_argument, read_delivery_limit},
-    {"x-quorum-initial-group-size", QUORUM, check_positive, equivalent_argument, NULL},
-    {"x-max-in-memory-length", QUORUM, check_count, equivalent_argument, NULL},
-    {"x-max-in-memory-bytes", QUORUM, check_count, equivalent_argument, NULL},
-    {"x-consumer-timeout", QUORUM, check_count, equivalent_argument, read_consumer_timeout},
-    {"x-consumer-disconnected-timeout", QUORUM, check_count, equivalent_argument, NULL},
+     read_dead_letter_strategy,
+     POLICY("dead letter strategy", check_dead_letter_strategy, QUORUM)},
+    {"x-delivery-limit", QUORUM, check_any, equivalent_argument, read_delivery_limit,
+     SHARED("delivery limit", check_integer, QUORUM, CHOOSE_LIMIT, CHOOSE_LIMIT)},
+    {"x-quorum-initial-group-size", QUORUM, check_positive, equivalent_argument, NULL, NO_POLICY},
+    {"x-max-in-memory-length", QUORUM, check_count, equivalent_argument, NULL,
+     SHARED("maximum memory in bytes", check_count, QUORUM, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-max-in-memory-bytes", QUORUM, check_count, equivalent_argument, NULL,
+     SHARED("maximum memory in bytes", check_count, QUORUM, CHOOSE_SMALLER, CHOOSE_SMALLER)},
+    {"x-consumer-timeout", QUORUM, check_count, equivalent_argument, read_consumer_timeout,
+     POLICY("consumer timeout", check_count, ALL_TYPES)},
+    {"x-consumer-disconnected-timeout", QUORUM, check_count, equivalent_argument, NULL,
+     POLICY("consumer disconnected timeout", check_count, ALL_TYPES)},
     {"x-delayed-retry-type", QUORUM, check_delayed_retry_type, equivalent_argument,
-     read_delayed_retry_type},
-    {"x-delayed-retry-min", QUORUM, check_count, equivalent_argument, read_delayed_retry_min},
-    {"x-delayed-retry-max", QUORUM, check_count, equivalent_argument, read_delayed_retry_max},
-    {"x-member-placement-tag", QUORUM, check_not_empty, equivalent_argument, NULL},
-    {"x-max-age", STREAM, check_max_age, NULL, NULL},
-    {"x-stream-max-segment-size-bytes", STREAM, check_count, NULL, NULL},
-    {"x-stream-filter-size-bytes", STREAM, check_any, NULL, NULL},
-    {"x-initial-cluster-size", STREAM, check_positive, NULL, NULL},
+     read_delayed_retry_type,
+     SHARED("delayed retry type", check_delayed_retry_type, QUORUM, CHOOSE_SECOND, CHOOSE_FIRST)},
+    {"x-delayed-retry-min", QUORUM, check_count, equivalent_argument, read_delayed_retry_min,
+     SHARED("delayed retry minimum", check_count, QUORUM, CHOOSE_GREATER, CHOOSE_FIRST)},
+    {"x-delayed-retry-max", QUORUM, check_count, equivalent_argument, read_delayed_retry_max,
+     SHARED("delayed retry maximum", check_count, QUORUM, CHOOSE_SMALLER, CHOOSE_FIRST)},
+    {"x-member-placement-tag", QUORUM, check_not_empty, equivalent_argument, NULL, NO_POLICY},
+    {"x-max-age", STREAM, check_max_age, NULL, NULL, POLICY("max age", check_max_age, STREAM)},
+    {"x-stream-max-segment-size-bytes", STREAM, check_count, NULL, NULL,
+     POLICY("segment size", check_segment_size, STREAM)},
+    {"x-stream-filter-size-bytes", STREAM, check_any, NULL, NULL,
+     POLICY("filter size", check_filter_size, STREAM)},
+    {"x-initial-cluster-size", STREAM, check_positive, NULL, NULL,
+     POLICY("cluster size", check_count, STREAM)},
+
+    /* Not of queues, but policies for queues and exchanges may have it. */
+    {"x-alternate-exchange", 0, check_any, NULL, NULL,
+     POLICY("alternate exchange name", check_text, ALL_TYPES)},
+    /* Of clusters, and of the mirrored queues of RabbitMQ 3: policies of old definitions have them. */
+    {"x-target-group-size", 0, check_any, NULL, NULL,
+     SHARED("target count value", check_positive, QUORUM, CHOOSE_GREATER, CHOOSE_FIRST)},
+    {"x-ha-mode", 0, check_any, NULL, NULL, POLICY("ha-mode value", check_any, CLASSIC)},
+    {"x-ha-params", 0, check_any, NULL, NULL, POLICY("ha-params value", check_any, CLASSIC)},
+    {"x-ha-sync-mode", 0, check_any, NULL, NULL, POLICY("ha-sync-mode value", check_any, CLASSIC)},
+    {"x-ha-sync-batch-size", 0, check_any, NULL, NULL,
+     POLICY("ha-sync-batch-size value", check_any, CLASSIC)},
+    {"x-ha-promote-on-shutdown", 0, check_any, NULL, NULL,
+     POLICY("ha-promote-on-shutdown value", check_any, CLASSIC)},
+    {"x-ha-promote-on-failure", 0, check_any, NULL, NULL,
+     POLICY("ha-promote-on-failure value", check_any, CLASSIC)},
 };
 /* clang-format on */
 

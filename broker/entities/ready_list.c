@@ -34,6 +34,26 @@ void ready_list_add_chunk(struct ready_list *list) {
     list->last_index = 0;
 }
 
+static uint64_t body_bytes(const struct entry *entries, size_t from, size_t to) {
+    uint64_t bytes = 0;
+    for (size_t i = from; i < to; i++)
+        bytes += entries[i].message->body_size;
+    return bytes;
+}
+
+uint64_t ready_list_body_bytes(const struct ready_list *list) {
+    uint64_t bytes = body_bytes(list->returned, 0, list->returned_count);
+    size_t from = list->first_index;
+    if (list->ring_count == 0)
+        return bytes;
+    for (const struct ready_chunk *chunk = list->first; chunk != NULL; chunk = chunk->next) {
+        bytes += body_bytes(chunk->entries, from,
+                            chunk == list->last ? list->last_index : READY_CHUNK_ENTRIES);
+        from = 0;
+    }
+    return bytes;
+}
+
 static struct entry ring_take(struct ready_list *list) {
     struct entry entry = list->first->entries[list->first_index++];
     list->ring_count--;

@@ -54,6 +54,9 @@ static inline size_t ready_list_count(const struct ready_list *list) {
     return list->ring_count + list->returned_count;
 }
 
+/* The sizes of all bodies together; looks at every message. */
+uint64_t ready_list_body_bytes(const struct ready_list *list);
+
 /* For ready_list_push(): the last chunk is full or there is none. */
 void ready_list_add_chunk(struct ready_list *list);
 

@@ -457,6 +457,8 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
         return apply_queue(broker, &key_cursor, &payload_cursor);
     case STORE_BINDING:
         return apply_binding(broker, &key_cursor, &payload_cursor);
+    case STORE_POLICY:
+        return store_apply_policy(broker, &key_cursor, &payload_cursor);
     default:
         return store_apply_access(broker, kind, &key_cursor, &payload_cursor);
     }

@@ -21,6 +21,8 @@
  *   PERMISSION vhost, user                     configure, write, read (longstr)
  *   TOPIC_PERMISSION  vhost, user, exchange    write, read (longstr)
  *   GLOBAL_PARAMETER  name                     value (longstr)
+ *   POLICY     vhost, kind (8 bit: 0 policy, 1 operator policy), name
+ *                                              pattern (longstr), apply-to, priority (64 bit), definition
  *   HISTORY    queue id, sequence (64 bit)     acquired, failed (32 bit), time of the next try (64 bit,
  *                                              milliseconds since 1970), died of (8 bit): delivery_history.h
  *
@@ -44,6 +46,7 @@ struct global_parameter;
 struct delivery_history;
 struct message;
 struct permission;
+struct policy;
 struct queue;
 struct topic_permission;
 struct user;
@@ -60,6 +63,7 @@ enum store_kind {
     STORE_TOPIC_PERMISSION = 8,
     STORE_GLOBAL_PARAMETER = 9,
     STORE_HISTORY = 16,
+    STORE_POLICY = 17,
 };
 
 /* Each does nothing for what is not durable. */
@@ -120,6 +124,9 @@ void store_prepare_stop(struct broker *broker);
 
 /* Is everything up to this LSN on stable storage? Always, without a journal. */
 bool store_is_safe(const struct broker *broker, uint64_t lsn);
+
+void store_put_policy(const struct policy *policy);
+void store_delete_policy(const struct policy *policy);
 
 /* What a message of a quorum queue went through; it is forgotten with the message. */
 void store_put_history(const struct queue *queue, const struct delivery_history *history);

@@ -16,6 +16,9 @@ void store_put_record(struct broker *broker, enum store_kind kind, store_encode 
 void store_forget_record(struct broker *broker, enum store_kind kind, store_encode *key,
                          const void *object);
 
+/* A policy; false for what cannot be understood. */
+bool store_apply_policy(struct broker *broker, struct cursor *key, struct cursor *payload);
+
 /* Vhosts, users, permissions, parameters; false for what cannot be understood. */
 bool store_apply_access(struct broker *broker, uint8_t kind, struct cursor *key,
                         struct cursor *payload);

@@ -69,6 +69,7 @@ struct vhost *vhost_create(struct broker *broker, struct slice name) {
     vhost->name = slice_of(octets, name.len);
     vhost->limits = (struct vhost_limits){.max_connections = -1, .max_queues = -1};
     list_init(&vhost->permissions);
+    policies_init(vhost);
     list_init(&vhost->doomed_exchanges);
     for (size_t i = 0; i < sizeof predeclared_exchanges / sizeof predeclared_exchanges[0]; i++)
         predeclare(vhost, &predeclared_exchanges[i]);
@@ -89,6 +90,7 @@ void vhost_destroy(struct vhost *vhost) {
     while (vhost->exchanges != NULL)
         vhost_remove_exchange(vhost->exchanges);
     broker_finish_chores(vhost->broker); /* what they left behind refers to the vhost */
+    policies_clear(vhost);
     vhost_metadata_clear(&vhost->metadata);
     free(vhost);
 }
@@ -102,6 +104,7 @@ void vhost_delete(struct vhost *vhost) {
     while ((link = list_first(&vhost->permissions)) != NULL)
         permission_delete(LIST_ITEM(link, struct permission, vhost_link));
     MAP_REMOVE(broker->vhosts, by_name, vhost);
+    policies_forget(vhost);
     store_delete_vhost(vhost);
     vhost_destroy(vhost);
     store_end_atomic(broker);

@@ -19,6 +19,7 @@
 #include "broker/base/map.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/generated_name.h"
+#include "broker/entities/policy.h"
 #include "broker/entities/refusal.h"
 
 /* Declaring, deleting, binding and unbinding by name are in declare.c, the rest in vhost.c. */
@@ -48,6 +49,8 @@ struct vhost {
     struct vhost_limits limits;
     uint32_t connection_count; /* open ones */
     struct list permissions;   /* link: vhost_link (permission.h) */
+    struct list policies[POLICY_KINDS];
+    size_t policy_count; /* of all kinds */
     UT_hash_handle by_name;
     struct exchange *exchanges; /* maps by name; see base/map.h */
     struct queue *queues;
