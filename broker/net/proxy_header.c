@@ -60,14 +60,14 @@ static bool parse_address(int family, const char *host, const char *port_text,
     return true;
 }
 
-/* Cuts the line at its single spaces. */
+/* Cuts the line at its single spaces; what is too many stays in the last field. */
 static size_t split_fields(char *line, const char *fields[V1_FIELDS]) {
     size_t count = 0;
 
     for (char *at = line; at != NULL && count < V1_FIELDS;) {
         fields[count++] = at;
         at = strchr(at, ' ');
-        if (at != NULL)
+        if (at != NULL && count < V1_FIELDS)
             *at++ = '\0';
     }
     return count;

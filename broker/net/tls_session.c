@@ -254,6 +254,10 @@ enum tls_status tls_session_read(struct tls_session *session, int64_t now_ms, ui
     }
 }
 
+bool tls_session_update_key(struct tls_session *session) {
+    return SSL_key_update(session->ssl, SSL_KEY_UPDATE_REQUESTED) == 1;
+}
+
 /* The octets for the next record: a piece's own when it is long enough, else copied together. */
 static struct slice next_record(const struct iovec *iov, int count, size_t skip, size_t limit,
                                 uint8_t *room) {

@@ -79,6 +79,9 @@ size_t tls_session_write(struct tls_session *session, const struct iovec *iov, i
 /* Says that nothing more comes. */
 void tls_session_end(struct tls_session *session, struct tls_buffer *output);
 
+/* Asks the peer for new keys with the next octets, as only attackers do often. TLS 1.3. */
+bool tls_session_update_key(struct tls_session *session);
+
 /* Why it failed, in OpenSSL's words. */
 const char *tls_session_failure(const struct tls_session *session);
 
