@@ -11,8 +11,11 @@
 #include "persistence/journal.h"
 
 static bool is_low(const struct disk_watch *watch) {
+    struct resources *resources = &watch->broker->resources;
     int64_t available = watch->io->ops->free_space(watch->io);
-    return available >= 0 && (uint64_t)available < watch->limit;
+    if (available >= 0)
+        resources->disk_free = (uint64_t)available;
+    return available >= 0 && resources->disk_free < resources->disk_limit;
 }
 
 /* The journal knows before the file system says so: quotas, and files larger than what is left. */
@@ -29,8 +32,10 @@ static void on_look(struct timer *timer);
 
 static void look(struct disk_watch *watch) {
     struct broker *broker = watch->broker;
+    broker->resources.disk_limit_changed = false;
     bool lacks_room = journal_lacks_room(broker->journal);
-    broker_set_disk_alarm(broker, lacks_room || is_low(watch));
+    bool low = is_low(watch);
+    broker_set_disk_alarm(broker, lacks_room || low);
     if (broker->disk_alarm)
         timer_start(&broker->timers, &watch->look, broker->env->now_ms + DISK_WATCH_ALARM_MS,
                     on_look);
@@ -42,9 +47,8 @@ static void on_look(struct timer *timer) {
         look(watch);
 }
 
-void disk_watch_init(struct disk_watch *watch, struct broker *broker, struct io *io,
-                     uint64_t limit) {
-    *watch = (struct disk_watch){.broker = broker, .io = io, .limit = limit};
+void disk_watch_init(struct disk_watch *watch, struct broker *broker, struct io *io) {
+    *watch = (struct disk_watch){.broker = broker, .io = io};
     look(watch);
 }
 
@@ -55,8 +59,10 @@ void disk_watch_clear(struct disk_watch *watch) {
 
 void disk_watch_tick(struct disk_watch *watch) {
     struct broker *broker = watch->broker;
-    if (broker == NULL || broker->journal == NULL || timer_is_running(&watch->look) ||
-        !journal_is_writing(broker->journal))
+    if (broker == NULL || broker->journal == NULL)
         return;
-    timer_start(&broker->timers, &watch->look, broker->env->now_ms + DISK_WATCH_MS, on_look);
+    if (broker->resources.disk_limit_changed)
+        look(watch);
+    else if (!timer_is_running(&watch->look) && journal_is_writing(broker->journal))
+        timer_start(&broker->timers, &watch->look, broker->env->now_ms + DISK_WATCH_MS, on_look);
 }

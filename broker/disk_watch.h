@@ -21,13 +21,11 @@ struct io;
 struct disk_watch {
     struct broker *broker;
     struct io *io;
-    uint64_t limit; /* octets */
     struct timer look;
 };
 
-/* Looks once. The broker has its journal, `io` is where that is. */
-void disk_watch_init(struct disk_watch *watch, struct broker *broker, struct io *io,
-                     uint64_t limit);
+/* Looks once. The broker has its journal and the limit, `io` is where the journal is. */
+void disk_watch_init(struct disk_watch *watch, struct broker *broker, struct io *io);
 void disk_watch_clear(struct disk_watch *watch);
 
 /* A step of the tick, after the journal was given what there is to write. */

@@ -95,15 +95,22 @@ static void on_recheck(struct timer *timer) {
     check(LIST_ITEM(timer, struct memory_watch, recheck));
 }
 
+static bool is_above(struct memory_watch *watch) {
+    struct resources *resources = &watch->broker->resources;
+    resources->memory_used = resident_memory(watch);
+    return resources->memory_used > resources->memory_limit;
+}
+
 static void check(struct memory_watch *watch) {
     struct broker *broker = watch->broker;
+    broker->resources.memory_limit_changed = false;
     watch->bytes_before = broker->messages.bytes;
     watch->work_before = broker->work;
     watch->next_look_ms = broker->env->now_ms + MEMORY_WATCH_MS;
-    bool above = resident_memory(watch) > watch->watermark;
+    bool above = is_above(watch);
     if (above) {
         malloc_trim(0); /* what is free must not count */
-        above = resident_memory(watch) > watch->watermark;
+        above = is_above(watch);
     }
     if (above != broker->memory_alarm)
         broker_set_memory_alarm(broker, above);
@@ -111,8 +118,8 @@ static void check(struct memory_watch *watch) {
         timer_start(&broker->timers, &watch->recheck, watch->next_look_ms, on_recheck);
 }
 
-void memory_watch_init(struct memory_watch *watch, struct broker *broker, uint64_t watermark) {
-    *watch = (struct memory_watch){.broker = broker, .watermark = watermark};
+void memory_watch_init(struct memory_watch *watch, struct broker *broker) {
+    *watch = (struct memory_watch){.broker = broker};
     watch->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     check(watch);
 }
@@ -132,7 +139,7 @@ static bool is_time_to_look(const struct memory_watch *watch) {
     const struct broker *broker = watch->broker;
     return broker->messages.bytes - watch->bytes_before >= MEMORY_WATCH_STEP ||
            broker->work - watch->work_before >= MEMORY_WATCH_WORK ||
-           broker->env->now_ms >= watch->next_look_ms;
+           broker->env->now_ms >= watch->next_look_ms || broker->resources.memory_limit_changed;
 }
 
 void memory_watch_tick(struct memory_watch *watch) {

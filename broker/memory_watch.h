@@ -3,8 +3,8 @@
  * The memory alarm (compat section 6): publishers are blocked while the resident memory of the
  * process is above the watermark. Looked at when the broker holds MEMORY_WATCH_STEP more octets of
  * messages than it did or has done MEMORY_WATCH_WORK more steps (a message takes memory in each of its
- * queues), and once a second while the alarm is set or anything at all happens; never while nothing
- * happens.
+ * queues), when the limit was changed, and once a second while the alarm is set or anything at all
+ * happens; never while nothing happens.
  *
  * It also hands memory back that malloc keeps after a backlog was consumed: bodies above
  * POOL_BLOCK_MAX leave holes in the heap which only malloc_trim() returns to the system.
@@ -25,7 +25,6 @@ struct broker;
 
 struct memory_watch {
     struct broker *broker;
-    uint64_t watermark;    /* octets of resident memory */
     uint64_t bytes_before; /* the least of broker->messages.bytes since the last look */
     uint64_t work_before;  /* broker->work at the last look */
     uint64_t bytes_peak;   /* the most of it since memory was handed back */
@@ -37,8 +36,8 @@ struct memory_watch {
 /* The memory that this process may use: the machine's or its control group's, in octets. */
 uint64_t memory_available(void);
 
-/* Looks once. */
-void memory_watch_init(struct memory_watch *watch, struct broker *broker, uint64_t watermark);
+/* Looks once; broker->resources has the limit. */
+void memory_watch_init(struct memory_watch *watch, struct broker *broker);
 void memory_watch_clear(struct memory_watch *watch);
 
 /* A step of the tick; almost always one comparison. */

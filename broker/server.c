@@ -284,15 +284,28 @@ static char *node_name_of(const struct config *config) {
 static struct broker_settings settings_of(struct server *server) {
     struct broker_settings settings = server->config->broker;
 
-    if (settings.cluster_name[0] == '\0')
+    if (server->broker != NULL && server->broker->cluster_name != NULL)
+        settings.cluster_name = server->broker->cluster_name; /* set at run time */
+    else if (settings.cluster_name[0] == '\0')
         settings.cluster_name = server->node_name;
     return settings;
 }
 
-static uint64_t memory_watermark(const struct config *config) {
+/* As configured, whatever administrators have set meanwhile. */
+static void set_resource_limits(struct server *server) {
+    const struct config *config = server->config;
+    struct broker *broker = server->broker;
+
+    broker->resources.memory_total =
+        config->memory_available > 0 ? config->memory_available : memory_available();
     if (config->memory_watermark_absolute > 0)
-        return config->memory_watermark_absolute;
-    return (uint64_t)((double)memory_available() * config->memory_watermark);
+        broker_set_memory_limit(broker, config->memory_watermark_absolute);
+    else
+        broker_set_memory_fraction(broker, config->memory_watermark);
+    if (config->disk_free_relative > 0)
+        broker_set_disk_free_fraction(broker, config->disk_free_relative);
+    else
+        broker_set_disk_free_limit(broker, config->disk_free_limit);
 }
 
 /* On the worker's thread. */
@@ -340,8 +353,7 @@ static void apply_config(struct server *server) {
     server->env.log = broker_log_sink(&server->log);
     log_config(server);
     server->broker->settings = settings_of(server);
-    server->memory.watermark = memory_watermark(server->config);
-    server->disk.limit = server->config->disk_free_limit;
+    set_resource_limits(server);
     set_loopback_users(server);
     set_auth_mechanisms(server);
 }
@@ -375,9 +387,10 @@ struct server *server_create(struct config *config, const struct config_sources 
         return NULL;
     }
     server->broker->worker = worker_create(on_job_finished, server);
-    memory_watch_init(&server->memory, server->broker, memory_watermark(config));
+    set_resource_limits(server);
+    memory_watch_init(&server->memory, server->broker);
     log_info(&server->env.log, "Memory high watermark set to %llu MiB",
-             (unsigned long long)(server->memory.watermark >> 20));
+             (unsigned long long)(server->broker->resources.memory_limit >> 20));
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
     const struct control_hooks hooks = {.context = server, .reload = reload};
@@ -432,7 +445,7 @@ static int open_journal(struct server *server, const char *directory, struct tex
     if (code == EX_DATAERR)
         text_append_format(error, ": leveret-journal salvage %s", directory);
     if (code == EX_OK)
-        disk_watch_init(&server->disk, server->broker, server->io, server->config->disk_free_limit);
+        disk_watch_init(&server->disk, server->broker, server->io);
     return code;
 }
 

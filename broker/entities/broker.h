@@ -18,6 +18,7 @@
 #include "broker/base/list.h"
 #include "broker/base/outbuf.h"
 #include "broker/base/timer.h"
+#include "broker/entities/alarm.h"
 #include "broker/entities/cycle_log.h"
 #include "broker/entities/message.h"
 #include "broker/entities/password.h"
@@ -117,6 +118,7 @@ struct broker {
     uint32_t channel_count;
     uint64_t work;        /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count; /* numbers the routes, for route_mark */
+    struct resources resources; /* limits of memory and disk, and what they are compared with */
     bool memory_alarm;
     bool disk_alarm;
 };
