@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/journal/campaign.h"
+#include "tests/journal/broker_campaign.h"
 
 static const char usage_text[] =
     "usage: prove crash [--states N] [--seed S] [--workload W]   states after crashes (10000)\n"
@@ -18,6 +18,9 @@ static const char usage_text[] =
     "sampled (all)\n"
     "       prove flip  [--flips N] [--seed S]                   damaged bits; N sampled (every "
     "octet)\n";
+
+/* Those of the journal alone, then those of the broker. */
+enum { ALL_WORKLOADS = WORKLOAD_COUNT + BROKER_WORKLOADS };
 
 struct arguments {
     uint64_t number;
@@ -47,11 +50,14 @@ static int prove_crash(const struct arguments *arguments) {
 
     for (uint64_t run = 0; figures.states < wanted; run++) {
         unsigned workload = arguments->workload >= 0 ? (unsigned)arguments->workload
-                                                     : (unsigned)(run % WORKLOAD_COUNT);
+                                                     : (unsigned)(run % ALL_WORKLOADS);
         /* All workloads first; later, now and then, every boundary is looked at from all sides. */
-        unsigned states = run % 64 == 63 ? 32 : (unsigned)(run / WORKLOAD_COUNT % 4);
+        unsigned states = run % 64 == 63 ? 32 : (unsigned)(run / ALL_WORKLOADS % 4);
 
-        campaign_run(workload, seed + run, states, &figures);
+        if (workload < WORKLOAD_COUNT)
+            campaign_run(workload, seed + run, states, &figures);
+        else
+            broker_campaign_run(workload - WORKLOAD_COUNT, seed + run, states % 4, &figures);
     }
     print_figures(&figures, seed);
     printf("%" PRIu64 " states after crashes, %" PRIu64 " of them in recovery; %" PRIu64
@@ -60,17 +66,26 @@ static int prove_crash(const struct arguments *arguments) {
     return finish(&figures, figures.states - figures.failed);
 }
 
+static void run_failing(const struct arguments *arguments, unsigned workload, uint64_t call,
+                        int error, bool sticky, uint64_t *ret_calls,
+                        struct campaign_figures *figures) {
+    if (workload < WORKLOAD_COUNT)
+        campaign_run_failing(workload, arguments->seed, call, error, sticky, ret_calls, figures);
+    else
+        broker_campaign_run_failing(workload - WORKLOAD_COUNT, arguments->seed, call, error, sticky,
+                                    ret_calls, figures);
+}
+
 static void fail_each_call(const struct arguments *arguments, unsigned workload, uint64_t *runs,
                            struct campaign_figures *figures) {
     static const int errors[] = {-EIO, -ENOSPC, 0};
     uint64_t calls = 0;
     uint64_t step;
 
-    campaign_run_failing(workload, arguments->seed, 0, 0, false, &calls, figures);
-    step = arguments->number == 0 ? 1 : calls * 6 * WORKLOAD_COUNT / arguments->number + 1;
+    run_failing(arguments, workload, 0, 0, false, &calls, figures);
+    step = arguments->number == 0 ? 1 : calls * 6 * ALL_WORKLOADS / arguments->number + 1;
     for (uint64_t i = arguments->seed % step; i < calls * 6; i += step) {
-        campaign_run_failing(workload, arguments->seed, i / 6 + 1, errors[i % 3], i / 3 % 2 == 1,
-                             NULL, figures);
+        run_failing(arguments, workload, i / 6 + 1, errors[i % 3], i / 3 % 2 == 1, NULL, figures);
         ++*runs;
     }
 }
@@ -79,7 +94,7 @@ static int prove_ioerr(const struct arguments *arguments) {
     struct campaign_figures figures = {0};
     uint64_t runs = 0;
 
-    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+    for (unsigned workload = 0; workload < ALL_WORKLOADS; workload++)
         if (arguments->workload < 0 || (unsigned)arguments->workload == workload)
             fail_each_call(arguments, workload, &runs, &figures);
     print_figures(&figures, arguments->seed);

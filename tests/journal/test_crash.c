@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client was told is on disk is there after any crash: ten thousand states after crashes
+ * What a client was told is on disk is there after any crash: seven thousand states after crashes
  * over all workloads, and a sample of failing calls. tools/prove does the same for as long as one
  * likes.
  */
@@ -16,7 +16,7 @@
 
 #include "tests/journal/campaign.h"
 
-enum { STATES = 10000, FAILING_CALLS = 600, FLIPS = 6000 };
+enum { STATES = 7000, FAILING_CALLS = 600, FLIPS = 6000 };
 
 static uint64_t seed(void) {
     const char *given = getenv("LEVERET_SEED");
