@@ -60,19 +60,30 @@ static bool open_socket(struct connection *connection, const struct uri *uri) {
         perf_fail(connection->perf, PERF_EXIT_CONNECTION, "%s: %s", uri->host, gai_strerror(error));
         return false;
     }
-    for (struct addrinfo *each = addresses; each != NULL && connection->fd < 0;
+    for (struct addrinfo *each = addresses; each != NULL && connection->stream.fd < 0;
          each = each->ai_next)
-        connection->fd = connect_to(each);
-    if (connection->fd < 0)
+        connection->stream.fd = connect_to(each);
+    if (connection->stream.fd < 0)
         perf_fail(connection->perf, PERF_EXIT_CONNECTION, "%s port %s: %s", uri->host, uri->port,
                   strerror(errno));
     freeaddrinfo(addresses);
-    return connection->fd >= 0;
+    return connection->stream.fd >= 0;
+}
+
+static bool begin_tls(struct connection *connection, const struct uri *uri) {
+    const char *failure =
+        uri->tls ? stream_begin_tls(&connection->stream, connection->perf->tls, uri->host) : NULL;
+
+    if (failure != NULL)
+        perf_fail(connection->perf, PERF_EXIT_CONNECTION, "%s port %s: %s", uri->host, uri->port,
+                  failure);
+    return failure == NULL;
 }
 
 static bool send_all(struct connection *connection, struct slice octets) {
     while (octets.len > 0) {
-        ssize_t sent = send(connection->fd, octets.data, octets.len, MSG_NOSIGNAL);
+        const struct iovec iov = {(void *)(uintptr_t)octets.data, octets.len};
+        ssize_t sent = stream_send(&connection->stream, &iov, 1);
         if (sent < 0) {
             perf_fail(connection->perf, PERF_EXIT_CONNECTION, "sending: %s", strerror(errno));
             return false;
@@ -83,9 +94,13 @@ static bool send_all(struct connection *connection, struct slice octets) {
 }
 
 static bool receive_all(struct connection *connection, uint8_t *at, size_t len) {
-    ssize_t received = recv(connection->fd, at, len, MSG_WAITALL);
+    ssize_t received = 1;
 
-    if (received == (ssize_t)len)
+    while (len > 0 && (received = stream_receive(&connection->stream, at, len)) > 0) {
+        at += received;
+        len -= (size_t)received;
+    }
+    if (len == 0)
         return true;
     if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         perf_fail(connection->perf, PERF_EXIT_CONNECTION, "the broker does not answer");
@@ -251,9 +266,9 @@ bool connection_open(struct connection *connection, struct perf *perf, const str
 
     memset(connection, 0, sizeof *connection);
     connection->perf = perf;
-    connection->fd = -1;
-    return open_socket(connection, uri) && log_in(connection, uri, &tune) &&
-           tune_and_open(connection, uri, &tune, channel_count) &&
+    connection->stream.fd = -1;
+    return open_socket(connection, uri) && begin_tls(connection, uri) &&
+           log_in(connection, uri, &tune) && tune_and_open(connection, uri, &tune, channel_count) &&
            open_channels(connection, channel_count);
 }
 
@@ -264,18 +279,19 @@ static uint32_t wanted_events(const struct connection *connection) {
 
     if (!connection->paused && connection->control_len < CONTROL_UNSENT_MAX)
         events |= EPOLLIN;
-    if (connection->control_len > 0 || connection->batch_left > 0)
+    if (connection->control_len > 0 || connection->batch_left > 0 ||
+        stream_has_unsent(&connection->stream))
         events |= EPOLLOUT;
     return events;
 }
 
 bool connection_go_asynchronous(struct connection *connection) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-    int flags = fcntl(connection->fd, F_GETFL);
+    int flags = fcntl(connection->stream.fd, F_GETFL);
 
     connection->watched = EPOLLIN;
-    if (fcntl(connection->fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-        epoll_ctl(connection->perf->epoll, EPOLL_CTL_ADD, connection->fd, &event) == 0)
+    if (fcntl(connection->stream.fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+        epoll_ctl(connection->perf->epoll, EPOLL_CTL_ADD, connection->stream.fd, &event) == 0)
         return true;
     perf_fail(connection->perf, PERF_EXIT_CONNECTION, "watching a socket: %s", strerror(errno));
     return false;
@@ -284,10 +300,10 @@ bool connection_go_asynchronous(struct connection *connection) {
 void connection_watch(struct connection *connection) {
     struct epoll_event event = {.events = wanted_events(connection), .data.ptr = connection};
 
-    if (connection->fd < 0 || event.events == connection->watched)
+    if (connection->stream.fd < 0 || event.events == connection->watched)
         return;
     connection->watched = event.events;
-    epoll_ctl(connection->perf->epoll, EPOLL_CTL_MOD, connection->fd, &event);
+    epoll_ctl(connection->perf->epoll, EPOLL_CTL_MOD, connection->stream.fd, &event);
 }
 
 uint8_t *connection_control_room(struct connection *connection, size_t len) {
@@ -348,7 +364,7 @@ static bool write_once(struct connection *connection) {
     bool batch_first = connection->batch_begun;
     struct iovec both[2] = {batch_first ? batch : control, batch_first ? control : batch};
     size_t wanted = control.iov_len + batch.iov_len;
-    ssize_t written = writev(connection->fd, both, 2);
+    ssize_t written = stream_send(&connection->stream, both, 2);
 
     if (written < 0) {
         if (errno != EAGAIN && errno != EINTR)
@@ -363,7 +379,8 @@ static bool write_once(struct connection *connection) {
 }
 
 void connection_flush(struct connection *connection) {
-    if (connection->fd >= 0 && (connection->control_len > 0 || connection->batch_left > 0))
+    if (connection->stream.fd >= 0 && (connection->control_len > 0 || connection->batch_left > 0 ||
+                                       stream_has_unsent(&connection->stream)))
         write_once(connection);
     connection_watch(connection);
 }
@@ -377,7 +394,7 @@ static void await_close_ok(struct connection *connection) {
     ssize_t received;
 
     do {
-        received = recv(connection->fd, buffer, PERF_BUFFER_SIZE, 0);
+        received = stream_receive(&connection->stream, buffer, PERF_BUFFER_SIZE);
     } while (received > 0 &&
              (received < (ssize_t)sizeof close_ok ||
               memcmp(buffer + received - sizeof close_ok, close_ok, sizeof close_ok) != 0));
@@ -385,23 +402,22 @@ static void await_close_ok(struct connection *connection) {
 
 static void say_goodbye(struct connection *connection) {
     struct amqp_method method = {.id = AMQP_CONNECTION_CLOSE};
-    int flags = fcntl(connection->fd, F_GETFL);
+    int flags = fcntl(connection->stream.fd, F_GETFL);
 
     method.connection_close.reply_code = AMQP_REPLY_SUCCESS;
     method.connection_close.reply_text = SLICE("Goodbye");
     connection_put_method(connection, 0, &method);
-    fcntl(connection->fd, F_SETFL, flags & ~O_NONBLOCK);
-    set_timeouts(connection->fd, CLOSE_SECONDS);
+    fcntl(connection->stream.fd, F_SETFL, flags & ~O_NONBLOCK);
+    set_timeouts(connection->stream.fd, CLOSE_SECONDS);
     write_once(connection);
     await_close_ok(connection);
 }
 
 void connection_close(struct connection *connection) {
-    if (connection->fd >= 0) {
+    if (connection->stream.fd >= 0) {
         if (perf_is_connected(connection->perf) && connection->batch_left == 0)
             say_goodbye(connection);
-        close(connection->fd);
-        connection->fd = -1;
+        stream_close(&connection->stream);
     }
     free(connection->channels);
     free(connection->control);

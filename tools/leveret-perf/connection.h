@@ -19,6 +19,7 @@
 
 #include "amqp/method.h"
 #include "tools/leveret-perf/body.h"
+#include "tools/leveret-perf/stream.h"
 #include "tools/leveret-perf/uri.h"
 
 struct perf;
@@ -40,7 +41,7 @@ struct channel {
 
 struct connection {
     struct perf *perf;
-    int fd; /* -1: closed */
+    struct stream stream;
     uint32_t frame_max;
     bool blocked;     /* the broker said connection.blocked */
     bool paused;      /* not read for now: a consumer is faster than -R allows */
@@ -91,7 +92,7 @@ void connection_put_method(struct connection *connection, uint16_t channel,
 
 /* True when a batch may be sent. */
 static inline bool connection_is_ready(const struct connection *connection) {
-    return connection->batch_left == 0 && !connection->blocked && connection->fd >= 0;
+    return connection->batch_left == 0 && !connection->blocked && connection->stream.fd >= 0;
 }
 
 /* Begins to send a batch; the connection is ready.  The octets must stay until it is ready again.

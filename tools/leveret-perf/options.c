@@ -36,7 +36,7 @@ struct row {
 /* clang-format off */
 static const struct row rows[] = {
     {NULL, "Where", KIND_HEADING, 0, NULL, NULL, 0, 0},
-    {"h", "uri", KIND_TEXT, FIELD(uri), "URI", "broker, default amqp://guest:guest@localhost:5672/", 0, 0},
+    {"h", "uri", KIND_TEXT, FIELD(uri), "URI", "broker, default amqp://guest:guest@localhost:5672/; amqps:// is TLS, and any certificate will do", 0, 0},
     {"u", "queue", KIND_TEXT, FIELD(queue), "NAME", "one queue, default leveret-perf", 0, 0},
     {"qp", "queue-pattern", KIND_TEXT, FIELD(queue_pattern), "TEXT", "many queues: a name with %d in it", 0, 0},
     {"qpf", "queue-pattern-from", KIND_COUNT, FIELD(queue_pattern_from), "N", "first number, default 1", 0, MANY},

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/text.h"
+#include "broker/net/tls_context.h"
 #include "tools/leveret-perf/connection.h"
 #include "tools/leveret-perf/consumer.h"
 #include "tools/leveret-perf/producer.h"
@@ -87,6 +89,16 @@ static bool open_connections(struct perf *perf, const struct uri *uri, int64_t c
     return true;
 }
 
+static bool make_tls_context(struct perf *perf) {
+    struct text error = {0};
+
+    if (tls_context_create_client(NULL, NULL, &perf->tls, &error))
+        return true;
+    perf_fail(perf, PERF_EXIT_USAGE, "TLS: %s", text_chars(&error));
+    text_clear(&error);
+    return false;
+}
+
 static bool connect_all(struct perf *perf) {
     const struct options *o = &perf->options;
     uint32_t consuming = round_up_division(o->consumers, o->consumer_channels);
@@ -97,6 +109,8 @@ static bool connect_all(struct perf *perf) {
         perf_fail(perf, PERF_EXIT_USAGE, "no URI of a broker: %s", o->uri);
         return false;
     }
+    if (uri.tls && !make_tls_context(perf))
+        return false;
     perf->connections = xcalloc(consuming + publishing, sizeof *perf->connections);
     return open_connections(perf, &uri, o->consumers, o->consumer_channels) &&
            open_connections(perf, &uri, o->producers, o->producer_channels);
@@ -504,6 +518,7 @@ static void tear_down(struct perf *perf) {
     for (uint32_t i = 0; i < perf->queue_count; i++)
         queue_clear(&perf->queues[i], perf);
     free(perf->connections);
+    tls_context_destroy(perf->tls);
     free(perf->producers);
     free(perf->consumers);
     free(perf->queues);

@@ -66,6 +66,8 @@ enum phase {
     PERF_OVER,
 };
 
+struct tls_context;
+
 struct perf {
     struct options options;
     uint32_t run; /* tells our messages from those of other runs */
@@ -75,6 +77,7 @@ struct perf {
     uint32_t queue_count;
     uint32_t copies; /* queues that get each message */
 
+    struct tls_context *tls; /* for amqps://, NULL otherwise */
     struct connection *connections;
     uint32_t connection_count;
     struct producer *producers;

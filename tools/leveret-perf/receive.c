@@ -289,10 +289,11 @@ static size_t restore_leftover(struct connection *connection) {
     return connection->leftover_len;
 }
 
-void receive(struct connection *connection) {
+static void receive_once(struct connection *connection) {
     struct perf *perf = connection->perf;
     size_t kept = restore_leftover(connection);
-    ssize_t received = recv(connection->fd, perf->buffer + kept, PERF_BUFFER_SIZE - kept, 0);
+    ssize_t received =
+        stream_receive(&connection->stream, perf->buffer + kept, PERF_BUFFER_SIZE - kept);
 
     if (received > 0) {
         perf->now_ns = perf_clock_ns();
@@ -304,7 +305,20 @@ void receive(struct connection *connection) {
     }
 }
 
+/* The socket does not tell of what TLS still holds. */
+static void receive_unread(struct connection *connection) {
+    while (stream_has_unread(&connection->stream) && !connection->paused &&
+           connection->perf->exit_code == 0)
+        receive_once(connection);
+}
+
+void receive(struct connection *connection) {
+    receive_once(connection);
+    receive_unread(connection);
+}
+
 void receive_resume(struct connection *connection) {
     connection->paused = false;
     take_all(connection, restore_leftover(connection));
+    receive_unread(connection);
 }

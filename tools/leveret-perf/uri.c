@@ -80,8 +80,12 @@ static bool parse_host(struct part part, struct uri *uri) {
 }
 
 bool uri_parse(const char *text, struct uri *ret_uri) {
-    struct uri uri = {"guest", "guest", "localhost", "5672", "/"};
-    const char *scheme = "amqp://";
+    static const struct uri usual[] = {{false, "guest", "guest", "localhost", "5672", "/"},
+                                       {true, "guest", "guest", "localhost", "5671", "/"}};
+    static const char *const schemes[] = {"amqp://", "amqps://"};
+    bool is_tls = strncmp(text, schemes[1], strlen(schemes[1])) == 0;
+    const char *scheme = schemes[is_tls];
+    struct uri uri = usual[is_tls];
     struct part authority;
     const char *host;
 

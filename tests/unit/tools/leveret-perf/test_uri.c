@@ -37,6 +37,17 @@ static void all_parts_are_taken(void **state) {
     expect("amqp://u:p@[::1]", "u", "p", "::1", "5672", "/");
 }
 
+static void the_scheme_chooses_tls_and_its_port(void **state) {
+    struct uri uri;
+    (void)state;
+    expect("amqps://h", "guest", "guest", "h", "5671", "/");
+    expect("amqps://u:p@h:1/v", "u", "p", "h", "1", "v");
+    assert_true(uri_parse("amqps://", &uri));
+    assert_true(uri.tls);
+    assert_true(uri_parse("amqp://", &uri));
+    assert_false(uri.tls);
+}
+
 static void percent_encoding_is_undone(void **state) {
     (void)state;
     expect("amqp://a%40b:c%3A%2fd@h/%2f", "a@b", "c:/d", "h", "5672", "/");
@@ -78,6 +89,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_parts_have_defaults),
         cmocka_unit_test(all_parts_are_taken),
+        cmocka_unit_test(the_scheme_chooses_tls_and_its_port),
         cmocka_unit_test(percent_encoding_is_undone),
         cmocka_unit_test(what_is_no_uri_is_refused),
         cmocka_unit_test(part_that_is_too_long_is_refused),
