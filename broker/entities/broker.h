@@ -116,6 +116,7 @@ struct broker {
     struct list gated_connections;    /* connections whose output waits for the disk (gate.h) */
     uint32_t connection_count;        /* open ones */
     uint32_t channel_count;
+    uint64_t assembling_bytes; /* of bodies that are not complete, over all connections */
     uint64_t work;        /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count; /* numbers the routes, for route_mark */
     struct resources resources; /* limits of memory and disk, and what they are compared with */

@@ -11,6 +11,7 @@
 #include "broker/entities/queue.h"
 #include "broker/entities/user.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/content.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
 #include "broker/protocol/publish.h"
@@ -52,6 +53,7 @@ static void requeue_unacked(struct channel *channel) {
 }
 
 static void release_publisher(struct channel *channel) {
+    content_forget(channel);
     publisher_destroy(channel->publisher);
     channel->publisher = NULL;
     if (channel->connection->borrowing_channel == channel)

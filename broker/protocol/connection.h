@@ -89,6 +89,7 @@ struct connection {
     struct channel *channels;     /* map by number */
     struct channel *last_channel; /* the one used last, looked at first */
     uint32_t channel_count;
+    uint64_t assembling_bytes; /* of bodies that are not complete, over all channels (content.c) */
 
     /* input: a body frame that arrives in parts is streamed, see input.c */
     uint16_t streaming_channel;   /* number of the channel whose body frame is being streamed */

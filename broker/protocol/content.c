@@ -143,14 +143,81 @@ bool content_has_room(const struct channel *channel, uint32_t octets) {
     return octets <= missing_octets(channel);
 }
 
+/* --- how much is unfinished (bar S3) --- */
+
+/* The largest message may come on two channels of a connection at once; all connections together get a
+ * twentieth of the memory limit, or as much as one may have. */
+#define ASSEMBLY_MESSAGES_MAX   2
+#define ASSEMBLY_PART_OF_MEMORY 20
+
+static uint64_t connection_assembly_max(const struct broker *broker) {
+    return broker->settings.max_message_size * ASSEMBLY_MESSAGES_MAX;
+}
+
+static uint64_t node_assembly_max(const struct broker *broker) {
+    uint64_t part = broker->resources.memory_limit / ASSEMBLY_PART_OF_MEMORY;
+    uint64_t least = connection_assembly_max(broker);
+    return part > least ? part : least;
+}
+
+static void count_assembling(struct channel *channel, uint64_t octets) {
+    channel->connection->assembling_bytes += octets;
+    channel->connection->broker->assembling_bytes += octets;
+}
+
+static void forget_assembling(struct channel *channel, uint64_t octets) {
+    channel->connection->assembling_bytes -= octets;
+    channel->connection->broker->assembling_bytes -= octets;
+}
+
+static struct connection *biggest_assembler(const struct broker *broker) {
+    struct connection *biggest = NULL;
+    LIST_FOR_EACH(&broker->connections, at) {
+        struct connection *connection = LIST_ITEM(at, struct connection, broker_link);
+        if (biggest == NULL || connection->assembling_bytes > biggest->assembling_bytes)
+            biggest = connection;
+    }
+    return biggest;
+}
+
+static void fail_assembler(struct connection *connection, uint64_t limit, const char *whose) {
+    connection->current_method = AMQP_BASIC_PUBLISH;
+    connection_fail(connection, AMQP_RESOURCE_ERROR,
+                    "unfinished messages of more than %" PRIu64 " octets %s", limit, whose);
+}
+
+/* Many channels, or many connections, may each have a body under way. */
+static void check_assembling(struct channel *channel) {
+    struct connection *connection = channel->connection;
+    const struct broker *broker = connection->broker;
+    if (connection->assembling_bytes > connection_assembly_max(broker))
+        fail_assembler(connection, connection_assembly_max(broker), "on one connection");
+    else if (broker->assembling_bytes > node_assembly_max(broker))
+        fail_assembler(biggest_assembler(broker), node_assembly_max(broker),
+                       "in the broker, most of them here");
+}
+
+void content_forget(struct channel *channel) {
+    const struct publisher *publisher = channel->publisher;
+    if (publisher != NULL && publisher->message != NULL)
+        forget_assembling(channel, publisher->message->body_present);
+}
+
 static void append_octets(struct channel *channel, struct slice octets) {
     if (channel->publisher->borrowed && !content_keep(channel))
         return;
     struct message *message = channel->publisher->message;
-    if (!message_append_body(message, octets))
+    uint64_t before = message->body_present;
+    bool is_appended = message_append_body(message, octets);
+    count_assembling(channel, message->body_present - before);
+    if (!is_appended) {
         fail_memory(channel);
-    else if (message_is_complete(message))
+    } else if (message_is_complete(message)) {
+        forget_assembling(channel, message->body_present);
         finish(channel, message);
+    } else {
+        check_assembling(channel);
+    }
 }
 
 void content_on_body(struct channel *channel, struct slice octets) {

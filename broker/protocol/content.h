@@ -34,4 +34,7 @@ bool content_has_room(const struct channel *channel, uint32_t octets);
  */
 bool content_keep(struct channel *channel);
 
+/* The channel is being released: what was assembled of a body is forgotten. */
+void content_forget(struct channel *channel);
+
 #endif

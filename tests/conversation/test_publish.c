@@ -220,6 +220,104 @@ static void publishing_to_many_queues_yields(void **state) {
     peer_expect_counts(p, "q199", 201, 0);
 }
 
+/* --- bodies that are not complete --- */
+
+#define HALF 32768u /* of a body: below the largest message, above a frame of the peer */
+
+/* Begins a body of twice the octets it sends. */
+static void send_half(struct peer *p, uint16_t channel) {
+    static uint8_t octets[HALF];
+    static const uint8_t properties[1];
+    struct amqp_content_header header = {
+        .class_id = AMQP_CLASS_BASIC, .body_size = 2 * HALF, .properties = slice_of(properties, 0)};
+    size_t most = p->frame_max - AMQP_FRAME_OVERHEAD;
+
+    peer_send_on(p, channel, basic_publish, .routing_key = SLICE("q"));
+    peer_send_header_frame(p, channel, &header);
+    for (size_t at = 0; at < HALF; at += most) {
+        size_t len = HALF - at < most ? HALF - at : most;
+        peer_send_frame(p, AMQP_FRAME_BODY, channel, slice_of(octets + at, len));
+    }
+}
+
+static int setup_small_assemblies(void **state) {
+    struct broker_settings settings;
+
+    broker_settings_init(&settings);
+    settings.max_message_size = 2 * HALF; /* so that four halves fit on a connection */
+    *state = fixture_create_with(&settings);
+    return 0;
+}
+
+static void unfinished_bodies_of_a_connection_are_limited(void **state) {
+    struct fixture *f = *state;
+    struct peer *p = peer_connect(f), *other;
+
+    for (uint16_t channel = 2; channel <= 6; channel++)
+        peer_open_channel(PEER_AT(p), channel);
+    for (uint16_t channel = 2; channel <= 5; channel++)
+        send_half(p, channel);
+    assert_int_equal(f->broker->assembling_bytes, 4 * HALF);
+    other = peer_connect(f);
+    peer_declare_queue(other, "q");
+    peer_cork(p);
+    send_half(p, 6);
+    peer_uncork(p);
+    peer_expect_connection_exception(
+        p, 506, "unfinished messages of more than 131072 octets on one connection", basic_publish);
+    assert_int_equal(f->broker->assembling_bytes, 0);
+    peer_expect_counts(other, "q", 0, 0);
+}
+
+static void unfinished_bodies_of_all_connections_are_limited(void **state) {
+    struct fixture *f = *state;
+    struct peer *small = peer_connect(f), *big = peer_connect(f);
+
+    peer_open_channel(PEER_AT(small), 2);
+    peer_open_channel(PEER_AT(big), 2);
+    peer_open_channel(PEER_AT(big), 3);
+    send_half(small, 1);
+    for (uint16_t channel = 1; channel <= 3; channel++)
+        send_half(big, channel);
+    peer_expect_open(big);
+    peer_cork(small);
+    send_half(small, 2);
+    peer_uncork(small);
+    peer_expect_connection_exception(
+        big, 506, "unfinished messages of more than 131072 octets in the broker, most of them here",
+        basic_publish);
+    peer_expect_open(small);
+    assert_int_equal(f->broker->assembling_bytes, 2 * HALF);
+    peer_drop(small);
+    assert_int_equal(f->broker->assembling_bytes, 0);
+}
+
+static void a_part_of_the_memory_limit_is_for_all_connections(void **state) {
+    struct fixture *f = *state;
+    struct peer *peers[6];
+
+    broker_set_memory_limit(f->broker, 20u * 6 * HALF);
+    for (size_t i = 0; i < 6; i++) {
+        peers[i] = peer_connect(f);
+        send_half(peers[i], 1);
+    }
+    for (size_t i = 0; i < 6; i++)
+        peer_expect_open(peers[i]);
+}
+
+static void finished_bodies_do_not_count(void **state) {
+    static char text[2 * HALF];
+    struct fixture *f = *state;
+    struct peer *p = peer_connect(f);
+
+    memset(text, 'x', sizeof text - 1);
+    peer_declare_queue(p, "q");
+    for (int i = 0; i < 10; i++)
+        peer_publish(p, "", "q", text);
+    assert_int_equal(f->broker->assembling_bytes, 0);
+    peer_expect_counts(p, "q", 10, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONVERSATION(immediate_is_540),
@@ -238,6 +336,14 @@ int main(void) {
         CONVERSATION(one_channel_to_one_queue_keeps_its_order),
         CONVERSATION(routes_follow_every_change_of_bindings),
         CONVERSATION(publish_without_content_is_nothing_yet),
+        cmocka_unit_test_setup_teardown(unfinished_bodies_of_a_connection_are_limited,
+                                        setup_small_assemblies, fixture_teardown),
+        cmocka_unit_test_setup_teardown(unfinished_bodies_of_all_connections_are_limited,
+                                        setup_small_assemblies, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_part_of_the_memory_limit_is_for_all_connections,
+                                        setup_small_assemblies, fixture_teardown),
+        cmocka_unit_test_setup_teardown(finished_bodies_do_not_count, setup_small_assemblies,
+                                        fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
