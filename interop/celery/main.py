@@ -63,10 +63,10 @@ class Notes:
 class Worker:
     """A `celery worker` process group."""
 
-    def __init__(self, name, queues):
+    def __init__(self, name, queues, concurrency=2):
         self.name = f"{name}@{tasks.RUN}"
-        command = [sys.executable, "-B", "-m", "celery", "-A", "tasks", "worker", "--concurrency=2"]
-        command += ["-n", self.name, "-Q", ",".join(f"{tasks.RUN}.{queue}" for queue in queues)]
+        command = [sys.executable, "-B", "-m", "celery", "-A", "tasks", "worker"]
+        command += [f"--concurrency={concurrency}", "-n", self.name, "-Q", ",".join(f"{tasks.RUN}.{queue}" for queue in queues)]
         with LOG.open("a") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True
@@ -164,6 +164,20 @@ def countdown():
     check_equal(later.get(timeout=WAIT_SECONDS), 2, "result")
 
 
+def prioritized():
+    """priorities: a worker takes waiting tasks by priority, equal ones in their order"""
+    sent = [0, 3, 9, 3, 1, 9, 5]
+    pending = [tasks.when.apply_async(priority=priority) for priority in sent]
+    worker = Worker("prioritized", ["urgent"], concurrency=1)
+    try:
+        began = [result.get(timeout=WAIT_SECONDS) for result in pending]
+    finally:
+        worker.end()
+    done = [number for _, number in sorted(zip(began, range(len(sent))))]
+    wanted = sorted(range(len(sent)), key=lambda number: (-sent[number], number))
+    check_equal(done, wanted, "order of the tasks")
+
+
 def events():
     """events: task-sent, task-received, task-started and task-succeeded over the topic exchange"""
     seen = []
@@ -230,6 +244,7 @@ TESTS = [
     chained,
     retried,
     countdown,
+    prioritized,
     events,
     default_queue_arguments,
     purged,

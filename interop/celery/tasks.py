@@ -9,6 +9,7 @@ queues unless it is told not to.
 
 import os
 import signal
+import time
 
 import celery
 import kombu
@@ -27,6 +28,7 @@ app = celery.Celery(
     task_routes={
         "tasks.where": {"queue": f"{RUN}.routed"},
         "tasks.stuck_once": {"queue": f"{RUN}.doomed"},
+        "tasks.when": {"queue": f"{RUN}.urgent"},
     },
     task_queues=[
         kombu.Queue(
@@ -39,6 +41,14 @@ app = celery.Celery(
             ("orange", "topic", "*.orange.*"),
             ("lazy", "topic", "lazy.#"),
         ]
+    ]
+    + [
+        kombu.Queue(
+            f"{RUN}.urgent",
+            kombu.Exchange(f"{RUN}.direct", "direct"),
+            routing_key=f"{RUN}.urgent",
+            max_priority=10,
+        )
     ],
     worker_prefetch_multiplier=1,
     worker_send_task_events=True,
@@ -81,6 +91,12 @@ def fail(text):
 def where(self):
     """The worker's name and the queue's routing key."""
     return self.request.hostname, self.request.delivery_info["routing_key"]
+
+
+@app.task
+def when():
+    """The time at which it is done."""
+    return time.monotonic()
 
 
 @app.task(bind=True, max_retries=3)

@@ -7,7 +7,8 @@ import socket
 import kombu
 from kombu import pools
 
-from support import Collector, connection
+from patterns import CONFIRMING
+from support import Collector, Worker, connection
 from tap import URL, WAIT_SECONDS, check, check_equal, raises, unique
 
 
@@ -176,6 +177,45 @@ def heartbeat():
         raise AssertionError("no heartbeats came")
 
 
+def priorities():
+    """priorities: highest first, the order of publishing among equals, capped at the maximum"""
+    with connection(**CONFIRMING) as broker:
+        queue = kombu.Queue(unique("priorities"), max_priority=5, durable=True)
+        channel = broker.channel()
+        producer = kombu.Producer(channel)
+        queue(channel).declare()
+        for body, priority in ("low", 1), ("a", 5), ("none", None), ("mid", 3), ("b", 200), ("c", 5):
+            producer.publish(body, routing_key=queue.name, priority=priority)
+        collector = Collector(broker, queue, no_ack=True)
+        check_equal(collector.expect(6), ["a", "b", "c", "mid", "low", "none"], "order")
+        collector.consumer.cancel()
+        check_equal(queue(channel).delete(), 0, "messages left")
+
+
+def priorities_and_prefetch():
+    """priorities: with prefetch 1 what is urgent overtakes what waits, not what is held"""
+    with connection(**CONFIRMING) as producing, connection() as consuming:
+        queue = kombu.Queue(unique("urgent"), max_priority=10, durable=True)
+        channel = producing.channel()
+        producer = kombu.Producer(channel)
+        queue(channel).declare()
+        worker = Worker(consuming, queue)
+        done = []
+        producer.publish("held", routing_key=queue.name, priority=1)
+        task = worker.next_task()
+        for body, priority in ("low", 1), ("high", 9), ("mid", 4):
+            producer.publish(body, routing_key=queue.name, priority=priority)
+        for _ in range(3):
+            done.append(task.payload)
+            task.ack()
+            task = worker.next_task()
+        done.append(task.payload)
+        task.ack()
+        worker.stop()
+        check_equal(done, ["held", "high", "mid", "low"], "order")
+        queue(channel).delete()
+
+
 TESTS = [
     simple_queue,
     simple_buffer,
@@ -183,6 +223,8 @@ TESTS = [
     drain_times_out,
     acknowledgements,
     headers_and_expiration,
+    priorities,
+    priorities_and_prefetch,
     exchange_to_exchange,
     errors,
     producer_pool,

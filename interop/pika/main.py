@@ -3,7 +3,8 @@
 
 import blocking
 import callbacks
+import masstransit
 import patterns
 import tap
 
-tap.run(patterns.TESTS + blocking.TESTS + callbacks.TESTS)
+tap.run(patterns.TESTS + blocking.TESTS + callbacks.TESTS + masstransit.TESTS)
