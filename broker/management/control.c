@@ -67,7 +67,8 @@ struct json_t *control_string(const char *octets, size_t len) {
     return string;
 }
 
-static json_t *formatted(const char *format, va_list arguments) {
+__attribute__((format(printf, 1, 0))) static json_t *formatted(const char *format,
+                                                               va_list arguments) {
     char *text = NULL;
     int len = vasprintf(&text, format, arguments);
     json_t *string = len < 0 ? json_null() : control_string(text, (size_t)len);

@@ -166,6 +166,55 @@ class Peers(unittest.TestCase):
             self.assertIn("failed: peer did not return a certificate", broker.log)
 
 
+def login_external(client):
+    """connection.start-ok with EXTERNAL, from a client that has a certificate or not."""
+    client.socket.sendall(b"AMQP\0\0\x09\x01")
+    mechanisms = client.expect(0, 10, 10)
+    client.send(0, 10, 11, struct.pack(">I", 0) + process.shortstr("EXTERNAL") + struct.pack(">I", 0) +
+                process.shortstr("en_US"))
+    return mechanisms
+
+
+class External(unittest.TestCase):
+    """rows: 10 444"""
+
+    mechanisms = {"auth_mechanisms__1": "PLAIN", "auth_mechanisms__2": "EXTERNAL"}
+
+    def logs_in(self, client):
+        self.assertIn(b"PLAIN EXTERNAL", login_external(client))
+        try:
+            client.expect(0, 10, 30)
+            return True
+        except (AssertionError, EOFError, ConnectionError):
+            return False
+
+    def test_the_certificate_names_the_user(self):
+        """rows: 444"""
+        for login_from, user in (("distinguished_name", "CN=client,O=Example"), ("common_name", "client")):
+            with Broker(*options(ssl_options__verify="verify_peer", ssl_cert_login_from=login_from,
+                                 default_user=user, **self.mechanisms)) as broker:
+                with TlsClient(broker, context("client")) as client:
+                    self.assertTrue(self.logs_in(client))
+                with TlsClient(broker, context()) as client:
+                    self.assertFalse(self.logs_in(client))
+                ROOM.issue("stranger", "ca", CLIENT)
+                with TlsClient(broker, context("stranger")) as client:
+                    self.assertFalse(self.logs_in(client))
+
+    def test_an_unverified_certificate_names_nobody(self):
+        """rows: 444"""
+        with Broker(*options(ssl_cert_login_from="common_name", default_user="client",
+                             **self.mechanisms)) as broker:
+            with TlsClient(broker, context("client")) as client:
+                self.assertFalse(self.logs_in(client))
+
+    def test_it_is_offered_with_tls_only(self):
+        """rows: 10"""
+        with Broker(*options(**self.mechanisms)) as broker, Client(broker) as client:
+            client.socket.sendall(b"AMQP\0\0\x09\x01")
+            self.assertNotIn(b"EXTERNAL", client.expect(0, 10, 10))
+
+
 class Names(unittest.TestCase):
     def test_each_name_gets_its_certificate(self):
         ROOM.issue("inner", "ca", SERVER.replace("DNS:localhost", "DNS:rabbit.inner"))

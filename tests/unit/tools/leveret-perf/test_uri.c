@@ -59,7 +59,6 @@ static void what_is_no_uri_is_refused(void **state) {
         "",
         "h",
         "http://h",
-        "amqps://h",
         "amqp://h:x",
         "amqp://h:",
         "amqp://h:70000",
