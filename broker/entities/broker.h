@@ -19,6 +19,7 @@
 #include "broker/base/outbuf.h"
 #include "broker/base/timer.h"
 #include "broker/entities/alarm.h"
+#include "broker/entities/counters.h"
 #include "broker/entities/cycle_log.h"
 #include "broker/entities/message.h"
 #include "broker/entities/password.h"
@@ -72,22 +73,23 @@ struct broker_counters {
     uint64_t queues_declared;
     uint64_t queues_created;
     uint64_t queues_deleted;
-    uint64_t messages_received;
-    uint64_t messages_received_confirm;
-    uint64_t messages_confirmed;
-    uint64_t messages_routed;
-    uint64_t messages_unroutable_dropped;
-    uint64_t messages_unroutable_returned;
-    uint64_t messages_delivered;
-    uint64_t messages_acknowledged;
-    uint64_t messages_redelivered;
-    uint64_t get_empty;
+    uint64_t dead_lettered[COUNTED_QUEUE_TYPES][DEAD_LETTER_STRATEGIES]
+                          [COUNTED_DEAD_LETTER_REASONS];
+    uint64_t dead_letters_confirmed; /* at least once, and there */
+};
+
+/* Counts of channels and queues that are no more (counters.h). */
+struct retired_counters {
+    struct message_counters channels;
+    struct message_counters queues[COUNTED_QUEUE_TYPES];
+    uint64_t publishes_with_confirm;
 };
 
 struct broker {
     struct env *env;
     struct broker_settings settings;
     struct broker_counters counters;
+    struct retired_counters retired;
     struct timers timers;
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;

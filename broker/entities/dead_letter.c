@@ -47,8 +47,21 @@ static bool has_dead_letter_exchange(const struct queue *queue) {
     return queue->features != NULL && queue->features->dead_letter_exchange.data != NULL;
 }
 
+static bool is_at_least_once(const struct queue *queue);
+
+static void count_dead(const struct queue *queue, enum dead_letter_reason reason) {
+    const enum dead_letter_strategy strategy =
+        !has_dead_letter_exchange(queue) ? DEAD_LETTERS_DISABLED
+        : is_at_least_once(queue)        ? DEAD_LETTERS_AT_LEAST_ONCE
+                                         : DEAD_LETTERS_AT_MOST_ONCE;
+
+    queue->vhost->broker->counters.dead_lettered[queue_type_index(queue->type)][strategy][reason]++;
+}
+
 void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
     struct broker *broker = queue->vhost->broker;
+
+    count_dead(queue, reason);
 
     if (queue->deleted || !has_dead_letter_exchange(queue)) {
         queue_end_entry(queue, &entry);
@@ -154,6 +167,8 @@ static bool publish_with(const struct dead_letter *letter, struct exchange *exch
     route_message(route, exchange, &request);
     exchange->published_in_count++;
     is_done = enqueue(letter, route, message, headers);
+    letter->queue->vhost->broker->counters.dead_letters_confirmed +=
+        is_done && is_at_least_once(letter->queue);
     message_unref(message);
     return is_done;
 }

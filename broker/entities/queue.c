@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue_front.h"
@@ -68,6 +69,8 @@ void queue_set_features(struct queue *queue, struct queue_features *features) {
 static void free_when_unused(struct queue *queue) {
     if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
+    message_counters_add(&queue->vhost->broker->retired.queues[queue_type_index(queue->type)], &queue->counters);
+    rate_window_destroy(queue->rates);
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
     free(queue->features);
@@ -194,7 +197,7 @@ static __attribute__((noinline)) bool publish_with_features(struct queue *queue,
 bool queue_publish(struct queue *queue, struct message *message) {
     if (queue->deleted)
         return true;
-    queue->published_count++;
+    queue->counters.of[COUNT_PUBLISH]++;
     if (queue->features != NULL || message_flags(message) & AMQP_EXPIRATION)
         return publish_with_features(queue, message);
     fill_entry(queue, message_ref(message), ready_list_add(&queue->ready));
@@ -204,9 +207,9 @@ bool queue_publish(struct queue *queue, struct message *message) {
 }
 
 /* Counts an entry that leaves for a consumer or getter. */
-static void count_taken(struct queue *queue, const struct entry *entry, bool no_ack) {
-    queue->delivered_count++;
-    queue->redelivered_count += entry->redelivered;
+static inline void count_taken(struct queue *queue, const struct entry *entry,
+                               enum message_count with_ack, bool no_ack) {
+    message_counters_take(&queue->counters, with_ack, no_ack, entry->redelivered);
     if (!no_ack)
         queue->unacked_count++;
 }
@@ -218,10 +221,12 @@ bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
         queue_drop_overdue(queue, queue->vhost->broker->env->now_ms, SIZE_MAX);
         trim_front(queue);
     }
-    if (queue_ready_count(queue) == 0)
+    if (queue_ready_count(queue) == 0) {
+        queue->counters.of[COUNT_GET_EMPTY]++;
         return false;
+    }
     *ret_entry = queue_front_take(queue);
-    count_taken(queue, ret_entry, no_ack);
+    count_taken(queue, ret_entry, COUNT_GET, no_ack);
     if (!is_plain)
         trim_front(queue);
     return true;
@@ -239,7 +244,7 @@ void queue_finish_delivery(struct queue *queue, struct entry entry) {
 
 void queue_ack(struct queue *queue, struct entry entry) {
     queue_finish_entry(queue, entry);
-    queue->acked_count++;
+    queue->counters.of[COUNT_ACK]++;
     forget_unacked(queue);
 }
 
@@ -385,7 +390,7 @@ static size_t run_plain(struct queue *queue, size_t budget) {
     while (delivered < budget && ready_list_count(&queue->ready) > 0 &&
            (consumer = next_consumer(queue)) != NULL) {
         ready_list_take(&queue->ready, &entry);
-        count_taken(queue, &entry, consumer->no_ack);
+        count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
         consumer->ops->deliver(consumer, entry);
         delivered++;
@@ -402,7 +407,7 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     while (is_fresh && delivered < budget && queue_ready_count(queue) > 0 &&
            (consumer = next_consumer(queue)) != NULL) {
         struct entry entry = queue_front_take(queue);
-        count_taken(queue, &entry, consumer->no_ack);
+        count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
         consumer->ops->deliver(consumer, entry);
         delivered++;

@@ -34,6 +34,7 @@
 #include "broker/base/timer.h"
 #include "broker/entities/chore.h"
 #include "broker/entities/consumer.h"
+#include "broker/entities/counters.h"
 #include "broker/entities/queue_args.h"
 #include "broker/entities/ready_levels.h"
 #include "broker/entities/ready_list.h"
@@ -82,10 +83,8 @@ struct queue {
     struct chore trim_chore;    /* messages at the front that are overdue or too many */
     struct timer message_timer; /* for the front message; may be early */
     struct timer expires_timer; /* x-expires */
-    uint64_t published_count;
-    uint64_t delivered_count;
-    uint64_t acked_count;
-    uint64_t redelivered_count;
+    struct message_counters counters;
+    struct rate_window *rates; /* owned; NULL until somebody asks for rates (base/rate.h) */
 };
 
 /* Use vhost_declare_queue() to make a queue that clients can see; arguments are copied. */

@@ -20,6 +20,11 @@ struct vhost;
 /* Each a bit, so that a set of types is a number. */
 enum queue_type { QUEUE_CLASSIC = 1, QUEUE_QUORUM = 2, QUEUE_STREAM = 4 };
 
+/* 0, 1 or 2. */
+static inline unsigned queue_type_index(enum queue_type type) {
+    return type / 2;
+}
+
 /* RabbitMQ's word for it: "quorum", and the module its error texts name: "rabbit_quorum_queue". */
 const char *queue_type_name(enum queue_type type);
 const char *queue_type_module(enum queue_type type);

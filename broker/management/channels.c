@@ -11,6 +11,7 @@
 #include "broker/management/connections.h"
 #include "broker/management/consumers.h"
 #include "broker/management/management_private.h"
+#include "broker/management/message_stats.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/delivery.h"
@@ -131,6 +132,16 @@ static void write_consumer_details(struct json_out *out, const void *object,
     json_out_end_array(out);
 }
 
+static bool has_no_stats(const void *object) {
+    return message_stats_are_empty(&((const struct channel *)object)->counters);
+}
+
+static void write_stats(struct json_out *out, const void *object, struct management *management) {
+    struct channel *channel = (struct channel *)(uintptr_t)object;
+
+    message_stats_write(out, &channel->counters, &channel->rates, management->broker->env->now_ms);
+}
+
 static const struct api_field fields[] = {
     {"name", .write = write_name},
     API_MEMBER("number", API_UINT16, struct channel, number),
@@ -149,6 +160,7 @@ static const struct api_field fields[] = {
     {"messages_uncommitted", .write = write_uncommitted},
     {"acks_uncommitted", .write = write_uncommitted_acks},
     {"connection_details", .write = write_connection_details},
+    {"message_stats", .write = write_stats, .is_absent = has_no_stats},
     {"consumer_details", .write = write_consumer_details, .only_single = true},
     {.name = NULL},
 };

@@ -7,6 +7,7 @@
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
+#include "broker/management/message_stats.h"
 #include "broker/management/table_json.h"
 
 /* --- fields --- */
@@ -41,6 +42,16 @@ static void write_messages_ready(struct json_out *out, const void *object,
     json_out_unsigned(out, queue_ready_count(object));
 }
 
+static bool has_no_stats(const void *object) {
+    return message_stats_are_empty(&((const struct queue *)object)->counters);
+}
+
+static void write_stats(struct json_out *out, const void *object, struct management *management) {
+    struct queue *queue = (struct queue *)(uintptr_t)object;
+
+    message_stats_write(out, &queue->counters, &queue->rates, management->broker->env->now_ms);
+}
+
 static const struct api_field fields[] = {
     API_MEMBER("name", API_TEXT, struct queue, name),
     {"vhost", .write = write_vhost},
@@ -53,6 +64,7 @@ static const struct api_field fields[] = {
     {"messages_ready", .write = write_messages_ready},
     API_MEMBER("messages_unacknowledged", API_SIZE, struct queue, unacked_count),
     API_MEMBER("consumers", API_SIZE, struct queue, consumer_count),
+    {"message_stats", .write = write_stats, .is_absent = has_no_stats},
     {.name = NULL},
 };
 

@@ -6,6 +6,7 @@
 
 #include "amqp/spec.h"
 #include "broker/base/alloc.h"
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
@@ -82,6 +83,9 @@ void channel_destroy(struct channel *channel) {
     connection->broker->channel_count--;
     connection->user->channel_count--;
     connection->broker->counters.channels_closed++;
+    connection->broker->retired.publishes_with_confirm += channel->confirms.last_sequence;
+    message_counters_add(&connection->broker->retired.channels, &channel->counters);
+    rate_window_destroy(channel->rates);
     free(channel);
 }
 

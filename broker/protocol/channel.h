@@ -18,6 +18,7 @@
 #include "amqp/slice.h"
 #include "broker/base/list.h"
 #include "broker/base/map.h"
+#include "broker/entities/counters.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/unacked.h"
 
@@ -43,6 +44,8 @@ struct channel {
     struct publisher *publisher;     /* NULL before the first publish (publish.h) */
     struct transaction *transaction; /* NULL unless tx.select was seen (transaction.h) */
     struct confirms confirms;
+    struct message_counters counters;
+    struct rate_window *rates;          /* owned; NULL until somebody asks for rates (base/rate.h) */
     struct channel_consumer *consumers; /* map by tag (delivery.h) */
     uint32_t consumer_count;
     struct unacked_list unacked;

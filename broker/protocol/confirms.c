@@ -40,13 +40,12 @@ void confirms_add(struct channel *channel, bool accepted, uint64_t lsn) {
         *run = (struct confirm_run){.lsn = lsn, .is_nack = !accepted};
     }
     run->last_sequence = ++confirms->last_sequence;
-    broker->counters.messages_received_confirm++;
     if (!list_is_linked(&confirms->link))
         list_append(&broker->unconfirmed_channels, &confirms->link);
 }
 
 static void send_ack(struct channel *channel, uint64_t sequence, uint64_t settled) {
-    channel->connection->broker->counters.messages_confirmed += settled;
+    channel->counters.of[COUNT_CONFIRM] += settled;
     SEND(channel, AMQP_BASIC_ACK, basic_ack, .delivery_tag = sequence, .multiple = settled > 1);
 }
 

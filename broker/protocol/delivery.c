@@ -190,9 +190,8 @@ static void channel_deliver(struct consumer *queue_consumer, struct entry entry)
         append_redelivery(consumer, delivery_tag, &entry);
     else
         append_delivery(consumer, delivery_tag, &entry);
-    struct broker_counters *counters = &channel->connection->broker->counters;
-    counters->messages_delivered++;
-    counters->messages_redelivered += entry.redelivered;
+    message_counters_take(&channel->counters, COUNT_DELIVER, queue_consumer->no_ack,
+                          entry.redelivered);
     if (queue_consumer->no_ack)
         queue_finish_delivery(queue_consumer->queue, entry);
     else
@@ -326,15 +325,13 @@ static void send_get_ok(struct channel *channel, const struct queue *queue, stru
 }
 
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
-    struct broker_counters *counters = &channel->connection->broker->counters;
     struct entry entry;
     if (!queue_get(queue, no_ack, &entry)) {
-        counters->get_empty++;
+        channel->counters.of[COUNT_GET_EMPTY]++;
         SEND(channel, AMQP_BASIC_GET_EMPTY, basic_get_empty, .cluster_id = SLICE(""));
         return;
     }
-    counters->messages_delivered++;
-    counters->messages_redelivered += entry.redelivered;
+    message_counters_take(&channel->counters, COUNT_GET, no_ack, entry.redelivered);
     channel->last_delivery_tag++;
     send_get_ok(channel, queue, entry);
     if (no_ack)

@@ -188,13 +188,10 @@ static void find_route(struct publisher *publisher, const struct route_request *
 
 /* --- enqueueing --- */
 
-static void count_route(struct broker *broker, const struct route *route, bool mandatory) {
-    if (route->count > 0)
-        broker->counters.messages_routed++;
-    else if (mandatory)
-        broker->counters.messages_unroutable_returned++;
-    else
-        broker->counters.messages_unroutable_dropped++;
+static inline void count_route(struct channel *channel, const struct route *route,
+                               bool mandatory) {
+    if (route->count == 0)
+        channel->counters.of[mandatory ? COUNT_RETURN_UNROUTABLE : COUNT_DROP_UNROUTABLE]++;
 }
 
 /* A copy of the message without its BCC header, NULL when memory is out. Dead lettering still routes
@@ -242,8 +239,9 @@ static void route_and_enqueue(struct channel *channel, struct message *message,
     request->message = message;
     find_route(publisher, request);
     publisher->source->published_in_count++;
+    publisher->source->published_out_count += publisher->route.count;
     broker->work += publisher->route.count;
-    count_route(broker, &publisher->route, publisher->mandatory);
+    count_route(channel, &publisher->route, publisher->mandatory);
     enqueue_or_hold(channel, message, request);
 }
 
@@ -281,8 +279,7 @@ static struct message *prepare(struct channel *channel, struct message *message,
 
 void publish_message(struct channel *channel, struct message *message) {
     struct publisher *publisher = channel->publisher;
-    struct broker *broker = channel->connection->broker;
-    broker->counters.messages_received++;
+    channel->counters.of[COUNT_PUBLISH]++;
     if (publisher->immediate) {
         channel_fail(channel, AMQP_NOT_IMPLEMENTED, "immediate=true");
         message_unref(message);

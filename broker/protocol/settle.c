@@ -40,7 +40,7 @@ void settle_record(struct channel *channel, const struct unacked *record,
     give_credit(channel, record);
     switch (settlement) {
     case SETTLE_ACK:
-        channel->connection->broker->counters.messages_acknowledged++;
+        channel->counters.of[COUNT_ACK]++;
         queue_ack(record->queue, record->entry);
         break;
     case SETTLE_DISCARD:

@@ -136,7 +136,7 @@ static void requeued_message_keeps_its_position(void **state) {
     queue_requeue(queue, again);
     queue_ack(queue, two);
     assert_drains(queue, "1345");
-    assert_int_equal(queue->redelivered_count, 3);
+    assert_int_equal(queue->counters.of[COUNT_REDELIVER], 3);
 }
 
 static void discarded_message_is_gone(void **state) {
@@ -146,7 +146,7 @@ static void discarded_message_is_gone(void **state) {
     publish(f, queue, "1");
     queue_discard(queue, get(queue));
     assert_int_equal(queue->unacked_count, 0);
-    assert_int_equal(queue->acked_count, 0);
+    assert_int_equal(queue->counters.of[COUNT_ACK], 0);
     assert_int_equal(f->broker->messages.bytes, 0);
 }
 
