@@ -38,7 +38,10 @@ static bool has_single_active_consumer(const struct queue *queue) {
     return queue->features != NULL && queue->features->single_active_consumer;
 }
 
+/* RabbitMQ's quorum queues only note the flag: differential scenario quorum/consume-exclusive. */
 static bool exclusivity_conflicts(const struct queue *queue, const struct consumer *consumer) {
+    if (queue->type == QUEUE_QUORUM)
+        return false;
     if (queue->exclusive_consumer != NULL)
         return true;
     return consumer->exclusive && (queue->consumer_count > 0 || has_single_active_consumer(queue));

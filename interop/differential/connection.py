@@ -193,7 +193,8 @@ class _Content:
         self.properties, self.bodies = [], []
 
     def header(self, payload):
-        _, self.size, self.properties = codec.read_header(payload)
+        _, self.size, properties = codec.read_header(payload)
+        self.properties = _without_first_count(properties)
 
     def body(self, payload):
         self.bodies.append(payload)
@@ -224,6 +225,19 @@ def _delay(seconds):
     if seconds < 1.5:
         return "at once"
     return "after 2 to 6 s" if seconds < 6 else "after 6 to 15 s" if seconds < 15 else "after 15 s"
+
+
+def _without_first_count(properties):
+    """Without x-delivery-count: 0, which quorum queues put on each first delivery up to 3.11."""
+    out = []
+    for name, kind, value in properties:
+        if name == "headers":
+            kept = [entry for entry in value if entry != (b"x-delivery-count", ("l", 0))]
+            if value and not kept:
+                continue
+            value = kept
+        out.append((name, kind, value))
+    return out
 
 
 def _normalise_start(fields):

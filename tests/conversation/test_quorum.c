@@ -147,6 +147,19 @@ static void single_active_consumer_is_followed_by_the_next(void **state) {
     peer_expect_delivery(p, "second", 3, "3");
 }
 
+static void exclusive_consumers_are_not_alone(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
+
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("a"), .exclusive = true);
+    peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("a"));
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("b"), .exclusive = true);
+    peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("b"));
+    peer_publish(p, "", "q", "1");
+    peer_publish(p, "", "q", "2");
+    peer_expect_delivery(p, "a", 1, "1");
+    peer_expect_delivery(p, "b", 2, "2");
+}
+
 static void redeclare_compares_the_type_and_its_arguments(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-delivery-limit", 3)));
 
@@ -685,6 +698,7 @@ int main(void) {
         CONVERSATION(shared_window_of_a_channel_is_540),
         CONVERSATION(get_is_405_with_a_single_active_consumer),
         CONVERSATION(single_active_consumer_is_followed_by_the_next),
+        CONVERSATION(exclusive_consumers_are_not_alone),
         CONVERSATION(redeclare_compares_the_type_and_its_arguments),
         CONVERSATION(redelivery_shows_how_often_it_was_acquired_and_failed),
         CONVERSATION(headers_of_the_publisher_stay_but_for_the_counts),
