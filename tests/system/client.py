@@ -36,12 +36,7 @@ class Amqp:
     """One connection. Confirms and deliveries that come while something else is awaited are kept."""
 
     def __init__(self, port, timeout=PATIENCE):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.unread = bytearray()
-        self.at = 0
-        self.kept = deque()
-        self.socket.sendall(b"AMQP\0\0\x09\x01")
+        self.open_socket(port, timeout)
         self.expect("connection.start")
         capabilities = [(b"publisher_confirms", ("t", 1)), (b"connection.blocked", ("t", 1)),
                         (b"basic.nack", ("t", 1)), (b"consumer_cancel_notify", ("t", 1))]
@@ -50,6 +45,15 @@ class Amqp:
         self.expect("connection.tune")
         self.send(0, "connection.tune-ok", channel_max=2047, frame_max=131072, heartbeat=0)
         self.call(0, "connection.open", virtual_host=b"/")
+
+    def open_socket(self, port, timeout=PATIENCE):
+        """Connects and sends the protocol header."""
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.unread = bytearray()
+        self.at = 0
+        self.kept = deque()
+        self.socket.sendall(b"AMQP\0\0\x09\x01")
 
     # -- sending
 
