@@ -33,6 +33,7 @@ enum {
     SMALL_BATCH = 16 * 1024,
     CLEARED_AHEAD = 32 * 1024, /* in a recycled segment, behind a small batch */
     JOB_SLICE = 1024 * 1024,
+    QUIET_MS = 10,          /* without a batch: there is time for spares */
     STARVED_PAUSE_MS = 100, /* between two attempts on a full disk; no event says that room came */
 };
 
@@ -58,6 +59,7 @@ struct journal_writer {
     bool spare_failed;    /* otherwise; tried again with the next segment, or when told */
     struct encoder encoder;
     struct writer_statistics figures;
+    int64_t last_batch_ms; /* of the thread's clock */
     /* Under `mutex`. */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -579,11 +581,11 @@ static void notify_unlocked(struct journal_writer *writer) {
     pthread_mutex_lock(&writer->mutex);
 }
 
-static void wait_for_room(struct journal_writer *writer) {
+static void wait_at_most(struct journal_writer *writer, long pause_ms) {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += STARVED_PAUSE_MS * 1000000;
+    until.tv_nsec += pause_ms * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
@@ -591,8 +593,34 @@ static void wait_for_room(struct journal_writer *writer) {
     pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
 }
 
+static int64_t clock_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The spare is nearer to its end than the segment in use, or one is there. */
+static bool spare_is_ahead(const struct journal_writer *writer) {
+    const struct segment_file *file = &writer->current;
+    const struct segment_maker *maker = &writer->maker;
+
+    return writer->spare_count > 0 ||
+           (writer->is_making && (double)maker->filled / (double)maker->header.size >
+                                     (double)file->offset / (double)file->size);
+}
+
 /*
- * Locked. A background step follows each batch, or no spare would ever be made under load. What is
+ * Making spares is for quiet moments. While batches come one after the other it only keeps pace with
+ * them, so that each batch waits for as little of it as possible.
+ */
+static bool spare_can_wait(const struct journal_writer *writer) {
+    return writer->job == NULL && writer->failure == 0 && wants_spare(writer) &&
+           spare_is_ahead(writer) && clock_ms() - writer->last_batch_ms < QUIET_MS;
+}
+
+/*
+ * Locked. A background step follows each batch, or a checkpoint would never end under load. What is
  * handed over while the mutex is free says so in `has_news`, since nobody waits for the signal then.
  */
 static void thread_step(struct journal_writer *writer) {
@@ -603,11 +631,18 @@ static void thread_step(struct journal_writer *writer) {
     writer->has_news = false;
     if (writer->submitted != NULL) {
         wrote = run_batch(writer);
-        if (wrote)
+        if (wrote) {
+            writer->last_batch_ms = clock_ms();
             notify_unlocked(writer);
+        }
     }
     if (writer->stop)
         return;
+    if (spare_can_wait(writer)) {
+        if (!wrote && !writer->has_news)
+            wait_at_most(writer, QUIET_MS);
+        return;
+    }
     worked = run_background(writer);
     if ((had_job && writer->job == NULL) || writer->failure != failure)
         notify_unlocked(writer);
@@ -616,7 +651,7 @@ static void thread_step(struct journal_writer *writer) {
     if (writer->submitted == NULL)
         pthread_cond_wait(&writer->wake, &writer->mutex);
     else
-        wait_for_room(writer);
+        wait_at_most(writer, STARVED_PAUSE_MS);
 }
 
 static void *thread_main(void *argument) {

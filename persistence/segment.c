@@ -23,7 +23,7 @@ enum {
     SEGMENT_CRC_AT = 12,
     BATCH_CRC_AT = 4,
     FILL_SLICE = 1024 * 1024,
-    SYNC_SLICE = 4 * FILL_SLICE, /* a sync of more would hold up the batch behind it */
+    SYNC_SLICE = FILL_SLICE, /* a sync of more would hold up the batch behind it */
 };
 
 void segment_name(char ret[SEGMENT_NAME_SIZE], uint64_t number) {
