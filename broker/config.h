@@ -200,6 +200,7 @@ struct config {
     uint64_t memory_available;     /* total_memory_available_override_value; 0: ask the system */
     double disk_free_relative;     /* of the memory there is; 0: the absolute one counts */
     uint64_t disk_free_limit;      /* octets */
+    uint64_t message_memory_limit; /* octets of messages of all queues; more go to disk */
     uint64_t journal_segment_size; /* octets of a file of the journal */
 
     const char *definitions_path; /* file or directory; NULL: none */

@@ -274,6 +274,10 @@ const struct config_key config_keys[] = {
      .help = "publishers are blocked while less than this is free on the disk"},
     {.name = "leveret.journal_segment_size", .read = read_size, FIELD(journal_segment_size),
      FROM(1048576, UINT32_MAX), .initially = "64MiB", .help = "octets of a file of the journal"},
+    {.name = "leveret.message_memory_limit", .read = read_size, FIELD(message_memory_limit),
+     FROM(1048576, UINT64_MAX), .initially = "256MiB",
+     .help = "octets of messages of all queues that stay in memory; what is deeper in queues is kept "
+             "on disk only"},
     {.name = "leveret.control_socket", .read = read_text_or_none, FIELD(control_socket),
      .help = "path of leveretctl's Unix socket; control.sock in the data directory; none: no socket"},
 

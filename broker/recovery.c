@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The journal gives messages in the order of their places in the files, which compaction changes; a
- * queue wants them by sequence. So each queue's entries are gathered, sorted and enqueued at the end,
- * when it is also known whether the last stop was clean: after any other stop everything is marked
- * redelivered, as RabbitMQ does, because nobody knows what had been delivered.
+ * queue wants them by sequence. So those that come too late are gathered, sorted and merged in at the
+ * end. Bodies stay on disk (paging.h) but for those of messages that exchanges hold. After any stop that
+ * was not clean everything is marked redelivered, as RabbitMQ does, because nobody knows what had been
+ * delivered.
  */
 #include "broker/recovery.h"
 
@@ -24,9 +25,15 @@
 #include "broker/entities/vhost.h"
 #include "persistence/journal.h"
 
-struct restored_entry {
-    struct entry entry;
-    int64_t waited_ms; /* since it was published */
+/* A message that an exchange holds. */
+struct held_entry {
+    struct stored_message *stored;
+    uint64_t sequence;
+};
+
+struct octet_buffer {
+    uint8_t *octets;
+    size_t capacity;
 };
 
 /* Sequences that had been delivered before a clean stop. */
@@ -44,10 +51,13 @@ struct restored_queue {
     enum exchange_hold hold;
     struct range *redelivered; /* sorted, NULL when there are none */
     size_t redelivered_count;
-    size_t redelivered_at; /* ranges before this one are behind the sequences asked for */
-    struct restored_entry *entries;
-    size_t count;
-    size_t capacity;
+    uint64_t last_sequence;      /* given to the queue */
+    struct restored_entry *late; /* of lower sequences than some before them */
+    size_t late_count;
+    size_t late_capacity;
+    struct held_entry *held; /* of an exchange */
+    size_t held_count;
+    size_t held_capacity;
 };
 
 /* A message whose queue no definition knows; settled once the journal is open. */
@@ -56,25 +66,17 @@ struct orphan {
     struct journal_target target;
 };
 
-/* A message that is alive, and where. */
-struct found_message {
-    struct stored_message *stored;
-    struct journal_target *targets;
-    size_t target_count;
-};
-
 struct recovery {
     struct broker *broker;
+    const struct journal_report *found;
     struct restored_queue *queues; /* map by id */
     struct orphan *orphans;
     size_t orphan_count;
     size_t orphan_capacity;
     uint64_t definition_count;
-    struct found_message *found;
-    size_t found_count;
-    size_t found_capacity;
     uint64_t message_count;
     uint64_t damaged_count;
+    bool has_policies; /* applied */
     unsigned percent;
     bool failed; /* something stored could not be understood */
 };
@@ -188,81 +190,83 @@ static void add_orphan(struct recovery *recovery, struct stored_message *message
         (struct orphan){.message = message, .target = target};
 }
 
-/* Takes one more reference of the message. */
-static void add_entry(struct restored_queue *restored, struct message *message, uint64_t sequence,
-                      int64_t waited_ms) {
-    if (restored->count == restored->capacity) {
-        restored->capacity = restored->capacity * 2 + 16;
-        restored->entries =
-            xrealloc(restored->entries, restored->capacity * sizeof *restored->entries);
+/* After a clean stop it is known which had been delivered; after any other they all may have been. */
+static bool is_redelivered(const struct recovery *recovery, const struct restored_queue *restored,
+                           uint64_t sequence) {
+    size_t low = 0, high = restored->redelivered_count;
+    if (!recovery->found->clean)
+        return true;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (restored->redelivered[middle].last < sequence)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    restored->entries[restored->count++] = (struct restored_entry){
-        .entry = {.message = message_ref(message), .sequence = sequence & ENTRY_SEQUENCE_MAX},
-        .waited_ms = waited_ms,
-    };
+    return low < restored->redelivered_count && restored->redelivered[low].first <= sequence;
 }
 
-/* Contents are read when the journal is open. */
+/*
+ * Messages stay on disk until it is their turn: a queue gets 8 octets for each of them. They come in
+ * the order of the files, which is that of the queue but for those that compaction moved.
+ */
+static void add_entry(struct recovery *recovery, struct restored_queue *restored,
+                      struct stored_message *stored, uint64_t sequence,
+                      const struct restored_message *what) {
+    struct entry entry = {.sequence = sequence & ENTRY_SEQUENCE_MAX,
+                          .redelivered = is_redelivered(recovery, restored, sequence)};
+    entry_set_away(&entry, (struct away){.stored = stored});
+    if (sequence > restored->last_sequence) {
+        restored->last_sequence = sequence;
+        queue_restore(restored->queue, entry, what);
+        return;
+    }
+    if (restored->late_count == restored->late_capacity) {
+        restored->late_capacity = restored->late_capacity * 2 + 16;
+        restored->late = xrealloc(restored->late, restored->late_capacity * sizeof *restored->late);
+    }
+    restored->late[restored->late_count++] = (struct restored_entry){entry, *what};
+}
+
+/* Before messages come: what is asked of a queue decides about them. */
+static void apply_policies(struct recovery *recovery) {
+    struct vhost *vhost, *next_vhost;
+    if (recovery->has_policies)
+        return;
+    recovery->has_policies = true;
+    MAP_FOR_EACH(recovery->broker->vhosts, by_name, vhost, next_vhost) {
+        if (vhost->policy_count > 0)
+            policies_apply(vhost);
+    }
+}
+
+/* Those that exchanges hold are read when the journal is open. */
+static void add_held(struct restored_queue *restored, struct stored_message *stored,
+                     uint64_t sequence) {
+    if (restored->held_count == restored->held_capacity) {
+        restored->held_capacity = restored->held_capacity * 2 + 16;
+        restored->held = xrealloc(restored->held, restored->held_capacity * sizeof *restored->held);
+    }
+    restored->held[restored->held_count++] = (struct held_entry){stored, sequence};
+}
+
 static void on_message(void *context, struct stored_message *stored,
                        const struct journal_summary *summary, const struct journal_target *targets,
                        size_t target_count) {
     struct recovery *recovery = context;
-    (void)summary;
-    if (recovery->found_count == recovery->found_capacity) {
-        recovery->found_capacity = recovery->found_capacity * 2 + 16;
-        recovery->found =
-            xrealloc(recovery->found, recovery->found_capacity * sizeof *recovery->found);
-    }
-    struct found_message *found = &recovery->found[recovery->found_count++];
-    found->stored = stored;
-    found->target_count = target_count;
-    found->targets = xmalloc(target_count * sizeof *targets);
-    memcpy(found->targets, targets, target_count * sizeof *targets);
-}
-
-/* What cannot be read is put aside and settled: its queues go on without it. */
-static void drop_damaged(struct recovery *recovery, struct journal *journal,
-                         const struct found_message *found) {
-    recovery->damaged_count++;
-    journal_quarantine_message(journal, found->stored);
-    for (size_t i = 0; i < found->target_count; i++)
-        journal_settle(journal, found->stored, found->targets[i]);
-}
-
-static void add_message(struct recovery *recovery, struct message *message,
-                        const struct found_message *found, int64_t waited_ms) {
-    message->stored = found->stored;
+    struct restored_message what;
+    apply_policies(recovery);
+    store_read_note(recovery->broker, summary->note, summary->body_length, &what);
     recovery->message_count++;
-    for (size_t i = 0; i < found->target_count; i++) {
-        struct restored_queue *restored = find_queue(recovery, found->targets[i].queue_id);
-        if (restored != NULL)
-            add_entry(restored, message, found->targets[i].sequence, waited_ms);
+    for (size_t i = 0; i < target_count; i++) {
+        struct restored_queue *restored = find_queue(recovery, targets[i].queue_id);
+        if (restored == NULL)
+            add_orphan(recovery, stored, targets[i]);
+        else if (restored->queue != NULL)
+            add_entry(recovery, restored, stored, targets[i].sequence, &what);
         else
-            add_orphan(recovery, found->stored, found->targets[i]);
+            add_held(restored, stored, targets[i].sequence);
     }
-}
-
-static void read_messages(struct recovery *recovery, struct journal *journal) {
-    uint8_t *buffer = NULL;
-    size_t capacity = 0;
-    for (size_t i = 0; i < recovery->found_count && !recovery->failed; i++) {
-        const struct found_message *found = &recovery->found[i];
-        struct journal_content content;
-        struct slice body;
-        int64_t waited_ms;
-        if (journal_read(journal, found->stored, &buffer, &capacity, &content, &body) < 0) {
-            drop_damaged(recovery, journal, found);
-            continue;
-        }
-        struct message *message =
-            store_restore_message(recovery->broker, content.address, content.header, content.body,
-                                  content.body_parts, &waited_ms);
-        recovery->failed = message == NULL;
-        if (message != NULL)
-            add_message(recovery, message, found, waited_ms);
-        message_unref(message);
-    }
-    free(buffer);
 }
 
 static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes) {
@@ -276,44 +280,76 @@ static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes
 
 /* --- finishing --- */
 
-static int compare_entries(const void *a, const void *b) {
-    const struct restored_entry *left = a;
-    const struct restored_entry *right = b;
-    return (left->entry.sequence > right->entry.sequence) -
-           (left->entry.sequence < right->entry.sequence);
+static int compare_sequences(uint64_t left, uint64_t right) {
+    return (left > right) - (left < right);
 }
 
-/* After a clean stop it is known which had been delivered; after any other they all may have been. */
-static bool is_redelivered(struct restored_queue *restored, bool clean, uint64_t sequence) {
-    if (!clean)
-        return true;
-    while (restored->redelivered_at < restored->redelivered_count &&
-           restored->redelivered[restored->redelivered_at].last < sequence)
-        restored->redelivered_at++;
-    return restored->redelivered_at < restored->redelivered_count &&
-           restored->redelivered[restored->redelivered_at].first <= sequence;
+static int compare_late(const void *a, const void *b) {
+    const struct restored_entry *left = a, *right = b;
+    return compare_sequences(left->entry.sequence, right->entry.sequence);
 }
 
-static void enqueue_entry(struct restored_queue *restored, struct restored_entry *entry,
-                          bool clean) {
-    struct message *message = entry->entry.message;
-    uint64_t sequence = entry->entry.sequence;
-    if (restored->queue == NULL) {
-        exchange_restore(restored->exchange, restored->hold, message, sequence, entry->waited_ms);
-        return;
+static int compare_held(const void *a, const void *b) {
+    const struct held_entry *left = a, *right = b;
+    return compare_sequences(left->sequence, right->sequence);
+}
+
+static void finish_queue(struct restored_queue *restored) {
+    if (restored->late_count > 0)
+        qsort(restored->late, restored->late_count, sizeof *restored->late, compare_late);
+    queue_finish_restore(restored->queue, restored->late, restored->late_count);
+}
+
+/* What cannot be read is put aside and settled: the exchange goes on without it. */
+static void drop_damaged(struct recovery *recovery, const struct restored_queue *restored,
+                         const struct held_entry *held) {
+    struct journal *journal = recovery->broker->journal;
+    recovery->damaged_count++;
+    journal_quarantine_message(journal, held->stored);
+    journal_settle(journal, held->stored,
+                   (struct journal_target){.queue_id = restored->id, .sequence = held->sequence});
+}
+
+/* NULL when it cannot be read. */
+static struct message *read_held(struct recovery *recovery, const struct held_entry *held,
+                                 struct octet_buffer *buffer, int64_t *ret_waited_ms) {
+    struct journal_content content;
+    struct slice body;
+    if (journal_read(recovery->broker->journal, held->stored, &buffer->octets, &buffer->capacity,
+                     &content, &body) < 0)
+        return NULL;
+    struct message *message =
+        store_restore_message(recovery->broker, content.address, content.header, content.body,
+                              content.body_parts, ret_waited_ms);
+    if (message != NULL)
+        message->stored = held->stored;
+    return message;
+}
+
+static void finish_exchange(struct recovery *recovery, struct restored_queue *restored) {
+    struct octet_buffer buffer = {0};
+    int64_t waited_ms;
+    if (restored->held_count > 0)
+        qsort(restored->held, restored->held_count, sizeof *restored->held, compare_held);
+    for (size_t i = 0; i < restored->held_count; i++) {
+        const struct held_entry *held = &restored->held[i];
+        struct message *message = read_held(recovery, held, &buffer, &waited_ms);
+        if (message == NULL)
+            drop_damaged(recovery, restored, held);
+        else
+            exchange_restore(restored->exchange, restored->hold, message, held->sequence,
+                             waited_ms);
     }
-    entry->entry.redelivered = is_redelivered(restored, clean, sequence);
-    queue_restore(restored->queue, entry->entry, entry->waited_ms);
+    free(buffer.octets);
 }
 
-static void enqueue_restored(struct recovery *recovery, bool clean) {
+static void finish_queues(struct recovery *recovery) {
     struct restored_queue *restored, *next;
     HASH_ITER(by_id, recovery->queues, restored, next) {
-        if (restored->count > 0)
-            qsort(restored->entries, restored->count, sizeof *restored->entries, compare_entries);
-        for (size_t i = 0; i < restored->count; i++)
-            enqueue_entry(restored, &restored->entries[i], clean);
-        restored->count = 0;
+        if (restored->queue != NULL)
+            finish_queue(restored);
+        else
+            finish_exchange(recovery, restored);
     }
 }
 
@@ -338,15 +374,11 @@ static void recovery_clear(struct recovery *recovery) {
     struct restored_queue *restored, *next;
     HASH_ITER(by_id, recovery->queues, restored, next) {
         HASH_DELETE(by_id, recovery->queues, restored);
-        for (size_t i = 0; i < restored->count; i++)
-            message_unref(restored->entries[i].entry.message);
-        free(restored->entries);
+        free(restored->held);
+        free(restored->late);
         free(restored->redelivered);
         free(restored);
     }
-    for (size_t i = 0; i < recovery->found_count; i++)
-        free(recovery->found[i].targets);
-    free(recovery->found);
     free(recovery->orphans);
 }
 
@@ -366,34 +398,24 @@ static void report(const struct recovery *recovery, const struct journal_report 
     if (found->checkpoint_damaged)
         log_warning(log, "Journal: the newest checkpoint is damaged, the older one stood in");
     if (recovery->damaged_count > 0)
-        log_error(log,
-                  "Journal: %" PRIu64 " messages are damaged; what is left of them is in quarantine",
-                  recovery->damaged_count);
+        log_error(
+            log, "Journal: %" PRIu64 " messages are damaged; what is left of them is in quarantine",
+            recovery->damaged_count);
     log_info(log, "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
              recovery->definition_count, recovery->message_count,
              found->clean ? "a clean" : "an unclean");
 }
 
-/* Before the messages come: what is asked of a queue decides about them. */
-static void apply_policies(struct broker *broker) {
-    struct vhost *vhost, *next_vhost;
-    MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
-        if (vhost->policy_count > 0)
-            policies_apply(vhost);
-    }
-}
-
 static int finish(struct recovery *recovery, struct journal *journal,
                   const struct journal_report *found, struct text *error) {
-    read_messages(recovery, journal);
     if (recovery->failed) {
         text_append_format(error, "the journal holds records this version does not understand");
         journal_close(journal, false);
         return EX_PROTOCOL;
     }
     recovery->broker->journal = journal;
-    apply_policies(recovery->broker);
-    enqueue_restored(recovery, found->clean);
+    apply_policies(recovery);
+    finish_queues(recovery);
     forget_redelivered(recovery);
     settle_orphans(recovery);
     report(recovery, found);
@@ -401,14 +423,14 @@ static int finish(struct recovery *recovery, struct journal *journal,
 }
 
 int recovery_run(struct broker *broker, const struct journal_options *options, struct text *error) {
-    struct recovery recovery = {.broker = broker};
+    struct journal_report found;
+    struct recovery recovery = {.broker = broker, .found = &found};
     struct replay_sink sink = {.context = &recovery,
                                .on_meta = on_meta,
                                .on_queue = on_queue,
                                .on_message = on_message,
                                .on_progress = on_progress};
     struct journal *journal;
-    struct journal_report found;
     struct journal_error journal_error;
     int result = journal_open(options, &sink, false, &journal, &found, &journal_error);
     if (result < 0)

@@ -20,6 +20,7 @@
 #include "broker/entities/chore.h"
 #include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/http_listeners.h"
@@ -32,9 +33,11 @@
 #include "broker/protocol/blocking.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/fetch.h"
 #include "broker/protocol/gate.h"
 #include "broker/recovery.h"
 #include "persistence/journal.h"
+#include "persistence/pager.h"
 
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
  * few enough that the next read is never far. */
@@ -67,7 +70,8 @@ struct server {
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
     struct io *io;          /* the data directory, NULL when there is none */
-    bool batch_is_done;     /* the writer thread has something for us */
+    struct pager *pager;    /* NULL without a journal */
+    bool batch_is_done;     /* a thread of the journal has something for us */
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
@@ -178,8 +182,9 @@ static void on_signal(void *context, int number) {
 
 /* Flushing fed connections that were held up, or woke consumers: there is more to do. */
 static bool has_work_left(const struct broker *broker) {
-    return !list_is_empty(&broker->runnable_queues) || !list_is_empty(&broker->dead_letters) ||
-           !list_is_empty(&broker->chores) || !list_is_empty(&broker->unconfirmed_channels);
+    bool has_letters = !list_is_empty(&broker->dead_letters) && !broker->dead_letters_wait;
+    return !list_is_empty(&broker->runnable_queues) || has_letters ||
+           !list_is_empty(&broker->chores) ||           !list_is_empty(&broker->unconfirmed_channels);
 }
 
 #define FAILURE_REASON "the journal has failed"
@@ -203,7 +208,7 @@ static void keep_promises(struct broker *broker) {
     gates_open(broker);
 }
 
-/* What a finished batch lets go. */
+/* What a finished batch lets go, and what was read. */
 static void take_finished_batch(struct server *server) {
     struct broker *broker = server->broker;
 
@@ -212,6 +217,8 @@ static void take_finished_batch(struct server *server) {
     server->batch_is_done = false;
     journal_collect(broker->journal);
     keep_promises(broker);
+    pager_collect(server->pager);
+    fetches_resume(broker);
     if (journal_state(broker->journal) == JOURNAL_FAILED)
         stop_for_failed_journal(server);
 }
@@ -231,12 +238,13 @@ static void server_before_wait(void *context) {
         keep_promises(broker);
     confirms_settle(broker);
     management_settle(server->management);
+    bool is_paging = paging_tick(broker->paging);
     memory_watch_tick(&server->memory);
     disk_watch_tick(&server->disk);
     transports_flush(server->loop, &broker->endpoints);
     transports_reap(server->loop);
     broker_log_flush(&server->log);
-    if (has_work_left(broker))
+    if (is_paging || has_work_left(broker))
         loop_poll_again(server->loop);
     if (server->stopping && loop_transport_count(server->loop) == 0)
         loop_stop(server->loop);
@@ -405,7 +413,7 @@ static void on_wake(void *context) {
     server->batch_is_done = true;
 }
 
-/* On the writer thread. */
+/* On one of the journal's threads. */
 static void on_batch_finished(void *context) {
     struct server *server = context;
     loop_wake(server->loop);
@@ -428,6 +436,24 @@ static int open_directory(struct server *server, const char *directory, struct t
     return result == -EPERM ? EX_NOPERM : EX_CANTCREAT;
 }
 
+/* Messages above the limit leave memory; what is recovered is not even read before its turn. */
+static int open_pager(struct server *server, struct text *error) {
+    const struct pager_options options = {
+        .io = server->io,
+        .journal = server->broker->journal,
+        .threaded = true,
+        .notify = on_batch_finished,
+        .notify_context = server,
+    };
+    int result = pager_open(&options, &server->pager);
+    if (result < 0) {
+        text_append_format(error, "overflow files: %s", strerror(-result));
+        return EX_IOERR;
+    }
+    paging_create(server->broker, server->pager, server->config->message_memory_limit);
+    return EX_OK;
+}
+
 static int open_journal(struct server *server, const char *directory, struct text *error) {
     struct journal_options options = {
         .io = server->io,
@@ -442,6 +468,8 @@ static int open_journal(struct server *server, const char *directory, struct tex
     loop_set_on_wake(server->loop, on_wake, server);
     text_append_format(error, "data directory %s: ", directory);
     int code = recovery_run(server->broker, &options, error);
+    if (code == EX_OK)
+        code = open_pager(server, error);
     if (code == EX_DATAERR)
         text_append_format(error, ": leveret-journal salvage %s", directory);
     if (code == EX_OK)
@@ -481,6 +509,9 @@ int server_stop_journal(struct server *server) {
         return EX_OK;
     if (!server->journal_failed)
         store_prepare_stop(server->broker);
+    pager_close(server->pager);
+    server->pager = NULL;
+    paging_destroy(server->broker->paging);
     server->broker->journal = NULL;
     int result = journal_close(journal, !server->journal_failed);
     if (result < 0)

@@ -210,6 +210,15 @@ int journal_read(struct journal *journal, const struct stored_message *message, 
  */
 void journal_quarantine_message(struct journal *journal, const struct stored_message *message);
 
+/* It is in a file and not just in a batch: what it was appended with is not needed to read it. */
+bool journal_message_is_written(const struct stored_message *message);
+/* Octets of its record then. */
+uint32_t journal_message_length(const struct stored_message *message);
+/* The seed of the checksums of all records. */
+uint32_t journal_seed(const struct journal *journal);
+/* Octets of memory that what is alive in the journal takes, bodies not counted. */
+uint64_t journal_index_memory(const struct journal *journal);
+
 struct journal_statistics {
     uint64_t last_index;                             /* of the batches known to be written */
     uint64_t batches, records, bytes_written, syncs; /* since the journal was opened */

@@ -22,6 +22,9 @@ struct message_chunk {
     struct stored_message messages[PER_CHUNK];
 };
 
+_Static_assert(offsetof(struct message_chunk, messages) % 8 == 0 &&
+                   sizeof(struct stored_message) % 8 == 0,
+               "whoever points at a handle has three bits for marks");
 _Static_assert(sizeof(struct message_chunk) <= CHUNK_SIZE, "a chunk is found by its alignment");
 
 static struct message_chunk *chunk_of(const struct stored_message *message) {
@@ -112,4 +115,8 @@ size_t message_pool_chunk(const struct message_pool *pool, uint32_t at,
                           struct stored_message **ret_messages) {
     *ret_messages = pool->chunks[at]->messages;
     return PER_CHUNK;
+}
+
+uint64_t message_pool_memory(const struct message_pool *pool) {
+    return (uint64_t)pool->chunk_count * CHUNK_SIZE;
 }

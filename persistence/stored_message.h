@@ -42,6 +42,8 @@ struct message_pool {
 struct stored_message *message_pool_take(struct message_pool *pool);
 void message_pool_give_back(struct message_pool *pool, struct stored_message *message);
 void message_pool_clear(struct message_pool *pool);
+/* Octets it takes. */
+uint64_t message_pool_memory(const struct message_pool *pool);
 
 /*
  * The handles of chunk number `at` (below pool->chunk_count), used or not; how many. When a chunk

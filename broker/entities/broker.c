@@ -56,6 +56,7 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     list_init(&broker->unconfirmed_channels);
     list_init(&broker->waiting_channels);
     list_init(&broker->gated_connections);
+    list_init(&broker->fetching_connections);
     return broker;
 }
 

@@ -26,6 +26,7 @@
 
 struct global_parameter;
 struct journal;
+struct paging;
 struct permission;
 struct queue;
 struct user;
@@ -96,6 +97,8 @@ struct broker {
     struct message_memory messages;
     struct worker *worker;   /* for slow password hashes; NULL: they are verified at once */
     struct journal *journal; /* NULL: nothing is durable */
+    struct paging *paging;   /* NULL: every message stays in memory */
+    bool has_arrivals;       /* messages came back to memory: whoever waits for one looks again */
     uint64_t promise_lsn;    /* the last definition or transaction appended to it */
     uint64_t settle_lsn;     /* the last message that left a durable queue */
     uint64_t last_queue_id;
@@ -115,13 +118,16 @@ struct broker {
     struct list connections;  /* every protocol connection; link: broker_link */
     struct list unconfirmed_channels; /* channels with confirms to look at this tick */
     struct list waiting_channels;     /* channels whose next confirm waits for the disk */
-    struct list gated_connections;    /* connections whose output waits for the disk (gate.h) */
-    uint32_t connection_count;        /* open ones */
+    struct list
+        fetching_connections; /* connections whose basic.get waits for a message (delivery.h) */
+    struct list gated_connections; /* connections whose output waits for the disk (gate.h) */
+    uint32_t connection_count;     /* open ones */
     uint32_t channel_count;
     uint64_t assembling_bytes; /* of bodies that are not complete, over all connections */
     uint64_t work;        /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count; /* numbers the routes, for route_mark */
     struct resources resources; /* limits of memory and disk, and what they are compared with */
+    bool dead_letters_wait; /* the first of them is on its way from disk */
     bool memory_alarm;
     bool disk_alarm;
 };

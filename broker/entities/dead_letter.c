@@ -6,6 +6,7 @@
  *   2. Letters are published in the order of the deaths, so the order of a queue is kept.
  *   3. A message that went round without anybody rejecting it ends (death_table_is_cycle), so letters
  *      cannot breed letters for ever; and each call drains only what was there when it began.
+ *   4. A letter whose message is on disk only holds up those behind it until it is read.
  * Publishing is at-most-once as for RabbitMQ's classic queues: a full target drops the letter, or
  * sends it on to its own dead-letter exchange.
  *
@@ -26,6 +27,7 @@
 #include "broker/entities/death_table.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/queue_front.h"
 #include "broker/entities/queue_quorum.h"
 #include "broker/entities/route.h"
@@ -34,6 +36,8 @@
 
 /* RabbitMQ's dead_letter_worker_publisher_confirm_timeout. */
 #define HELD_LETTERS_RETRY_MS 180000
+/* Messages read back at a time for letters that died on disk. */
+#define LETTERS_PER_FETCH 64
 
 struct dead_letter {
     struct list link;
@@ -64,8 +68,7 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
     count_dead(queue, reason);
 
     if (queue->deleted || !has_dead_letter_exchange(queue)) {
-        queue_end_entry(queue, &entry);
-        message_unref(entry.message);
+        queue_finish_undelivered(queue, entry);
         return;
     }
     struct dead_letter *letter = xmalloc(sizeof *letter);
@@ -78,7 +81,8 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
 }
 
 static void letter_destroy(struct dead_letter *letter) {
-    message_unref(letter->entry.message);
+    if (!entry_is_away(&letter->entry))
+        message_unref(letter->entry.message);
     queue_unref(letter->queue);
     free(letter);
 }
@@ -216,7 +220,10 @@ static void hold(struct dead_letter *letter) {
 }
 
 static void end_letter(struct dead_letter *letter) {
-    queue_end_entry(letter->queue, &letter->entry);
+    if (entry_is_away(&letter->entry))
+        queue_finish_undelivered(letter->queue, letter->entry);
+    else
+        queue_end_entry(letter->queue, &letter->entry);
     letter_destroy(letter);
 }
 
@@ -228,31 +235,73 @@ void dead_letters_drop_held(struct queue *queue) {
     queue->quorum->held_bytes = 0;
 }
 
+/* --- letters whose messages are not in memory --- */
+
+static void on_letters_arrived(void *context) {
+    struct broker *broker = context;
+    broker->dead_letters_wait = false;
+}
+
+/* Asks for the messages of the first letters. The letters wait, so that their order stays. */
+static void fetch_messages(struct broker *broker, const struct list *letters) {
+    struct queue *queues[LETTERS_PER_FETCH];
+    struct entry *entries[LETTERS_PER_FETCH];
+    size_t count = 0;
+    for (struct list *link = letters->next; link != letters && count < LETTERS_PER_FETCH;
+         link = link->next) {
+        struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
+        if (!entry_is_away(&letter->entry))
+            break;
+        queues[count] = letter->queue;
+        entries[count++] = &letter->entry;
+    }
+    broker->dead_letters_wait = true;
+    paging_fetch(broker, queues, entries, count, on_letters_arrived, broker);
+}
+
+static void send_letter(struct broker *broker, struct dead_letter *letter, struct route *route) {
+    if (letter->entry.message == NULL) { /* it could not be read back */
+        letter_destroy(letter);
+        return;
+    }
+    store_begin_atomic(broker);
+    if (publish_letter(letter, route))
+        end_letter(letter);
+    else
+        hold(letter);
+    store_end_atomic(broker);
+}
+
 /* --- the tick --- */
 
-bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
-    struct list letters;
+static void send_letters(struct broker *broker, struct list *letters, size_t budget) {
     struct list *link;
     struct route route;
 
-    if (list_is_empty(&broker->dead_letters))
+    route_init(&route);
+    for (; budget > 0 && (link = list_first(letters)) != NULL; budget--) {
+        struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
+        if (entry_is_away(&letter->entry)) {
+            fetch_messages(broker, letters);
+            break;
+        }
+        list_remove(link);
+        send_letter(broker, letter, &route);
+    }
+    route_clear(&route);
+}
+
+bool broker_drain_dead_letters(struct broker *broker, size_t budget) {
+    struct list letters;
+
+    if (list_is_empty(&broker->dead_letters) || broker->dead_letters_wait)
         return false;
     list_init(&letters);
     list_move_all(&letters, &broker->dead_letters);
-    route_init(&route);
-    for (; budget > 0 && (link = list_take_first(&letters)) != NULL; budget--) {
-        struct dead_letter *letter = LIST_ITEM(link, struct dead_letter, link);
-        store_begin_atomic(broker);
-        if (publish_letter(letter, &route))
-            end_letter(letter);
-        else
-            hold(letter);
-        store_end_atomic(broker);
-    }
-    route_clear(&route);
+    send_letters(broker, &letters, budget);
     list_move_all(&letters, &broker->dead_letters);
     list_move_all(&broker->dead_letters, &letters);
-    return !list_is_empty(&broker->dead_letters);
+    return !list_is_empty(&broker->dead_letters) && !broker->dead_letters_wait;
 }
 
 void broker_forget_dead_letters(const struct vhost *vhost) {
@@ -261,6 +310,7 @@ void broker_forget_dead_letters(const struct vhost *vhost) {
         if (letter->queue->vhost != vhost)
             continue;
         list_remove(&letter->link);
+        paging_forget_fetch(vhost->broker, &letter->entry);
         end_letter(letter);
     }
 }

@@ -43,8 +43,8 @@ struct body_piece {
     uint8_t bytes[];
 };
 
-/* Time of publishing and marks, see store.h. */
-#define MESSAGE_STORED_HEAD 9
+/* What is known of a message without reading all of it, see store.h. */
+#define MESSAGE_STORED_HEAD 16
 
 struct message {
     struct message_memory *memory;

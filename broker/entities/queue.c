@@ -9,6 +9,7 @@
 #include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/queue_front.h"
 #include "broker/entities/queue_quorum.h"
 #include "broker/entities/store.h"
@@ -42,6 +43,7 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     ready_list_init(&queue->ready);
     queue->type = queue_args_type(queue->arguments);
     queue->features = queue_args_features(&(struct queue_wishes){.arguments = queue->arguments});
+    queue->ready.has_sizes = queue->features != NULL;
     if (queue->type == QUEUE_QUORUM)
         make_quorum(queue);
     else if (queue->features != NULL && queue->features->max_priority > 0)
@@ -59,6 +61,7 @@ void queue_set_features(struct queue *queue, struct queue_features *features) {
         queue->ready_bytes = ready_list_body_bytes(&queue->ready);
     free(queue->features);
     queue->features = features;
+    queue->ready.has_sizes = features != NULL;
     if (expires_of(features) != expired_after_ms) {
         timer_stop(&queue->vhost->broker->timers, &queue->expires_timer);
         queue_restart_expires(queue);
@@ -92,12 +95,23 @@ void queue_finish_entry(const struct queue *queue, struct entry entry) {
     message_unref(entry.message);
 }
 
+void queue_finish_undelivered(const struct queue *queue, struct entry entry) {
+    if (!entry_is_away(&entry)) {
+        queue_finish_entry(queue, entry);
+        return;
+    }
+    if (entry.redelivered && queue->quorum != NULL)
+        quorum_forget(queue, entry.sequence);
+    store_settle_away(queue, &entry);
+}
+
 void queue_delete(struct queue *queue) {
     assert(!queue->deleted);
     queue->deleted = true;
     queue->vhost->broker->counters.queues_deleted++;
     list_remove(&queue->exclusive_link);
     list_remove(&queue->runnable_link);
+    paging_forget_queue(queue);
     queue_stop_timers(queue);
     chore_drop(&queue->trim_chore);
     queue_delete_consumers(queue);
@@ -126,12 +140,26 @@ bool queue_front_peek(const struct queue *queue, struct entry *ret_entry) {
                                  : ready_levels_peek(queue->levels, ret_entry);
 }
 
-struct entry queue_front_take(struct queue *queue) {
+void queue_count_taken_away(struct queue *queue, uint32_t body_size) {
+    if (queue->features != NULL && body_size != AWAY_SIZE_UNKNOWN)
+        queue->ready_bytes -= body_size;
+}
+
+static struct entry take_front_from(struct ready_levels *levels, struct ready_list *list) {
     struct entry entry;
-    bool is_taken = queue->levels == NULL ? ready_list_take(&queue->ready, &entry)
-                                          : ready_levels_take(queue->levels, &entry);
+    bool is_taken =
+        levels == NULL ? ready_list_take(list, &entry) : ready_levels_take(levels, &entry);
     assert(is_taken);
-    if (queue->features != NULL)
+    return entry;
+}
+
+struct entry queue_front_take(struct queue *queue) {
+    struct ready_list *list =
+        queue->levels == NULL ? &queue->ready : ready_levels_front(queue->levels);
+    struct entry entry = take_front_from(queue->levels, list);
+    if (entry_is_away(&entry))
+        queue_count_taken_away(queue, list->taken_size);
+    else if (queue->features != NULL)
         queue->ready_bytes -= entry.message->body_size;
     return entry;
 }
@@ -175,7 +203,8 @@ static inline void fill_entry(struct queue *queue, struct message *message, stru
     entry->expires_ms = ENTRY_NEVER_EXPIRES;
 }
 
-static __attribute__((noinline)) bool publish_with_features(struct queue *queue, struct message *message) {
+static __attribute__((noinline)) bool publish_with_features(struct queue *queue,
+                                                            struct message *message) {
     struct entry entry;
     fill_entry(queue, message, &entry);
     if (queue_would_reject(queue, entry.message)) {
@@ -212,6 +241,15 @@ static inline void count_taken(struct queue *queue, const struct entry *entry,
     message_counters_take(&queue->counters, with_ack, no_ack, entry->redelivered);
     if (!no_ack)
         queue->unacked_count++;
+}
+
+bool queue_prepare_get(struct queue *queue) {
+    if (queue_is_plain(queue))
+        return true;
+    queue_drop_overdue(queue, queue->vhost->broker->env->now_ms, SIZE_MAX);
+    trim_front(queue);
+    paging_read_ahead(queue);
+    return !queue_front_is_away(queue);
 }
 
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
@@ -253,6 +291,11 @@ void queue_discard(struct queue *queue, struct entry entry) {
     forget_unacked(queue);
 }
 
+/* The queue is one of quorum: others have no entries outside that are away. */
+static void return_away(struct queue *queue, struct entry entry) {
+    ready_levels_return_away(queue->levels, entry, AWAY_SIZE_UNKNOWN);
+}
+
 static void return_to_list(struct queue *queue, struct entry entry) {
     if (queue->features != NULL)
         queue->ready_bytes += entry.message->body_size;
@@ -267,7 +310,10 @@ void queue_front_return(struct queue *queue, struct entry entry) {
         ready_list_return(&queue->ready, entry);
     } else {
         queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
-        return_to_list(queue, entry);
+        if (entry_is_away(&entry))
+            return_away(queue, entry);
+        else
+            return_to_list(queue, entry);
         trim_front(queue);
     }
     if (!list_is_empty(&queue->ready_consumers))
@@ -301,31 +347,6 @@ struct message *queue_shown_message(const struct queue *queue, const struct entr
 
 bool queue_keeps(const struct queue *queue, const struct message *message) {
     return queue->durable && (message->persistent || queue->quorum != NULL);
-}
-
-/* To its own place, or to that of its history in a quorum queue. */
-static void restore_to_place(struct queue *queue, struct entry entry) {
-    enum quorum_place place =
-        queue->quorum == NULL ? QUORUM_PLACE_OWN : quorum_restore(queue, &entry);
-    if (place == QUORUM_PLACE_TAKEN)
-        return;
-    if (place == QUORUM_PLACE_RETURNED)
-        return_to_list(queue, entry);
-    else
-        push(queue, entry);
-}
-
-void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms) {
-    entry.expires_ms = queue_deadline_of(queue, entry.message);
-    if (entry.expires_ms != ENTRY_NEVER_EXPIRES) {
-        int64_t deadline_ms = entry.expires_ms - waited_ms;
-        entry.expires_ms = deadline_ms > 0 ? deadline_ms : 1; /* 0 would be never */
-        queue->may_expire = true;
-    }
-    if (queue->next_sequence <= entry.sequence)
-        queue->next_sequence = entry.sequence + 1;
-    restore_to_place(queue, entry);
-    queue_watch_front(queue);
 }
 
 size_t queue_purge(struct queue *queue) {
@@ -405,7 +426,7 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     struct consumer *consumer = NULL;
     bool is_fresh = queue_expire_front(queue, overdue_ms);
     while (is_fresh && delivered < budget && queue_ready_count(queue) > 0 &&
-           (consumer = next_consumer(queue)) != NULL) {
+           !queue_front_is_away(queue) && (consumer = next_consumer(queue)) != NULL) {
         struct entry entry = queue_front_take(queue);
         count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
@@ -415,6 +436,8 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     }
     if (is_fresh && delivered < budget)
         trim_front(queue);
+    if (!list_is_empty(&queue->ready_consumers))
+        paging_read_ahead(queue);
     return delivered;
 }
 

@@ -44,6 +44,8 @@ struct broker;
 struct message;
 struct policy;
 struct quorum;
+struct restored_entry;
+struct restored_message;
 struct vhost;
 
 struct queue {
@@ -64,6 +66,8 @@ struct queue {
     struct ready_list ready;
     struct ready_levels *levels; /* in place of `ready` with x-max-priority or type quorum */
     struct quorum *quorum;       /* owned; NULL unless the type is quorum */
+    struct page_in *page_in; /* messages on their way from disk, NULL when none are (paging.c) */
+    size_t page_in_count;    /* as many as the last request asked for */
     uint64_t next_sequence;
     size_t unacked_count;
     size_t references; /* dead letters that still need its name and arguments */
@@ -112,7 +116,14 @@ void queue_unref(struct queue *queue);
 bool queue_publish(struct queue *queue, struct message *message);
 
 /*
- * basic.get: takes the front entry. With `no_ack` the entry is not counted as unacked. False when empty.
+ * Before basic.get: false while the front message is on its way from disk; broker->has_arrivals tells
+ * when to ask again.
+ */
+bool queue_prepare_get(struct queue *queue);
+
+/*
+ * basic.get: takes the front entry, which queue_prepare_get() said is here. With `no_ack` the entry is
+ * not counted as unacked. False when empty.
  */
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
 
@@ -123,10 +134,12 @@ bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
 void queue_finish_delivery(struct queue *queue, struct entry entry);
 
 /*
- * Recovery: an entry as it was stored, in the order of the sequences. Takes the message reference.
- * `waited_ms` is how long ago it was published.
+ * Recovery: an entry that is away. Sequences grow from call to call; the entries that came when it was
+ * too late for that are given at the end, sorted.
  */
-void queue_restore(struct queue *queue, struct entry entry, int64_t waited_ms);
+void queue_restore(struct queue *queue, struct entry entry,
+                   const struct restored_message *restored);
+void queue_finish_restore(struct queue *queue, const struct restored_entry *late, size_t count);
 
 /* An unacked entry is done with. Drops the message reference. */
 void queue_ack(struct queue *queue, struct entry entry);

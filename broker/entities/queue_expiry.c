@@ -28,22 +28,24 @@ static struct broker *broker_of(const struct queue *queue) {
 
 /* --- messages --- */
 
-static int64_t time_to_live_ms(const struct queue *queue, const struct message *message) {
-    int64_t queue_ttl_ms = queue->features == NULL ? -1 : queue->features->message_ttl_ms;
+static int64_t own_time_to_live_ms(const struct message *message) {
     struct amqp_properties properties;
 
     if (!(message_flags(message) & AMQP_EXPIRATION))
-        return queue_ttl_ms;
+        return -1;
     message_properties(message, &properties);
-    int64_t own_ttl_ms = expiration_ms(properties.expiration);
-    if (own_ttl_ms < 0 || (queue_ttl_ms >= 0 && queue_ttl_ms < own_ttl_ms))
-        return queue_ttl_ms;
-    return own_ttl_ms;
+    return expiration_ms(properties.expiration);
+}
+
+int64_t queue_deadline_with(const struct queue *queue, int64_t own_ttl_ms) {
+    int64_t queue_ttl_ms = queue->features == NULL ? -1 : queue->features->message_ttl_ms;
+    bool is_own = own_ttl_ms >= 0 && (queue_ttl_ms < 0 || own_ttl_ms <= queue_ttl_ms);
+    int64_t ttl_ms = is_own ? own_ttl_ms : queue_ttl_ms;
+    return ttl_ms < 0 ? ENTRY_NEVER_EXPIRES : broker_of(queue)->env->now_ms + ttl_ms;
 }
 
 int64_t queue_deadline_of(const struct queue *queue, const struct message *message) {
-    int64_t ttl_ms = time_to_live_ms(queue, message);
-    return ttl_ms < 0 ? ENTRY_NEVER_EXPIRES : broker_of(queue)->env->now_ms + ttl_ms;
+    return queue_deadline_with(queue, own_time_to_live_ms(message));
 }
 
 static bool front_has_deadline(const struct queue *queue, int64_t *ret_deadline_ms) {

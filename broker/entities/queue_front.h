@@ -13,13 +13,21 @@
 /* Messages dropped from the front in one go, where somebody waits; more are left to a chore. */
 #define QUEUE_DROPS_AT_ONCE 16
 
-/* No arguments with an effect, and no message with a deadline. */
+/* No arguments with an effect, no message with a deadline, and all of them in memory. */
 static inline bool queue_is_plain(const struct queue *queue) {
-    return queue->features == NULL && !queue->may_expire;
+    return queue->features == NULL && !queue->may_expire && queue->ready.away_count == 0;
+}
+
+/* The front message is on disk only. */
+static inline bool queue_front_is_away(const struct queue *queue) {
+    struct ready_list *list = (struct ready_list *)(uintptr_t)&queue->ready;
+    if (queue->levels != NULL)
+        list = ready_levels_front(queue->levels);
+    return list != NULL && ready_list_front_is_away(list);
 }
 
 bool queue_front_peek(const struct queue *queue, struct entry *ret_entry);
-/* The reference goes to the caller. The queue is not empty. */
+/* The reference goes to the caller. The queue is not empty. The message may be away. */
 struct entry queue_front_take(struct queue *queue);
 /* An entry becomes ready again, and consumers get another look. */
 void queue_front_return(struct queue *queue, struct entry entry);
@@ -32,6 +40,8 @@ void queue_front_drop(struct queue *queue, enum dead_letter_reason reason);
 
 /* When a message published now is to expire: the queue's TTL or its own, whichever is shorter. */
 int64_t queue_deadline_of(const struct queue *queue, const struct message *message);
+/* The same with the message's own TTL at hand, below 0 for none. */
+int64_t queue_deadline_with(const struct queue *queue, int64_t own_ttl_ms);
 /* Drops messages from the front whose deadline is not after `now_ms`, at most `budget`; how many. */
 size_t queue_drop_overdue(struct queue *queue, int64_t now_ms, size_t budget);
 /* The same for a few of them. False when the front is overdue even then: a chore goes on. */
@@ -61,6 +71,10 @@ void queue_clear_ready(struct queue *queue);
 
 /* An entry of this queue, which it does not hold any more, is over. */
 void queue_finish_entry(const struct queue *queue, struct entry entry);
+/* A message that was away was taken out of one of the lists; `body_size` as ready_list.taken_size. */
+void queue_count_taken_away(struct queue *queue, uint32_t body_size);
+/* An entry that was not delivered is over, whether its message is here or away. */
+void queue_finish_undelivered(const struct queue *queue, struct entry entry);
 
 /*
  * After a change of what is ready: consumers get what they can take, and what may not stay goes. With

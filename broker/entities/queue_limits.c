@@ -47,7 +47,10 @@ static void drop_one(struct queue *queue) {
     if (queue->quorum == NULL) {
         queue_front_drop(queue, DEAD_LETTER_MAXLEN);
     } else if (ready_levels_take_oldest(queue->levels, &oldest)) {
-        queue->ready_bytes -= oldest.message->body_size;
+        if (entry_is_away(&oldest))
+            queue_count_taken_away(queue, queue->levels->taken_size);
+        else
+            queue->ready_bytes -= oldest.message->body_size;
         dead_letter_take(queue, oldest, DEAD_LETTER_MAXLEN);
     }
 }

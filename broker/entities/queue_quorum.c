@@ -157,8 +157,7 @@ void quorum_clear(struct queue *queue) {
     struct list *link;
     while ((link = list_first(&quorum->withheld)) != NULL) {
         struct entry entry = release_withheld(LIST_ITEM(link, struct withheld, link));
-        store_settle(queue, &entry);
-        message_unref(entry.message);
+        queue_finish_undelivered(queue, entry);
     }
     timer_stop(&queue->vhost->broker->timers, &quorum->letters_timer);
     dead_letters_drop_held(queue);

@@ -46,7 +46,7 @@ static void remains_destroy(struct queue_remains *remains) {
 static size_t finish(struct queue *queue, struct queue *holder, size_t budget) {
     size_t done = 0;
     for (; done < budget && queue_ready_count(holder) > 0; done++)
-        queue_finish_entry(queue, queue_front_take(holder));
+        queue_finish_undelivered(queue, queue_front_take(holder));
     return done;
 }
 

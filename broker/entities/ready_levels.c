@@ -11,8 +11,11 @@ struct ready_levels *ready_levels_create(uint8_t highest) {
     struct ready_levels *levels = xcalloc(1, sizeof *levels + count * sizeof levels->lists[0]);
     levels->highest = highest;
     ready_list_init(&levels->returned);
-    for (size_t i = 0; i < count; i++)
+    levels->returned.has_sizes = true;
+    for (size_t i = 0; i < count; i++) {
         ready_list_init(&levels->lists[i]);
+        levels->lists[i].has_sizes = true;
+    }
     return levels;
 }
 
@@ -33,15 +36,22 @@ void ready_levels_destroy(struct ready_levels *levels) {
     free(levels);
 }
 
-/* The list that the entry belongs on, marked as occupied. */
-static struct ready_list *list_for(struct ready_levels *levels, struct entry entry) {
-    uint8_t level = message_flags(entry.message) & AMQP_PRIORITY ? message_priority(entry.message)
-                                                                 : levels->unspecified;
-    if (level > levels->highest)
-        level = levels->highest;
+uint8_t ready_levels_level(const struct ready_levels *levels, bool has_priority, uint8_t priority) {
+    uint8_t level = has_priority ? priority : levels->unspecified;
+    return level > levels->highest ? levels->highest : level;
+}
+
+/* The list of the level, marked as occupied by one more. */
+static struct ready_list *list_of_level(struct ready_levels *levels, uint8_t level) {
     levels->count++;
     levels->occupied[level / 64] |= UINT64_C(1) << level % 64;
     return &levels->lists[level];
+}
+
+static struct ready_list *list_for(struct ready_levels *levels, struct entry entry) {
+    bool has_priority = (message_flags(entry.message) & AMQP_PRIORITY) != 0;
+    uint8_t priority = message_priority(entry.message);
+    return list_of_level(levels, ready_levels_level(levels, has_priority, priority));
 }
 
 void ready_levels_push(struct ready_levels *levels, struct entry entry) {
@@ -73,42 +83,84 @@ bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entr
     return level >= 0 && ready_list_peek(&levels->lists[level], ret_entry);
 }
 
-static bool take_returned(struct ready_levels *levels, struct entry *ret_entry) {
-    if (!ready_list_take(&levels->returned, ret_entry))
-        return false;
+/* An entry was taken from the list. */
+static void note_taken(struct ready_levels *levels, const struct ready_list *list) {
     levels->count--;
+    if (list == &levels->returned || ready_list_count(list) > 0)
+        return;
+    size_t level = (size_t)(list - levels->lists);
+    levels->occupied[level / 64] &= ~(UINT64_C(1) << level % 64);
+}
+
+static bool take_from(struct ready_levels *levels, struct ready_list *list,
+                      struct entry *ret_entry) {
+    if (list == NULL || !ready_list_take(list, ret_entry))
+        return false;
+    levels->taken_size = list->taken_size;
+    note_taken(levels, list);
     return true;
 }
 
-static bool take_from(struct ready_levels *levels, int level, struct entry *ret_entry) {
-    if (level < 0 || !ready_list_take(&levels->lists[level], ret_entry))
-        return false;
-    levels->count--;
-    if (ready_list_count(&levels->lists[level]) == 0)
-        levels->occupied[level / 64] &= ~(UINT64_C(1) << level % 64);
-    return true;
+struct ready_list *ready_levels_front(struct ready_levels *levels) {
+    if (ready_list_count(&levels->returned) > 0)
+        return &levels->returned;
+    int level = front_level(levels);
+    return level < 0 ? NULL : &levels->lists[level];
 }
 
 bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry) {
-    return take_returned(levels, ret_entry) || take_from(levels, front_level(levels), ret_entry);
+    return take_from(levels, ready_levels_front(levels), ret_entry);
 }
 
-/* -1 when all are empty. */
-static int oldest_level(const struct ready_levels *levels) {
+/* NULL when all are empty. */
+static struct ready_list *oldest_list(struct ready_levels *levels) {
+    struct ready_list *oldest = NULL;
     uint64_t lowest = UINT64_MAX;
     struct entry front;
-    int oldest = -1;
+    if (ready_list_count(&levels->returned) > 0)
+        return &levels->returned;
     for (int level = 0; level <= levels->highest; level++) {
         if (ready_list_peek(&levels->lists[level], &front) && front.sequence < lowest) {
             lowest = front.sequence;
-            oldest = level;
+            oldest = &levels->lists[level];
         }
     }
     return oldest;
 }
 
 bool ready_levels_take_oldest(struct ready_levels *levels, struct entry *ret_entry) {
-    return take_returned(levels, ret_entry) || take_from(levels, oldest_level(levels), ret_entry);
+    return take_from(levels, oldest_list(levels), ret_entry);
+}
+
+/* --- entries that are away --- */
+
+size_t ready_levels_list_count(const struct ready_levels *levels) {
+    return (size_t)levels->highest + 2;
+}
+
+struct ready_list *ready_levels_list(struct ready_levels *levels, size_t at) {
+    return at <= levels->highest ? &levels->lists[at] : &levels->returned;
+}
+
+void ready_levels_push_away(struct ready_levels *levels, uint8_t level, struct entry entry,
+                            uint32_t body_size) {
+    ready_list_push_away(list_of_level(levels, level), entry, body_size);
+}
+
+void ready_levels_return_away(struct ready_levels *levels, struct entry entry, uint32_t body_size) {
+    ready_list_push_away(&levels->returned, entry, body_size);
+    levels->count++;
+}
+
+struct entry ready_levels_take_away(struct ready_levels *levels, struct ready_list *list) {
+    struct entry entry = ready_list_take_away(list);
+    note_taken(levels, list);
+    return entry;
+}
+
+void ready_levels_forget(struct ready_levels *levels, uint8_t level, size_t count) {
+    levels->count -= count;
+    levels->occupied[level / 64] &= ~(UINT64_C(1) << level % 64);
 }
 
 void ready_levels_clear(struct ready_levels *levels) {

@@ -23,6 +23,7 @@ struct ready_levels {
     uint8_t highest;                          /* messages of a greater priority are on this level */
     uint8_t unspecified;                      /* the level of messages without a priority */
     bool serves_returned_first;               /* of a quorum queue */
+    uint32_t taken_size;                      /* as that of the list an entry was taken from */
     struct ready_list returned;               /* empty in other queues */
     uint64_t occupied[READY_LEVELS_MAX / 64]; /* a bit for each level that is not empty */
     struct ready_list lists[];
@@ -38,6 +39,22 @@ void ready_levels_destroy(struct ready_levels *levels);
 /* The level is found by the priority of the message. Both take its reference; see ready_list.h. */
 void ready_levels_push(struct ready_levels *levels, struct entry entry);
 void ready_levels_return(struct ready_levels *levels, struct entry entry);
+
+/* The level of messages of a priority, or without one. */
+uint8_t ready_levels_level(const struct ready_levels *levels, bool has_priority, uint8_t priority);
+/* An entry that is away goes to the end of its level, or of the returned; see ready_away.c. */
+void ready_levels_push_away(struct ready_levels *levels, uint8_t level, struct entry entry,
+                            uint32_t body_size);
+void ready_levels_return_away(struct ready_levels *levels, struct entry entry, uint32_t body_size);
+/* All lists one after the other, at 0 to count - 1. */
+size_t ready_levels_list_count(const struct ready_levels *levels);
+struct ready_list *ready_levels_list(struct ready_levels *levels, size_t at);
+/* Takes the first entry that is away out of one of the lists. */
+struct entry ready_levels_take_away(struct ready_levels *levels, struct ready_list *list);
+/* The list of one level was emptied of `count` entries by hand. */
+void ready_levels_forget(struct ready_levels *levels, uint8_t level, size_t count);
+/* The list with the front entry, NULL when all are empty. */
+struct ready_list *ready_levels_front(struct ready_levels *levels);
 
 /* False when all levels are empty. */
 bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry);

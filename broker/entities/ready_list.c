@@ -13,17 +13,21 @@ void ready_list_init(struct ready_list *list) {
 
 void ready_list_clear(struct ready_list *list) {
     struct entry entry;
-    while (ready_list_take(list, &entry))
-        message_unref(entry.message);
+    bool has_sizes = list->has_sizes;
+    while (ready_list_take(list, &entry)) {
+        if (!entry_is_away(&entry))
+            message_unref(entry.message);
+    }
     free(list->first);
     free(list->returned);
     ready_list_init(list);
+    list->has_sizes = has_sizes;
 }
 
 /* A drained ring keeps one chunk for what comes. */
 void ready_list_add_chunk(struct ready_list *list) {
-    struct ready_chunk *chunk = xmalloc(sizeof *chunk);
-    chunk->next = NULL;
+    struct ready_chunk *chunk = xmalloc(sizeof *chunk + READY_CHUNK_ENTRIES * sizeof(struct entry));
+    *chunk = (struct ready_chunk){0};
     if (list->last != NULL) {
         list->last->next = chunk;
     } else {
@@ -43,29 +47,27 @@ static uint64_t body_bytes(const struct entry *entries, size_t from, size_t to) 
 
 uint64_t ready_list_body_bytes(const struct ready_list *list) {
     uint64_t bytes = body_bytes(list->returned, 0, list->returned_count);
-    size_t from = list->first_index;
-    if (list->ring_count == 0)
-        return bytes;
-    for (const struct ready_chunk *chunk = list->first; chunk != NULL; chunk = chunk->next) {
-        bytes += body_bytes(chunk->entries, from,
-                            chunk == list->last ? list->last_index : READY_CHUNK_ENTRIES);
-        from = 0;
+    for (struct ready_chunk *chunk = list->first; chunk != NULL; chunk = chunk->next) {
+        uint32_t from = chunk == list->first ? list->first_index : chunk->start;
+        uint32_t to = chunk == list->last ? list->last_index : READY_CHUNK_ENTRIES;
+        bytes += chunk->away_end != 0 ? ready_chunk_away_bytes(chunk)
+                                      : body_bytes(ready_chunk_entries(chunk), from, to);
     }
     return bytes;
 }
 
 static struct entry ring_take(struct ready_list *list) {
-    struct entry entry = list->first->entries[list->first_index++];
+    if (list->first->away_end != 0)
+        return ready_list_take_away(list);
+    struct entry entry = ready_chunk_entries(list->first)[list->first_index++];
     list->ring_count--;
     if (list->ring_count == 0) {
         /* first == last: start over in the same chunk */
+        list->first->start = 0;
         list->first_index = 0;
         list->last_index = 0;
     } else if (list->first_index == READY_CHUNK_ENTRIES) {
-        struct ready_chunk *drained = list->first;
-        list->first = drained->next;
-        list->first_index = 0;
-        free(drained);
+        ready_list_drop_first_chunk(list);
     }
     return entry;
 }
@@ -121,7 +123,9 @@ bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry) {
     if (list->returned_count > 0)
         *ret_entry = list->returned[0];
     else if (list->ring_count > 0)
-        *ret_entry = list->first->entries[list->first_index];
+        *ret_entry = list->first->away_end != 0
+                         ? ready_chunk_away_entry(list->first, list->first->start)
+                         : ready_chunk_entries(list->first)[list->first_index];
     else
         return false;
     return true;

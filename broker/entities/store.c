@@ -15,12 +15,15 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/chore.h"
 #include "broker/entities/exchange.h"
+#include "broker/entities/expiration.h"
 #include "broker/entities/message.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_front.h"
 #include "broker/entities/store_private.h"
 #include "broker/entities/vhost.h"
 #include "persistence/journal.h"
+#include "persistence/pager.h"
 
 /* Bodies of more stretches than this (trickled in by a slow publisher) need a longer array. */
 #define BODY_PARTS_USUAL 64
@@ -28,7 +31,13 @@
 enum { EXCHANGE_AUTO_DELETE = 1, EXCHANGE_INTERNAL = 2 };
 enum { QUEUE_AUTO_DELETE = 1 };
 enum { DESTINATION_QUEUE = 0, DESTINATION_EXCHANGE = 1 };
-enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2, MARK_HIDDEN_KEYS = 4 };
+enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2, MARK_HIDDEN_KEYS = 4, MARK_PRIORITY = 8 };
+/* In the note of a message that is not in the journal: it says where it was spilled (memo_of). */
+enum { MARK_SPILLED = 0x80 };
+enum { NOTE_MARKS_AT = 8, TIME_TO_LIVE_BITS = 48 };
+#define NO_TIME_TO_LIVE ((UINT64_C(1) << TIME_TO_LIVE_BITS) - 1)
+
+_Static_assert(STORE_NOTE == MESSAGE_STORED_HEAD, "a message has room for its note");
 
 /* --- records of definitions --- */
 
@@ -197,17 +206,29 @@ static size_t find_body_parts(const struct message *message, struct slice *parts
     return count + 1;
 }
 
-static void write_stored_head(struct message *message, int64_t wall_ms) {
-    struct writer w = writer_over(message->stored_head, sizeof message->stored_head);
-    writer_u64(&w, (uint64_t)wall_ms);
-    writer_u8(&w, (uint8_t)((message->dead_lettered ? MARK_DEAD_LETTERED : 0) |
-                            (message->copied_keys_are_spent ? MARK_KEYS_SPENT : 0) |
-                            (message_hidden_keys(message).len > 0 ? MARK_HIDDEN_KEYS : 0)));
+static uint64_t own_time_to_live(const struct message *message) {
+    struct amqp_properties properties;
+    if (!(message_flags(message) & AMQP_EXPIRATION))
+        return NO_TIME_TO_LIVE;
+    message_properties(message, &properties);
+    int64_t ms = expiration_ms(properties.expiration);
+    return ms < 0 ? NO_TIME_TO_LIVE : (uint64_t)ms;
 }
 
-static uint64_t append(struct broker *broker, struct message *message,
-                       const struct journal_target *targets, size_t target_count) {
-    struct slice usual[BODY_PARTS_USUAL];
+static void write_stored_head(struct message *message, int64_t wall_ms) {
+    struct writer w = writer_over(message->stored_head, sizeof message->stored_head);
+    uint64_t rest = (uint64_t)message_priority(message) << TIME_TO_LIVE_BITS;
+    uint64_t marks = (message->dead_lettered ? MARK_DEAD_LETTERED : 0u) |
+                     (message->copied_keys_are_spent ? MARK_KEYS_SPENT : 0u) |
+                     (message_hidden_keys(message).len > 0 ? MARK_HIDDEN_KEYS : 0u) |
+                     (message_flags(message) & AMQP_PRIORITY ? MARK_PRIORITY : 0u);
+    writer_u64(&w, (uint64_t)wall_ms);
+    writer_u64(&w, marks << (TIME_TO_LIVE_BITS + 8) | rest | own_time_to_live(message));
+}
+
+/* What is stored of a message. `usual` has room for BODY_PARTS_USUAL parts of the body. */
+static struct journal_content content_of(struct broker *broker, struct message *message,
+                                         struct slice *usual) {
     struct slice *parts = usual;
     size_t part_count = find_body_parts(message, parts, BODY_PARTS_USUAL);
     if (part_count > BODY_PARTS_USUAL) {
@@ -215,15 +236,25 @@ static uint64_t append(struct broker *broker, struct message *message,
         find_body_parts(message, parts, part_count);
     }
     write_stored_head(message, broker->env->wall_ms);
-    struct journal_content content = {
+    return (struct journal_content){
         .address = slice_of(message->stored_head, MESSAGE_STORED_HEAD + message->address_len),
         .header = message_header_payload(message),
         .body = parts,
         .body_parts = part_count};
+}
+
+static void content_clear(const struct journal_content *content, const struct slice *usual) {
+    if (content->body != usual)
+        free((void *)(uintptr_t)content->body);
+}
+
+static uint64_t append(struct broker *broker, struct message *message,
+                       const struct journal_target *targets, size_t target_count) {
+    struct slice usual[BODY_PARTS_USUAL];
+    struct journal_content content = content_of(broker, message, usual);
     uint64_t lsn = journal_append_message(broker->journal, &content, targets, target_count,
                                           message_release, message_ref(message), &message->stored);
-    if (parts != usual)
-        free(parts);
+    content_clear(&content, usual);
     return lsn;
 }
 
@@ -251,6 +282,69 @@ void store_settle(const struct queue *queue, const struct entry *entry) {
     broker->settle_lsn =
         journal_settle(broker->journal, entry->message->stored,
                        (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+}
+
+/* --- messages that are not in memory --- */
+
+void store_settle_away(const struct queue *queue, const struct entry *entry) {
+    struct broker *broker = queue->vhost->broker;
+    struct away away = entry_away(entry);
+    if (away.stored == NULL)
+        paging_drop_spilled(broker, away.spilled);
+    else if (broker->journal != NULL)
+        broker->settle_lsn = journal_settle(
+            broker->journal, away.stored,
+            (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
+}
+
+/*
+ * A transient message of several queues is spilled once: its note, which nobody else needs, remembers
+ * where. The overflow may have forgotten it meanwhile.
+ */
+static uint32_t spilled_before(struct pager *pager, const struct message *message) {
+    uint32_t memo[2];
+    if (message->stored != NULL || message->stored_head[NOTE_MARKS_AT] != MARK_SPILLED)
+        return 0;
+    memcpy(memo, message->stored_head, sizeof memo);
+    return pager_share_spilled(pager, memo[0], memo[1]) ? memo[0] : 0;
+}
+
+static void remember_spilled(struct message *message, uint32_t number, uint32_t serial) {
+    const uint32_t memo[2] = {number, serial};
+    if (message->stored != NULL)
+        return;
+    memcpy(message->stored_head, memo, sizeof memo);
+    message->stored_head[NOTE_MARKS_AT] = MARK_SPILLED;
+}
+
+uint32_t store_spill(struct broker *broker, struct pager *pager, struct message *message) {
+    struct slice usual[BODY_PARTS_USUAL];
+    uint32_t serial;
+    uint32_t number = spilled_before(pager, message);
+    if (number != 0 || !message_is_complete(message))
+        return number;
+    uint8_t note[MESSAGE_STORED_HEAD]; /* of one that is stored, and may be being written */
+    memcpy(note, message->stored_head, sizeof note);
+    struct journal_content content = content_of(broker, message, usual);
+    number = pager_spill(pager, &content, &serial);
+    content_clear(&content, usual);
+    memcpy(message->stored_head, note, sizeof note);
+    if (number != 0)
+        remember_spilled(message, number, serial);
+    return number;
+}
+
+uint64_t store_length(const struct broker *broker, const struct entry *entry) {
+    struct away away = entry_away(entry);
+    return away.stored != NULL ? journal_message_length(away.stored)
+                               : paging_spilled_length(broker, away.spilled);
+}
+
+void store_quarantine(const struct queue *queue, const struct entry *entry) {
+    struct away away = entry_away(entry);
+    if (away.stored != NULL)
+        journal_quarantine_message(queue->vhost->broker->journal, away.stored);
+    store_settle_away(queue, entry);
 }
 
 /* --- what exchanges hold --- */
@@ -338,9 +432,14 @@ static void add_sequence(struct ranges *ranges, uint64_t sequence) {
 static void gather_redelivered(struct queue *queue, struct ranges *ranges) {
     while (queue_ready_count(queue) > 0) {
         struct entry entry = queue_front_take(queue);
-        if (entry.redelivered && entry.message->stored != NULL && queue_keeps(queue, entry.message))
+        bool is_away = entry_is_away(&entry);
+        bool is_stored = is_away
+                             ? entry_away(&entry).stored != NULL
+                             : entry.message->stored != NULL && queue_keeps(queue, entry.message);
+        if (entry.redelivered && is_stored)
             add_sequence(ranges, entry.sequence);
-        message_unref(entry.message);
+        if (!is_away)
+            message_unref(entry.message);
     }
     close_range(ranges);
 }
@@ -494,12 +593,33 @@ static bool append_parts(struct message *message, const struct slice *body, size
     return true;
 }
 
+static int64_t waited_since(const struct broker *broker, int64_t published_ms) {
+    return broker->env->wall_ms > published_ms ? broker->env->wall_ms - published_ms : 0;
+}
+
+void store_read_note(const struct broker *broker, const uint8_t note[STORE_NOTE],
+                     uint64_t body_length, struct restored_message *ret_restored) {
+    struct cursor at = cursor_over(slice_of(note, STORE_NOTE));
+    int64_t published_ms = (int64_t)cursor_u64(&at);
+    uint64_t rest = cursor_u64(&at);
+    uint64_t marks = rest >> (TIME_TO_LIVE_BITS + 8);
+    uint64_t time_to_live = rest & NO_TIME_TO_LIVE;
+    bool has_size = !(marks & MARK_HIDDEN_KEYS) && body_length < AWAY_SIZE_UNKNOWN;
+    *ret_restored = (struct restored_message){
+        .waited_ms = waited_since(broker, published_ms),
+        .time_to_live_ms = time_to_live == NO_TIME_TO_LIVE ? -1 : (int64_t)time_to_live,
+        .body_size = has_size ? (uint32_t)body_length : AWAY_SIZE_UNKNOWN,
+        .has_priority = (marks & MARK_PRIORITY) != 0,
+        .priority = (uint8_t)(rest >> TIME_TO_LIVE_BITS),
+    };
+}
+
 struct message *store_restore_message(struct broker *broker, struct slice address,
                                       struct slice header, const struct slice *body,
                                       size_t body_parts, int64_t *ret_waited_ms) {
     struct cursor at = cursor_over(address);
     int64_t published_ms = (int64_t)cursor_u64(&at);
-    uint8_t marks = cursor_u8(&at);
+    uint8_t marks = (uint8_t)(cursor_u64(&at) >> (TIME_TO_LIVE_BITS + 8));
     struct slice exchange = cursor_shortstr(&at);
     struct slice routing_key = cursor_shortstr(&at);
     struct amqp_content_header decoded;
@@ -524,6 +644,6 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
     }
     message->dead_lettered = (marks & MARK_DEAD_LETTERED) != 0;
     message->copied_keys_are_spent = (marks & MARK_KEYS_SPENT) != 0;
-    *ret_waited_ms = broker->env->wall_ms > published_ms ? broker->env->wall_ms - published_ms : 0;
+    *ret_waited_ms = waited_since(broker, published_ms);
     return message;
 }

@@ -45,6 +45,7 @@ struct broker;
 struct global_parameter;
 struct delivery_history;
 struct message;
+struct pager;
 struct permission;
 struct policy;
 struct queue;
@@ -144,12 +145,51 @@ bool store_apply_definition(struct broker *broker, uint8_t kind, struct slice ke
 
 /*
  * Recovery: a message out of its stored parts, and how long ago it was published; NULL when they cannot be
- * understood or memory is out. The address is the time of publishing (64 bit, milliseconds since 1970),
- * marks (8 bit: 1 dead-lettered, 2 its CC keys are spent, 4 hidden BCC keys stand behind the body),
- * exchange and routing key (shortstr).
+ * understood or memory is out. The address is a note of STORE_NOTE octets, exchange and routing key
+ * (shortstr). The note is what a queue wants to know of a message before it is read: time of publishing
+ * (64 bit, milliseconds since 1970), marks (8 bit: 1 dead-lettered, 2 its CC keys are spent, 4 hidden
+ * BCC keys stand behind the body, 8 it has a priority), priority (8 bit), time to live of its own (48 bit, milliseconds, all
+ * ones without).
  */
 struct message *store_restore_message(struct broker *broker, struct slice address,
                                       struct slice header, const struct slice *body,
                                       size_t body_parts, int64_t *ret_waited_ms);
+
+#define STORE_NOTE 16
+
+struct restored_message {
+    int64_t waited_ms;       /* since it was published */
+    int64_t time_to_live_ms; /* its own, below 0 for none */
+    uint32_t body_size;      /* AWAY_SIZE_UNKNOWN: the message itself has to say */
+    bool has_priority;
+    uint8_t priority;
+};
+
+/* An entry that is away, as recovery finds it. */
+struct restored_entry {
+    struct entry entry;
+    struct restored_message what;
+};
+
+/* The note of a message of `body_length` octets behind the header. */
+void store_read_note(const struct broker *broker, const uint8_t note[STORE_NOTE],
+                     uint64_t body_length, struct restored_message *ret_restored);
+
+/* -- of messages that are not in memory (paging.h) -- */
+
+/* As store_settle(), of an entry that is away. */
+void store_settle_away(const struct queue *queue, const struct entry *entry);
+
+/*
+ * Copies the message to the pager's overflow files, unless it is there already for another queue. Its
+ * number with a reference of its own; 0 when it has to stay in memory.
+ */
+uint32_t store_spill(struct broker *broker, struct pager *pager, struct message *message);
+
+/* Octets that an entry which is away takes on disk, more or less. */
+uint64_t store_length(const struct broker *broker, const struct entry *entry);
+
+/* An entry that is away cannot be read: what is there is put aside, the queue is done with it. */
+void store_quarantine(const struct queue *queue, const struct entry *entry);
 
 #endif

@@ -15,6 +15,7 @@
 #include "broker/protocol/channel.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
+#include "broker/protocol/fetch.h"
 #include "broker/protocol/gate.h"
 #include "broker/protocol/heartbeat.h"
 #include "broker/protocol/input.h"
@@ -89,6 +90,7 @@ struct connection *connection_create(struct broker *broker, const struct connect
     list_append(&broker->connections, &connection->broker_link);
     list_init(&connection->exclusive_queues);
     list_init(&connection->gate_link);
+    list_init(&connection->fetch_link);
     outbuf_init(&connection->held, &broker->outbufs);
     connection_set_deadline(connection, broker->settings.handshake_timeout_ms);
     return connection;
@@ -171,6 +173,7 @@ void connection_end(struct connection *connection, bool reset) {
     timer_stop(&connection->broker->timers, &connection->deadline);
     list_remove(&connection->broker_link);
     gate_end(connection);
+    fetch_end(connection);
     endpoint_close(&connection->endpoint, reset);
 }
 

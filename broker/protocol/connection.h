@@ -115,6 +115,9 @@ struct connection {
     uint64_t gate_lsn;     /* the LSN it waits for; 0: open */
     struct list gate_link; /* in broker->gated_connections */
 
+    struct list fetch_link; /* in broker->fetching_connections (fetch.h) */
+    bool repeats_frame;     /* the frame being handled waits for a message on disk */
+
     bool blocked; /* published during an alarm and is no longer read (blocking.c) */
 };
 

@@ -19,6 +19,7 @@
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/consumer_timeout.h"
+#include "broker/protocol/fetch.h"
 #include "broker/protocol/gate.h"
 #include "broker/protocol/reply_to.h"
 #include "broker/protocol/send.h"
@@ -326,6 +327,10 @@ static void send_get_ok(struct channel *channel, const struct queue *queue, stru
 
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
     struct entry entry;
+    if (!queue_prepare_get(queue)) {
+        fetch_wait(channel->connection);
+        return;
+    }
     if (!queue_get(queue, no_ack, &entry)) {
         channel->counters.of[COUNT_GET_EMPTY]++;
         SEND(channel, AMQP_BASIC_GET_EMPTY, basic_get_empty, .cluster_id = SLICE(""));

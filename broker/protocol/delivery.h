@@ -65,7 +65,7 @@ bool channel_consumer_settle(struct channel_consumer *consumer);
 /* Consumers without credit get another look: window widened, acks came, output drained. */
 void channel_resume_consumers(struct channel *channel);
 
-/* The front message of `queue` as get-ok, or get-empty. */
+/* The front message of `queue` as get-ok, or get-empty; waits when it is on disk (fetch.h). */
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack);
 
 /* basic.return 312 NO_ROUTE with the message's content. */

@@ -341,9 +341,9 @@ static size_t feed_next(struct connection *connection, struct slice bytes) {
 size_t connection_feed(struct endpoint *endpoint, struct slice bytes) {
     struct connection *connection = connection_of_endpoint(endpoint);
     uint64_t work_end = connection->broker->work + WORK_PER_TURN;
-    size_t used = 0;
+    size_t used = 0, len = 0;
     while (used < bytes.len && wants_input(connection)) {
-        size_t len = feed_next(connection, slice_of(bytes.data + used, bytes.len - used));
+        len = feed_next(connection, slice_of(bytes.data + used, bytes.len - used));
         if (len == 0)
             break;
         used += len;
@@ -352,6 +352,10 @@ size_t connection_feed(struct endpoint *endpoint, struct slice bytes) {
             endpoint_yield(endpoint);
             break;
         }
+    }
+    if (connection->repeats_frame) { /* it waits for a message on disk (fetch.h) */
+        connection->repeats_frame = false;
+        used -= len;
     }
     if (connection->borrowing_channel != NULL)
         content_keep(connection->borrowing_channel);

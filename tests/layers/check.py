@@ -20,7 +20,7 @@ RULES = {
     "broker/base": (["broker/base/", "amqp/slice.h"], ["uthash.h", "xxhash.h", "jansson.h", "pcre2.h"]),
     "broker/net": (["broker/net/", "broker/base/", "amqp/slice.h"], ["ev.h", "openssl/", "sockets", "posix"]),
     "broker/entities": (["broker/entities/", "broker/base/", "amqp/", "persistence/journal.h",
-                         "persistence/record.h"], ["uthash.h", "openssl/evp.h", "openssl/sha.h", "openssl/crypto.h"]),
+                         "persistence/record.h", "persistence/pager.h"], ["uthash.h", "openssl/evp.h", "openssl/sha.h", "openssl/crypto.h"]),
     "broker/protocol": (["broker/protocol/", "broker/entities/", "broker/base/", "amqp/"], ["uthash.h"]),
     "broker/management": (["broker/", "amqp/"], ["microhttpd.h", "jansson.h", "uthash.h"]),
     "broker": (["broker/", "amqp/", "persistence/"], ["posix", "poll.h"]),

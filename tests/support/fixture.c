@@ -8,15 +8,18 @@
 #include "amqp/slice.h"
 #include "broker/entities/chore.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/fetch.h"
 #include "broker/protocol/gate.h"
 #include "broker/recovery.h"
 #include "persistence/journal.h"
+#include "persistence/pager.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/peer.h"
 
@@ -73,13 +76,20 @@ static void add_broker(struct fixture *fixture, const struct broker_settings *se
             print_error("recovery: %d %s\n", code, text_chars(&error));
         assert(code == 0);
         text_clear(&error);
+        const struct pager_options pages = {.io = memory_disk_io(fixture->disk),
+                                            .journal = fixture->broker->journal,
+                                            .overflow_file_size = 65536};
+        code = pager_open(&pages, &fixture->pager);
+        assert(code == 0);
+        paging_create(fixture->broker, fixture->pager, fixture->memory_limit);
     }
     if (fixture->broker->users == NULL)
         add_default_entities(fixture->broker);
     user_find(fixture->broker, SLICE("guest"))->loopback_only = true;
 }
 
-static struct fixture *create(const struct broker_settings *settings, struct memory_disk *disk) {
+static struct fixture *create(const struct broker_settings *settings, struct memory_disk *disk,
+                              uint64_t memory_limit) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
 
     assert(fixture != NULL);
@@ -95,12 +105,25 @@ static struct fixture *create(const struct broker_settings *settings, struct mem
     fixture->read_size = read_size_of_environment();
     list_init(&fixture->peers);
     fixture->disk = disk;
+    fixture->memory_limit = memory_limit;
     add_broker(fixture, settings);
     return fixture;
 }
 
+/* Of the environment; `otherwise` without. */
+static uint64_t memory_limit(uint64_t otherwise) {
+    const char *text = getenv("LEVERET_MEMORY_LIMIT");
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
 struct fixture *fixture_create_with(const struct broker_settings *settings) {
-    return create(settings, NULL);
+    uint64_t limit = memory_limit(UINT64_MAX);
+    if (limit == UINT64_MAX)
+        return create(settings, NULL, limit);
+    struct fixture *fixture = create(settings, memory_disk_create(), limit);
+    fixture->writes_itself = true;
+    fixture_run(fixture);
+    return fixture;
 }
 
 struct fixture *fixture_create(void) {
@@ -111,10 +134,14 @@ struct fixture *fixture_create(void) {
 }
 
 struct fixture *fixture_create_durable(void) {
+    return fixture_create_paged(memory_limit(UINT64_C(256) << 20));
+}
+
+struct fixture *fixture_create_paged(uint64_t memory_limit) {
     struct broker_settings settings;
 
     broker_settings_init(&settings);
-    struct fixture *fixture = create(&settings, memory_disk_create());
+    struct fixture *fixture = create(&settings, memory_disk_create(), memory_limit);
     fixture_write_all(fixture);
     return fixture;
 }
@@ -132,6 +159,9 @@ static void end_broker(struct fixture *fixture, bool clean) {
     }
     if (journal != NULL && clean)
         store_prepare_stop(fixture->broker);
+    pager_close(fixture->pager);
+    fixture->pager = NULL;
+    paging_destroy(fixture->broker->paging);
     fixture->broker->journal = NULL;
     int result = journal_close(journal, clean);
     assert(result == 0);
@@ -160,31 +190,18 @@ static void keep_promises(struct broker *broker) {
     gates_open(broker);
 }
 
-/* The order of a tick is that of server_before_wait(). */
-static bool fixture_tick(struct fixture *fixture) {
-    struct broker *broker = fixture->broker;
-    bool is_busy = false;
-
-    LIST_FOR_EACH(&fixture->peers, at)
-    is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
-    timers_expire(&broker->timers, fixture->env.now_ms);
-    is_busy |= broker_do_chores(broker, RUN_BUDGET);
-    is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
-    is_busy |= broker_run_queues(broker, RUN_BUDGET);
-    if (broker->journal != NULL && journal_submit(broker->journal, fixture->env.wall_ms))
-        keep_promises(broker);
-    confirms_settle(broker);
-    return is_busy || !list_is_empty(&broker->endpoints.dirty) ||
-           !list_is_empty(&broker->dead_letters);
-}
-
-void fixture_run(struct fixture *fixture) {
-    for (int ticks = 0; fixture_tick(fixture); ticks++)
-        assert(ticks < TICKS_MAX);
+/* What the reader's and the overflow writer's threads do. */
+static bool fixture_read_pages(struct fixture *fixture) {
+    if (fixture->pager == NULL || fixture->holds_pages || !pager_is_busy(fixture->pager))
+        return false;
+    pager_work_now(fixture->pager);
+    pager_collect(fixture->pager);
+    fetches_resume(fixture->broker);
+    return true;
 }
 
 /* As take_finished_batch() of the server. */
-bool fixture_write(struct fixture *fixture) {
+static bool fixture_finish_batch(struct fixture *fixture) {
     struct broker *broker = fixture->broker;
 
     if (!journal_is_writing(broker->journal))
@@ -196,6 +213,39 @@ bool fixture_write(struct fixture *fixture) {
         gates_fail(broker);
         connections_force_close_all(broker, AMQP_INTERNAL_ERROR, "the journal has failed");
     }
+    return true;
+}
+
+/* The order of a tick is that of server_before_wait(). */
+static bool fixture_tick(struct fixture *fixture) {
+    struct broker *broker = fixture->broker;
+    bool is_busy = false;
+
+    LIST_FOR_EACH(&fixture->peers, at)
+    is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
+    timers_expire(&broker->timers, fixture->env.now_ms);
+    is_busy |= fixture_read_pages(fixture);
+    is_busy |= broker_do_chores(broker, RUN_BUDGET);
+    is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
+    is_busy |= broker_run_queues(broker, RUN_BUDGET);
+    if (broker->journal != NULL && journal_submit(broker->journal, fixture->env.wall_ms))
+        keep_promises(broker);
+    confirms_settle(broker);
+    is_busy |= paging_tick(broker->paging);
+    if (fixture->writes_itself)
+        is_busy |= fixture_finish_batch(fixture);
+    return is_busy || !list_is_empty(&broker->endpoints.dirty) ||
+           (!list_is_empty(&broker->dead_letters) && !broker->dead_letters_wait);
+}
+
+void fixture_run(struct fixture *fixture) {
+    for (int ticks = 0; fixture_tick(fixture); ticks++)
+        assert(ticks < TICKS_MAX);
+}
+
+bool fixture_write(struct fixture *fixture) {
+    if (!fixture_finish_batch(fixture))
+        return false;
     fixture_run(fixture);
     return true;
 }
@@ -232,6 +282,11 @@ int fixture_setup(void **state) {
 
 int fixture_setup_durable(void **state) {
     *state = fixture_create_durable();
+    return 0;
+}
+
+int fixture_setup_paged(void **state) {
+    *state = fixture_create_paged(1);
     return 0;
 }
 

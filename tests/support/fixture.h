@@ -8,7 +8,8 @@
  *
  * What a peer sent is fed from memory of its exact size that is freed after the call, so that a
  * sanitizer sees every slice that was kept too long.  With LEVERET_READ_SIZE=N in the environment
- * it arrives in reads of N octets instead of at once.
+ * it arrives in reads of N octets instead of at once. With LEVERET_MEMORY_LIMIT=N every fixture has a disk
+ * and room for N octets of messages in memory, so that every conversation is one about paged messages.
  */
 #ifndef LEVERET_TESTS_SUPPORT_FIXTURE_H
 #define LEVERET_TESTS_SUPPORT_FIXTURE_H
@@ -29,6 +30,10 @@ struct fixture {
     struct env env;
     struct broker *broker;
     struct memory_disk *disk; /* owned; NULL: the broker has no journal */
+    struct pager *pager;      /* owned, as the journal; NULL without one */
+    uint64_t memory_limit;    /* of messages, see paging.h */
+    bool holds_pages;         /* what is asked for from disk does not arrive */
+    bool writes_itself;       /* whatever is submitted to the disk is written in the same tick */
     struct list peers;        /* owned; link: peer.link */
     size_t read_size;         /* octets per feed, SIZE_MAX: all there is */
     uint64_t random_state;    /* env's random numbers: the same ones in every run */
@@ -44,6 +49,9 @@ struct fixture *fixture_create_with(const struct broker_settings *settings);
  * each time: until then what was submitted is under way.
  */
 struct fixture *fixture_create_durable(void);
+
+/* The same with room for `memory_limit` octets of messages in memory. */
+struct fixture *fixture_create_paged(uint64_t memory_limit);
 
 /* The batch that is under way is written, or fails if the disk does, and the broker hears of it. False
  * when nothing was under way. */
@@ -67,7 +75,11 @@ void fixture_advance(struct fixture *fixture, int64_t ms);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 int fixture_setup_durable(void **state);
+/* With next to no memory for messages. */
+int fixture_setup_paged(void **state);
 
+#define PAGED_CONVERSATION(name) \
+    cmocka_unit_test_setup_teardown(name, fixture_setup_paged, fixture_teardown)
 #define DURABLE_CONVERSATION(name) \
     cmocka_unit_test_setup_teardown(name, fixture_setup_durable, fixture_teardown)
 #define CONVERSATION(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
