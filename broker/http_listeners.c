@@ -14,7 +14,8 @@ static int open_plain(struct loop *loop, const struct config_http *wanted,
                       struct http_server *server, struct listener **ret_listener,
                       struct text *error) {
     const struct listener_options options = {.address = wanted->tcp_address,
-                                             .port = (uint16_t)wanted->tcp_port};
+                                             .port = (uint16_t)wanted->tcp_port,
+                                             .may_use_reserved = true};
 
     if (wanted->tcp_port < 0)
         return 0;

@@ -399,6 +399,7 @@ struct server *server_create(struct config *config, const struct config_sources 
     memory_watch_init(&server->memory, server->broker);
     log_info(&server->env.log, "Memory high watermark set to %llu MiB",
              (unsigned long long)(server->broker->resources.memory_limit >> 20));
+    server->broker->endpoints.progress = transport_progress;
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
     const struct control_hooks hooks = {.context = server, .reload = reload};
@@ -536,7 +537,8 @@ static const char *control_path(const struct server *server) {
 }
 
 static int open_control(struct server *server, struct text *error) {
-    const struct listener_options options = {.path = control_path(server)};
+    const struct listener_options options = {.path = control_path(server),
+                                             .may_use_reserved = true};
 
     if (options.path == NULL)
         return 0;

@@ -42,6 +42,8 @@ struct endpoint_ops {
 /* Endpoints that want the transport's attention at the end of the tick. Owned by the loop's owner. */
 struct endpoint_lists {
     struct list dirty; /* link: dirty_link */
+    /* See endpoint_progress(); NULL where there is nothing below the endpoints that could say more. */
+    uint64_t (*progress)(const struct endpoint *endpoint);
 };
 
 struct endpoint {
@@ -66,6 +68,15 @@ void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops,
 static inline void endpoint_mark_dirty(struct endpoint *endpoint) {
     if (!list_is_linked(&endpoint->dirty_link))
         list_append(&endpoint->lists->dirty, &endpoint->dirty_link);
+}
+
+/*
+ * A number that changes when the peer's side of the socket takes or sends octets, also those that wait
+ * in the kernel while the endpoint is not read from. Costs two system calls: for rare questions.
+ */
+static inline uint64_t endpoint_progress(const struct endpoint *endpoint) {
+    return endpoint->lists->progress == NULL ? endpoint->sent_bytes
+                                             : endpoint->lists->progress(endpoint);
 }
 
 /* Close the transport after the output has left, or at once with `reset`. */

@@ -3,12 +3,14 @@
 #include "broker/net/listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ struct listener {
     struct list paused_link;   /* in loop->paused_listeners */
     bool shortage_logged;      /* said once, until accepting worked again */
     int fd;
+    int descriptor_end; /* the kernel gives the lowest that is free: from here on few are left */
     uint16_t port;
     struct transport_options transport;
     listener_taker *take; /* not NULL: gets the descriptors instead */
@@ -96,6 +99,11 @@ static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
     (void)events;
     for (int i = 0; i < ACCEPT_BUDGET; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= listener->descriptor_end) {
+            close(fd);
+            pause_accepting(listener, EMFILE);
+            return;
+        }
         if (fd >= 0) {
             hand_over(listener, fd);
             continue;
@@ -194,6 +202,15 @@ static int listen_as(const struct listener_options *options) {
     return listen_at(options->address, options->port, backlog);
 }
 
+static int descriptor_end(bool may_use_reserved) {
+    struct rlimit limit;
+
+    if (may_use_reserved || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    int end = (int)limit.rlim_cur;
+    return end - (end < 2 * LISTENER_RESERVED ? end / 2 : LISTENER_RESERVED);
+}
+
 static int open_listener(struct loop *loop, const struct listener_options *options,
                          struct listener **ret_listener) {
     int fd = listen_as(options);
@@ -206,6 +223,7 @@ static int open_listener(struct loop *loop, const struct listener_options *optio
     listener->loop = loop;
     listener->fd = fd;
     listener->port = address_port(&bound);
+    listener->descriptor_end = descriptor_end(options->may_use_reserved);
     address_text(&bound, listener->name);
     if (options->path != NULL)
         listener->path = strdup(options->path);

@@ -3,16 +3,22 @@
  * A listening socket, TCP or Unix. Accepts with a budget per wake-up, so that a storm of connections does
  * not starve those that exist. When descriptors run out it stops accepting, says so once, and goes
  * on when a connection has closed or after a second; the kernel keeps the waiting peers meanwhile.
+ * The last LISTENER_RESERVED descriptors are for the journal's files and for the operator, whose
+ * listeners may use them.
  */
 #ifndef LEVERET_BROKER_NET_LISTENER_H
 #define LEVERET_BROKER_NET_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "broker/net/transport.h"
 
 struct listener;
 struct loop;
+
+/* Half of all there are, when they are fewer than twice this. */
+#define LISTENER_RESERVED 32
 
 struct listener_options {
     const char
@@ -25,6 +31,7 @@ struct listener_options {
     struct tls_context *tls; /* see struct transport_options */
     const struct proxy_sources *proxies;
     uint32_t opening_timeout_ms;
+    bool may_use_reserved; /* of the descriptors */
 };
 
 /*

@@ -398,6 +398,13 @@ void transports_flush(struct loop *loop, struct endpoint_lists *lists) {
         loop_poll_again(loop);
 }
 
+/* What has left and is acknowledged, and what has come and is not read. */
+uint64_t transport_progress(const struct endpoint *endpoint) {
+    const struct transport *transport = endpoint->transport;
+    return endpoint->sent_bytes - transport_tcp_unacknowledged(transport->fd) +
+           transport_tcp_unread(transport->fd);
+}
+
 /* --- opening --- */
 
 struct transport *transport_create(struct loop *loop, int fd) {

@@ -71,6 +71,9 @@ struct transport_options {
  */
 bool transport_open(struct loop *loop, int fd, const struct transport_options *options);
 
+/* For struct endpoint_lists: what the kernel knows of the peer. */
+uint64_t transport_progress(const struct endpoint *endpoint);
+
 /* Steps of the tick: every dirty endpoint's output, pause and close are carried out ... */
 void transports_flush(struct loop *loop, struct endpoint_lists *lists);
 /* ... and what has ended is closed and freed. */

@@ -3,6 +3,8 @@
 #include "broker/net/transport_tcp.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,4 +25,17 @@ long transport_tcp_write(int fd, const struct iovec *iov, int count) {
 
 void transport_tcp_shut_down(int fd) {
     shutdown(fd, SHUT_WR);
+}
+
+static size_t ask(int fd, unsigned long what) {
+    int octets = 0;
+    return ioctl(fd, what, &octets) == 0 && octets > 0 ? (size_t)octets : 0;
+}
+
+size_t transport_tcp_unacknowledged(int fd) {
+    return ask(fd, SIOCOUTQ);
+}
+
+size_t transport_tcp_unread(int fd) {
+    return ask(fd, FIONREAD);
 }

@@ -15,4 +15,8 @@ long transport_tcp_write(int fd, const struct iovec *iov, int count);
 /* No more output; the peer sees the end of its input. */
 void transport_tcp_shut_down(int fd);
 
+/* Octets in the kernel: that the peer's kernel has not confirmed, and that wait to be read. */
+size_t transport_tcp_unacknowledged(int fd);
+size_t transport_tcp_unread(int fd);
+
 #endif

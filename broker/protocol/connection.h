@@ -108,7 +108,7 @@ struct connection {
     struct timer heartbeat_receive; /* every interval */
     uint64_t sent_at_last_tick;
     uint64_t received_at_last_tick;
-    uint64_t sent_at_last_receive_tick;
+    uint64_t progress_at_last_receive_tick; /* while congested */
     bool missed_one_interval;
 
     struct outbuf held;    /* what waits behind the gate (gate.h) */

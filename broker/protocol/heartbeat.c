@@ -6,7 +6,9 @@
  *            first look always sends, as RabbitMQ does. Our own heartbeat is no traffic.
  *   receive  every H: no octet in two consecutive intervals, and the peer is dead. The first look
  *            counts as traffic, so a peer is dropped between 2H and 3H after its last octet. While
- *            the connection is congested it is not read from: octets that the peer takes count then.
+ *            the connection is congested it is not read from: then what the peer takes or has sent
+ *            counts where it waits, in the kernel - a slow reader may take a socket's buffer at a
+ *            time, in longer than H.
  */
 #include "broker/protocol/heartbeat.h"
 
@@ -68,9 +70,9 @@ static void on_receive_look(struct timer *timer) {
     struct connection *connection = LIST_ITEM(timer, struct connection, heartbeat_receive);
     const struct endpoint *endpoint = &connection->endpoint;
     bool received = endpoint->received_bytes != connection->received_at_last_tick;
-    bool taken =
-        endpoint->congested && endpoint->sent_bytes != connection->sent_at_last_receive_tick;
-    bool missed = !received && !taken;
+    uint64_t progress = endpoint->congested ? endpoint_progress(endpoint) : 0;
+    bool moved = endpoint->congested && progress != connection->progress_at_last_receive_tick;
+    bool missed = !received && !moved;
 
     if (missed && connection->missed_one_interval) {
         log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
@@ -81,7 +83,7 @@ static void on_receive_look(struct timer *timer) {
     }
     connection->missed_one_interval = missed;
     connection->received_at_last_tick = endpoint->received_bytes;
-    connection->sent_at_last_receive_tick = endpoint->sent_bytes;
+    connection->progress_at_last_receive_tick = progress;
     wait_to_receive(connection);
 }
 

@@ -41,6 +41,7 @@ static int start(void **state) {
     broker.env = &env;
     timers_init(&broker.timers, 0);
     connection.broker = &broker;
+    connection.endpoint.lists = &broker.endpoints;
     connection.name = (char *)(uintptr_t) "peer";
     connection.heartbeat_s = 2;
     connection.endpoint.sent_bytes = 500; /* the handshake */
@@ -171,6 +172,29 @@ static void stopped_heartbeats_leave_no_timer(void **state) {
     assert_int_equal(broker.timers.count, 0);
 }
 
+static uint64_t in_the_kernel;
+
+static uint64_t progress(const struct endpoint *endpoint) {
+    (void)endpoint;
+    return in_the_kernel;
+}
+
+/* Nothing fits into the socket for longer than an interval, while the peer reads what is there. */
+static void a_slow_reader_is_alive_as_the_kernel_tells(void **state) {
+    (void)state;
+    broker.endpoints.progress = progress;
+    in_the_kernel = 1;
+    connection.endpoint.congested = true;
+    for (int64_t now_ms = 2000; now_ms <= 20000; now_ms += 2000) {
+        advance_to(now_ms);
+        in_the_kernel++;
+    }
+    assert_int_equal(ended_at_ms, -1);
+    for (int64_t now_ms = 22000; now_ms <= 26000; now_ms += 2000)
+        advance_to(now_ms);
+    assert_int_equal(ended_at_ms, 26000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(idle_connection_gets_a_frame_every_half_interval, start),
@@ -179,6 +203,7 @@ int main(void) {
         cmocka_unit_test_setup(nothing_is_put_behind_output_that_waits, start),
         cmocka_unit_test_setup(silent_peer_is_dropped_after_two_whole_intervals, start),
         cmocka_unit_test_setup(any_octet_is_a_sign_of_life, start),
+        cmocka_unit_test_setup(a_slow_reader_is_alive_as_the_kernel_tells, start),
         cmocka_unit_test_setup(octets_a_congested_peer_takes_are_a_sign_of_life, start),
         cmocka_unit_test_setup(octets_that_leave_otherwise_are_none, start),
         cmocka_unit_test_setup(receive_side_rests_while_paused, start),
