@@ -90,8 +90,10 @@ void queue_end_entry(const struct queue *queue, const struct entry *entry) {
     store_settle(queue, entry);
 }
 
+/* Most often neither the journal nor a history knows anything of it. */
 void queue_finish_entry(const struct queue *queue, struct entry entry) {
-    queue_end_entry(queue, &entry);
+    if (entry.message->stored != NULL || entry.redelivered)
+        queue_end_entry(queue, &entry);
     message_unref(entry.message);
 }
 
