@@ -62,14 +62,15 @@ config_reader read_secret;
 config_reader read_choice; /* an enum */
 config_reader read_verify; /* bool: verify_peer or verify_none */
 config_reader read_log_level;
-config_reader read_log_file;      /* struct config_log: a name, or `false` */
-config_reader read_rotation_date; /* a text of log_file.h */
-config_reader read_item;          /* struct config_list, the word is the item's name */
-config_reader read_flag_item;     /* the same, true or false */
-config_reader read_no_items;      /* `none` empties the struct config_list */
-config_reader read_tls_version;   /* struct config_list of tlsv1.2 and tlsv1.3 */
-config_reader read_mechanism;     /* struct config_list: a SASL mechanism */
-config_reader read_backend;       /* no field: `internal` is the only one */
+config_reader read_log_file;            /* struct config_log: a name, or `false` */
+config_reader read_rotation_date;       /* a text of log_file.h */
+config_reader read_item;                /* struct config_list, the word is the item's name */
+config_reader read_flag_item;           /* the same, true or false */
+config_reader read_no_items;            /* `none` empties the struct config_list */
+config_reader read_tls_version;         /* struct config_list of tlsv1.2 and tlsv1.3 */
+config_reader read_mechanism;           /* struct config_list: a SASL mechanism */
+config_reader read_definitions_backend; /* no field: `local_filesystem` is the only one */
+config_reader read_backend;             /* no field: `internal` is the only one */
 
 /* Sets or replaces the item called `name`; false when the list is full. */
 bool config_list_put(struct config *config, struct config_list *list, struct slice name,

@@ -263,6 +263,19 @@ const struct config_key config_keys[] = {
      FIELD(broker.permit_transient_queues), .initially = "true",
      .help = "false: queues neither durable nor exclusive are refused, as in RabbitMQ 4.3"},
 
+    /* --- definitions --- */
+    {.name = "load_definitions", .read = read_file, FIELD(definitions_path),
+     .help = "file of definitions (JSON), or folder of such files, to import at every start"},
+    {.name = "definitions.local.path", .read = read_file, FIELD(definitions_path),
+     .help = "the same"},
+    {.name = "management.load_definitions", .read = read_file, FIELD(definitions_path),
+     .help = "the same"},
+    {.name = "definitions.import_backend", .read = read_definitions_backend,
+     .help = "local_filesystem: definitions are read from files"},
+    {.name = "definitions.skip_if_unchanged", .read = read_boolean,
+     FIELD(definitions_skip_if_unchanged), .initially = "false",
+     .help = "true: what was imported at an earlier start is not imported again"},
+
     /* --- memory and disk --- */
     {.name = "vm_memory_high_watermark.relative", .read = read_fraction, FIELD(memory_watermark),
      LIVE, .initially = "0.6",

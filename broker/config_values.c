@@ -404,3 +404,13 @@ bool read_backend(struct config *config, const struct config_match *match, struc
            config_refuse(match, value,
                          "users are kept by the broker itself: only internal is possible", error);
 }
+
+bool read_definitions_backend(struct config *config, const struct config_match *match,
+                              struct slice value, struct text *error) {
+    (void)config;
+    return slice_equal(value, SLICE("local_filesystem")) ||
+           slice_equal(value, SLICE("rabbit_definitions_import_local_filesystem")) ||
+           config_refuse(match, value,
+                         "definitions are read from files: only local_filesystem is possible",
+                         error);
+}

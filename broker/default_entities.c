@@ -43,6 +43,9 @@ bool add_default_entities(struct broker *broker, const struct config *config, st
 
     if (broker->users != NULL || broker->vhosts != NULL)
         return true;
+    /* As in RabbitMQ; but who is named by the operator is made, whatever the file says. */
+    if (config->definitions_path != NULL && !config_is_set(config, "default_user"))
+        return true;
     store_begin_atomic(broker);
     struct vhost *vhost = broker_add_vhost(broker, slice_from_text(config->broker.default_vhost));
     bool done = add_default_user(broker, vhost, config, &refusal);

@@ -15,6 +15,7 @@
 #include "broker/base/worker.h"
 #include "broker/broker_log.h"
 #include "broker/default_entities.h"
+#include "broker/definitions_boot.h"
 #include "broker/disk_watch.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/chore.h"
@@ -497,6 +498,8 @@ int server_recover(struct server *server, const char *data_directory, struct tex
         code = open_journal(server, data_directory, error);
     if (code == EX_OK)
         code = add_default_entities(server->broker, server->config, error) ? EX_OK : EX_CONFIG;
+    if (code == EX_OK)
+        code = definitions_boot(server->broker, server->config, error) ? EX_OK : EX_CONFIG;
     return code;
 }
 

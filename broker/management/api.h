@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "amqp/slice.h"
+#include "broker/base/json.h"
 #include "broker/base/json_out.h"
 #include "broker/management/http_server.h"
 
@@ -114,8 +115,5 @@ bool api_body_bool(struct api_request *request, const char *key, bool *ret_value
 bool api_body_integer(struct api_request *request, const char *key, bool is_mandatory,
                       int64_t *ret_value);
 
-static inline struct slice slice_from_json(const json_t *string) {
-    return slice_of(json_string_value(string), json_string_length(string));
-}
 
 #endif

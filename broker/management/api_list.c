@@ -9,7 +9,7 @@
 #include "broker/base/pattern.h"
 #include "broker/management/api.h"
 #include "broker/management/management_private.h"
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX     500

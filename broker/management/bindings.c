@@ -15,7 +15,7 @@
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
 #include "broker/management/percent.h"
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 
 /* Either a binding, or the default exchange's to a queue. */
 struct listed_binding {

@@ -11,7 +11,7 @@
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/management_private.h"
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 #include "broker/protocol/connection.h"
 
 /* --- both ends, out of "host:port -> host:port" --- */

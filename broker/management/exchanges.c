@@ -9,7 +9,7 @@
 #include "broker/management/api_login.h"
 #include "broker/management/bindings.h"
 #include "broker/management/management_private.h"
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 
 /* --- fields --- */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Field tables as JSON and back. */
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 
 #include <math.h>
 
-#include "broker/management/api.h"
+#include "broker/base/json.h"
 
 /* --- writing; the tables were validated when they came in, so the depth is bounded --- */
 

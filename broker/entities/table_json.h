@@ -3,8 +3,8 @@
  * AMQP field tables as JSON and back (compat 4.4). JSON loses types: every whole number comes back as a
  * 64-bit integer, every text as a long string.
  */
-#ifndef LEVERET_BROKER_MANAGEMENT_TABLE_JSON_H
-#define LEVERET_BROKER_MANAGEMENT_TABLE_JSON_H
+#ifndef LEVERET_BROKER_ENTITIES_TABLE_JSON_H
+#define LEVERET_BROKER_ENTITIES_TABLE_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>
