@@ -21,6 +21,7 @@
 #include "broker/entities/alarm.h"
 #include "broker/entities/counters.h"
 #include "broker/entities/cycle_log.h"
+#include "broker/entities/limits.h"
 #include "broker/entities/message.h"
 #include "broker/entities/password.h"
 
@@ -123,11 +124,12 @@ struct broker {
     struct list gated_connections; /* connections whose output waits for the disk (gate.h) */
     uint32_t connection_count;     /* open ones */
     uint32_t channel_count;
-    uint64_t assembling_bytes; /* of bodies that are not complete, over all connections */
-    uint64_t work;        /* steps of which one frame may ask for many (input.c) */
-    uint64_t route_count; /* numbers the routes, for route_mark */
+    uint64_t assembling_bytes;  /* of bodies that are not complete, over all connections */
+    uint64_t work;              /* steps of which one frame may ask for many (input.c) */
+    uint64_t route_count;       /* numbers the routes, for route_mark */
     struct resources resources; /* limits of memory and disk, and what they are compared with */
     bool dead_letters_wait; /* the first of them is on its way from disk */
+    uint64_t limits_reached[LIMIT_COUNT]; /* how often; see limits.h */
     bool memory_alarm;
     bool disk_alarm;
 };

@@ -189,6 +189,7 @@ static bool check_queue_limit(const struct vhost *vhost, struct slice name,
 
     if (limit < 0 || MAP_COUNT(vhost->queues, by_name) < (uint64_t)limit)
         return true;
+    limit_reached(vhost->broker, LIMIT_VHOST_QUEUES);
     return refuse(refusal, AMQP_PRECONDITION_FAILED,
                   "cannot declare queue '" SLICE_FMT "': queue limit in vhost '" SLICE_FMT
                   "' (%" PRId64 ") is reached",

@@ -55,10 +55,13 @@ static void unblock_all(struct broker *broker) {
     }
 }
 
-static void set_alarm(struct broker *broker, bool *alarm, const char *resource, bool set) {
+static void set_alarm(struct broker *broker, bool *alarm, enum limit limit, const char *resource,
+                      bool set) {
     if (*alarm == set)
         return;
     *alarm = set;
+    if (set)
+        limit_reached(broker, limit);
     log_warning(&broker->env->log,
                 set ? "%s resource limit alarm set: publishers will be blocked until it clears"
                     : "%s resource limit alarm cleared",
@@ -68,9 +71,9 @@ static void set_alarm(struct broker *broker, bool *alarm, const char *resource, 
 }
 
 void broker_set_memory_alarm(struct broker *broker, bool set) {
-    set_alarm(broker, &broker->memory_alarm, "memory", set);
+    set_alarm(broker, &broker->memory_alarm, LIMIT_MEMORY, "memory", set);
 }
 
 void broker_set_disk_alarm(struct broker *broker, bool set) {
-    set_alarm(broker, &broker->disk_alarm, "disk", set);
+    set_alarm(broker, &broker->disk_alarm, LIMIT_DISK, "disk", set);
 }

@@ -62,9 +62,11 @@ static const struct endpoint_ops connection_ops = {
 
 static void on_deadline(struct timer *timer) {
     struct connection *connection = LIST_ITEM(timer, struct connection, deadline);
-    if (connection->state < CONNECTION_OPEN)
+    if (connection->state < CONNECTION_OPEN) {
+        limit_reached(connection->broker, LIMIT_HANDSHAKE);
         log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
                         "closing AMQP connection %s: handshake_timeout", connection->name);
+    }
     connection_end(connection, false);
 }
 

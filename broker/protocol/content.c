@@ -21,6 +21,7 @@ static bool check_message_size(struct channel *channel, uint64_t body_size) {
     uint64_t limit = channel->connection->broker->settings.max_message_size;
     if (body_size <= limit)
         return true;
+    limit_reached(channel->connection->broker, LIMIT_MESSAGE_SIZE);
     channel_fail(channel, AMQP_PRECONDITION_FAILED,
                  limit >= AMQP_BODY_SIZE_MAX
                      ? "message size %" PRIu64 " is larger than max size %" PRIu64
@@ -45,6 +46,7 @@ static bool check_header(struct channel *channel, const struct amqp_content_head
         return false;
     }
     if (header->body_size > AMQP_BODY_SIZE_MAX) {
+        limit_reached(connection->broker, LIMIT_BODY_SIZE);
         connection_fail(connection, AMQP_FRAME_ERROR,
                         "content body size %" PRIu64 " exceeds maximum allowed size %u",
                         header->body_size, AMQP_BODY_SIZE_MAX);
@@ -59,7 +61,7 @@ static void fail_properties(struct connection *connection) {
 }
 
 static void fail_memory(struct channel *channel) {
-    connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
+    connection_fail_memory(channel->connection);
 }
 
 static struct message *create_message(struct channel *channel, struct slice body) {
@@ -180,7 +182,9 @@ static struct connection *biggest_assembler(const struct broker *broker) {
     return biggest;
 }
 
-static void fail_assembler(struct connection *connection, uint64_t limit, const char *whose) {
+static void fail_assembler(struct connection *connection, enum limit which, uint64_t limit,
+                           const char *whose) {
+    limit_reached(connection->broker, which);
     connection->current_method = AMQP_BASIC_PUBLISH;
     connection_fail(connection, AMQP_RESOURCE_ERROR,
                     "unfinished messages of more than %" PRIu64 " octets %s", limit, whose);
@@ -191,9 +195,10 @@ static void check_assembling(struct channel *channel) {
     struct connection *connection = channel->connection;
     const struct broker *broker = connection->broker;
     if (connection->assembling_bytes > connection_assembly_max(broker))
-        fail_assembler(connection, connection_assembly_max(broker), "on one connection");
+        fail_assembler(connection, LIMIT_CONNECTION_ASSEMBLY, connection_assembly_max(broker),
+                       "on one connection");
     else if (broker->assembling_bytes > node_assembly_max(broker))
-        fail_assembler(biggest_assembler(broker), node_assembly_max(broker),
+        fail_assembler(biggest_assembler(broker), LIMIT_NODE_ASSEMBLY, node_assembly_max(broker),
                        "in the broker, most of them here");
 }
 

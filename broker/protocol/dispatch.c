@@ -187,11 +187,12 @@ static void dispatch_on_connection(struct connection *connection, const struct r
  * blames no method. False when the connection was failed.
  */
 static bool check_channel_limits(struct connection *connection) {
-    const struct broker *broker = connection->broker;
+    struct broker *broker = connection->broker;
     const struct user *user = connection->user;
     uint32_t node_limit = broker->settings.channel_max_per_node;
 
     if (connection->channel_max != 0 && connection->channel_count >= connection->channel_max) {
+        limit_reached(broker, LIMIT_CHANNELS);
         connection->current_method = AMQP_METHOD_UNKNOWN;
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "number of channels opened (%u) has reached the negotiated channel_max "
@@ -200,6 +201,7 @@ static bool check_channel_limits(struct connection *connection) {
         return false;
     }
     if (user->limits.max_channels >= 0 && user->channel_count >= user->limits.max_channels) {
+        limit_reached(broker, LIMIT_USER_CHANNELS);
         connection->current_method = AMQP_METHOD_UNKNOWN;
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "number of channels opened for user '" SLICE_FMT
@@ -208,6 +210,7 @@ static bool check_channel_limits(struct connection *connection) {
         return false;
     }
     if (node_limit != 0 && broker->channel_count >= node_limit) {
+        limit_reached(broker, LIMIT_NODE_CHANNELS);
         connection->current_method = AMQP_METHOD_UNKNOWN;
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "number of channels opened on node '%s' has reached the maximum allowed "

@@ -114,6 +114,11 @@ void connection_fail(struct connection *connection, uint16_t reply_code, const c
     close_connection(connection, reply_code, &text);
 }
 
+void connection_fail_memory(struct connection *connection) {
+    limit_reached(connection->broker, LIMIT_ALLOCATION);
+    connection_fail(connection, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
 /* --- channel --- */
 
 static void close_channel(struct channel *channel, uint16_t reply_code,

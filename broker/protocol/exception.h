@@ -33,4 +33,7 @@ void channel_refuse(struct channel *channel, const struct refusal *refusal);
 void connection_fail(struct connection *connection, uint16_t reply_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* 506 `out of memory`: of a size that the client chose. */
+void connection_fail_memory(struct connection *connection);
+
 #endif

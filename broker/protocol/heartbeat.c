@@ -75,6 +75,7 @@ static void on_receive_look(struct timer *timer) {
     bool missed = !received && !moved;
 
     if (missed && connection->missed_one_interval) {
+        limit_reached(connection->broker, LIMIT_HEARTBEAT);
         log_write_about(&connection->broker->env->log, LOG_CATEGORY_CONNECTION, LOG_ERROR,
                         "closing AMQP connection %s: missed heartbeats from client, timeout: %us",
                         connection->name, connection->heartbeat_s);

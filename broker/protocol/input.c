@@ -63,6 +63,8 @@ static void fail_framing(struct connection *connection, struct text *text) {
 static void fail_frame_too_large(struct connection *connection, struct frame_header header,
                                  uint32_t limit) {
     struct text text = {0};
+    limit_reached(connection->broker,
+                  connection->state < CONNECTION_OPEN ? LIMIT_INITIAL_FRAME : LIMIT_FRAME);
     append_snippet(&text, header.type, (struct slice){0});
     text_append_format(&text, ": {frame_too_large,%u,%u}", header.size,
                        limit - AMQP_FRAME_OVERHEAD);
@@ -106,6 +108,7 @@ static void fail_undecodable(struct connection *connection, enum amqp_decode_res
         connection_fail(connection, AMQP_FRAME_ERROR, "Malformed UTF-8 in shortstr");
         break;
     case AMQP_DECODE_BAD_TABLE:
+        limit_reached(connection->broker, LIMIT_TABLE);
         connection_fail(connection, AMQP_SYNTAX_ERROR, "invalid field table");
         break;
     default:

@@ -153,6 +153,7 @@ static bool check_new_consumer(struct channel *channel, struct slice tag) {
         return false;
     }
     if (limit != 0 && channel->consumer_count >= limit) {
+        limit_reached(channel->connection->broker, LIMIT_CONSUMERS);
         channel_fail(channel, AMQP_NOT_ALLOWED,
                      "reached maximum (%" PRIu32 ") of consumers per channel", limit);
         return false;

@@ -241,6 +241,7 @@ static bool check_connection_limits(struct connection *connection, const struct 
     const struct user *user = connection->user;
 
     if (is_reached(vhost->limits.max_connections, vhost->connection_count)) {
+        limit_reached(connection->broker, LIMIT_VHOST_CONNECTIONS);
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "access to vhost '" SLICE_FMT "' refused for user '" SLICE_FMT
                         "': connection limit (%" PRId64 ") is reached",
@@ -249,6 +250,7 @@ static bool check_connection_limits(struct connection *connection, const struct 
         return false;
     }
     if (is_reached(user->limits.max_connections, user->connection_count)) {
+        limit_reached(connection->broker, LIMIT_USER_CONNECTIONS);
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "connection refused for user '" SLICE_FMT
                         "': user connection limit (%" PRId64 ") is reached",
@@ -264,20 +266,22 @@ void handle_connection_open(struct connection *connection, const struct amqp_met
     struct vhost *vhost = broker_find_vhost(broker, vhost_name);
     uint32_t limit = broker->settings.connection_max;
 
-    if (limit != 0 && broker->connection_count >= limit)
+    if (limit != 0 && broker->connection_count >= limit) {
+        limit_reached(broker, LIMIT_NODE_CONNECTIONS);
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "connection refused: node connection limit (%u) is reached", limit);
-    else if (vhost == NULL)
+    } else if (vhost == NULL) {
         connection_fail(connection, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
                         SLICE_ARG(vhost_name));
-    else if (!check_connection_limits(connection, vhost))
+    } else if (!check_connection_limits(connection, vhost)) {
         return;
-    else if (!permission_may_enter(connection->user, vhost))
+    } else if (!permission_may_enter(connection->user, vhost)) {
         connection_fail(connection, AMQP_NOT_ALLOWED,
                         "access to vhost '" SLICE_FMT "' refused for user '" SLICE_FMT "'",
                         SLICE_ARG(vhost_name), SLICE_ARG(connection->user->name));
-    else
+    } else {
         open_connection(connection, vhost);
+    }
 }
 
 /*

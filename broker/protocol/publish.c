@@ -188,8 +188,7 @@ static void find_route(struct publisher *publisher, const struct route_request *
 
 /* --- enqueueing --- */
 
-static inline void count_route(struct channel *channel, const struct route *route,
-                               bool mandatory) {
+static inline void count_route(struct channel *channel, const struct route *route, bool mandatory) {
     if (route->count == 0)
         channel->counters.of[mandatory ? COUNT_RETURN_UNROUTABLE : COUNT_DROP_UNROUTABLE]++;
 }
@@ -250,7 +249,7 @@ static void publish_without_bcc(struct channel *channel, const struct message *m
                                 struct route_request *request) {
     struct message *copy = without_bcc(message, request->bcc);
     if (copy == NULL) {
-        connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
+        connection_fail_memory(channel->connection);
         return;
     }
     route_and_enqueue(channel, copy, request);

@@ -74,7 +74,7 @@ struct message *reply_to_rewrite(struct channel *channel, struct message *messag
         copy = message_copy_with(message, message_exchange(message), message_routing_key(message),
                                  &properties);
         if (copy == NULL)
-            connection_fail(channel->connection, AMQP_RESOURCE_ERROR, "out of memory");
+            connection_fail_memory(channel->connection);
     }
     message_unref(message);
     return copy;

@@ -91,9 +91,11 @@ void transaction_hold_publish(struct channel *channel, struct message *message,
     add_queue_names(held, channel->publisher, request);
     list_append(&channel->transaction->publishes, &held->link);
     channel->transaction->copies += held->name_count;
-    if (copies_max != 0 && channel->transaction->copies > copies_max)
-        connection_fail(channel->connection, AMQP_RESOURCE_ERROR,
-                        "transaction of more than %" PRIu32 " copies of messages", copies_max);
+    if (copies_max == 0 || channel->transaction->copies <= copies_max)
+        return;
+    limit_reached(broker, LIMIT_TRANSACTION);
+    connection_fail(channel->connection, AMQP_RESOURCE_ERROR,
+                    "transaction of more than %" PRIu32 " copies of messages", copies_max);
 }
 
 void transaction_hold_settlement(struct channel *channel, const struct unacked *record,
