@@ -29,6 +29,7 @@
 #include "broker/management/management.h"
 #include "broker/memory_watch.h"
 #include "broker/net/listener.h"
+#include "broker/node_figures.h"
 #include "broker/net/loop.h"
 #include "broker/net/transport.h"
 #include "broker/protocol/blocking.h"
@@ -70,6 +71,8 @@ struct server {
     char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
     struct disk_watch disk; /* all zero without a journal */
+    const char *data_directory; /* NULL: nothing is kept */
+    int64_t started_ms;
     struct io *io;          /* the data directory, NULL when there is none */
     struct pager *pager;    /* NULL without a journal */
     bool batch_is_done;     /* a thread of the journal has something for us */
@@ -379,6 +382,7 @@ struct server *server_create(struct config *config, const struct config_sources 
         return NULL;
     }
     env_init(server);
+    server->started_ms = server->env.now_ms;
     log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
              config->broker.product_version);
     log_config(server);
@@ -486,6 +490,7 @@ static char *join_path(const char *directory, const char *name) {
 }
 
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
+    server->data_directory = data_directory;
     int code = EX_OK;
     if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
                                 &server->broker->timers, error))
@@ -554,27 +559,37 @@ static int open_control(struct server *server, struct text *error) {
     return result;
 }
 
-/* RabbitMQ's plugins whose whole function is built in. */
-static const char *const builtin_plugins[] = {
-    "rabbitmq_consistent_hash_exchange", "rabbitmq_delayed_message_exchange", "rabbitmq_management",
-    "rabbitmq_random_exchange",          "rabbitmq_recent_history_exchange",
-};
-
 /* The lines that tools wait for, in RabbitMQ's form. */
 static void log_startup_complete(struct server *server) {
-    size_t count = sizeof builtin_plugins / sizeof builtin_plugins[0];
+    size_t count = 0;
 
+    while (builtin_plugins[count] != NULL)
+        count++;
     log_info(&server->env.log, "Server startup complete; %zu plugins started.", count);
     for (size_t i = 0; i < count; i++)
         log_info(&server->env.log, " * %s", builtin_plugins[i]);
 }
 
+static void read_figures(void *context, struct node_figures *figures) {
+    const struct server *server = context;
+
+    node_figures_of_process(figures);
+    figures->uptime_ms = server->env.now_ms - server->started_ms;
+    figures->data_directory = server->data_directory == NULL ? "" : server->data_directory;
+    for (size_t i = 0; i < server->listeners.count; i++)
+        node_figures_add_listener(
+            figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
+            server->listeners.items[i]);
+    node_figures_add_listener(figures, "http", server->http_listeners.api);
+}
+
 static int open_management(struct server *server, struct text *error) {
     const struct config *config = server->config;
+    const struct management_hooks hooks = {.context = server, .read_figures = read_figures};
     const struct management_settings settings = {.node_name = server->node_name,
                                                  .path_prefix = config->management.path_prefix};
 
-    server->management = management_create(server->loop, server->broker, &settings);
+    server->management = management_create(server->loop, server->broker, &settings, &hooks);
     if (server->management == NULL) {
         text_append(error, SLICE("cannot start the HTTP API: no descriptors left"));
         return -EMFILE;

@@ -18,8 +18,14 @@ static const struct exchange_type *const exchange_types[] = {
     &exchange_type_delayed_message,
 };
 
+#define TYPE_COUNT (sizeof exchange_types / sizeof exchange_types[0])
+
+const struct exchange_type *exchange_type_at(size_t index) {
+    return index < TYPE_COUNT ? exchange_types[index] : NULL;
+}
+
 const struct exchange_type *exchange_type_find(struct slice name) {
-    for (size_t i = 0; i < sizeof exchange_types / sizeof exchange_types[0]; i++) {
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
         if (slice_equal(slice_from_text(exchange_types[i]->name), name))
             return exchange_types[i];
     }

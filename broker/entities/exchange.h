@@ -36,6 +36,7 @@ struct exchange_holding {
 
 struct exchange_type {
     const char *name;
+    const char *description; /* for people */
     bool uses_headers; /* routing depends on more than exchange and routing key: not memoised */
     bool ignores_routing_key; /* routed once per message, not for each CC and BCC key too */
     /* What the type says to the arguments of a new exchange (2.9). NULL: everything goes. */
@@ -95,6 +96,9 @@ struct exchange {
 
 /* The type of that name, NULL when there is none. The table of types is in exchange.c. */
 const struct exchange_type *exchange_type_find(struct slice name);
+
+/* The one at that place of the table; NULL behind the last. */
+const struct exchange_type *exchange_type_at(size_t index);
 
 extern const struct exchange_type exchange_type_direct;
 extern const struct exchange_type exchange_type_fanout;

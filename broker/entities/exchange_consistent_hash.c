@@ -256,6 +256,7 @@ static void hash_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_consistent_hash = {
     .name = "x-consistent-hash",
+    .description = "Routes by a consistent hash of the routing key, a header or a property",
     .ignores_routing_key = true, /* of several keys the first counts */
     .check_arguments = hash_check_arguments,
     .open = hash_open,

@@ -388,6 +388,7 @@ size_t exchange_delayed_count(const struct exchange *exchange) {
 
 const struct exchange_type exchange_type_delayed_message = {
     .name = "x-delayed-message",
+    .description = "Keeps messages for as long as their header x-delay says",
     .uses_headers = true,
     .check_arguments = delayed_check_arguments,
     .routing_type = delayed_routing_type,

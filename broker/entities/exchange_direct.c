@@ -94,6 +94,7 @@ static void direct_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_direct = {
     .name = "direct",
+    .description = "AMQP direct exchange, as per the AMQP specification",
     .open = direct_open,
     .close = direct_close,
     .add_binding = direct_add_binding,
@@ -112,5 +113,6 @@ static void default_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_default = {
     .name = "direct",
+    .description = "AMQP direct exchange, as per the AMQP specification",
     .route = default_route,
 };

@@ -14,6 +14,7 @@ static void fanout_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_fanout = {
     .name = "fanout",
+    .description = "AMQP fanout exchange, as per the AMQP specification",
     .ignores_routing_key = true,
     .route = fanout_route,
 };

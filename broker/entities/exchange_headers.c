@@ -237,6 +237,7 @@ static void headers_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_headers = {
     .name = "headers",
+    .description = "AMQP headers exchange, as per the AMQP specification",
     .uses_headers = true,
     .ignores_routing_key = true,
     .open = headers_open,

@@ -45,6 +45,7 @@ static void local_random_route(struct exchange *exchange, struct slice routing_k
 
 const struct exchange_type exchange_type_local_random = {
     .name = "x-local-random",
+    .description = "Picks one bound queue at random",
     .uses_headers = true, /* each message is another throw */
     .ignores_routing_key = true,
     .open = exchange_choice_open,

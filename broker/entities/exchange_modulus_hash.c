@@ -55,6 +55,7 @@ static void modulus_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_modulus_hash = {
     .name = "x-modulus-hash",
+    .description = "Routes by the hash of the routing key",
     .ignores_routing_key = true, /* all keys make one hash */
     .open = modulus_open,
     .close = modulus_close,

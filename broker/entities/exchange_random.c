@@ -12,6 +12,7 @@ static void random_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_random = {
     .name = "x-random",
+    .description = "Picks one binding at random",
     .uses_headers = true, /* each message is another throw */
     .ignores_routing_key = true,
     .open = exchange_choice_open,

@@ -223,6 +223,7 @@ static void history_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_recent_history = {
     .name = "x-recent-history",
+    .description = "Gives a newly bound queue the last messages",
     .uses_headers = true, /* it has to see each message */
     .ignores_routing_key = true,
     .check_arguments = history_check_arguments,

@@ -323,6 +323,7 @@ static void topic_route(struct exchange *exchange, struct slice routing_key,
 
 const struct exchange_type exchange_type_topic = {
     .name = "topic",
+    .description = "AMQP topic exchange, as per the AMQP specification",
     .open = topic_open,
     .close = topic_close,
     .check_binding = topic_check_binding,

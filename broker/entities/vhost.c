@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/rate.h"
 #include "broker/base/env.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
@@ -92,6 +93,7 @@ void vhost_destroy(struct vhost *vhost) {
     broker_finish_chores(vhost->broker); /* what they left behind refers to the vhost */
     policies_clear(vhost);
     vhost_metadata_clear(&vhost->metadata);
+    rate_window_destroy(vhost->rates);
     free(vhost);
 }
 

@@ -59,6 +59,7 @@ struct vhost {
     struct exchange *default_exchange;
     struct list doomed_exchanges; /* being deleted, see vhost_remove_exchange(); link: work_link */
     uint64_t routing_generation;  /* moves on whenever any routing result could change */
+    struct rate_window *rates;    /* owned; NULL until somebody asks for rates (base/rate.h) */
 };
 
 /* With the predeclared exchanges of compat 2.8. Use broker_add_vhost(). */

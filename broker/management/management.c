@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/management/api_login.h"
 #include "broker/management/http_server.h"
@@ -13,6 +14,11 @@
 #include "broker/management/router.h"
 
 #define API_ROOT "/api/"
+
+const char *const builtin_plugins[] = {
+    "rabbitmq_consistent_hash_exchange", "rabbitmq_delayed_message_exchange", "rabbitmq_management",
+    "rabbitmq_random_exchange",          "rabbitmq_recent_history_exchange",  NULL,
+};
 
 /* --- finding the row --- */
 
@@ -133,13 +139,15 @@ static void on_handle(void *context, const struct http_request *http,
 /* --- making --- */
 
 struct management *management_create(struct loop *loop, struct broker *broker,
-                                     const struct management_settings *settings) {
+                                     const struct management_settings *settings,
+                                     const struct management_hooks *hooks) {
     struct management *management = xcalloc(1, sizeof *management);
     const struct http_handler handler = {
         .begin = on_begin, .handle = on_handle, .context = management};
 
     management->broker = broker;
     management->settings = *settings;
+    management->hooks = *hooks;
     management->api_server = http_server_create(loop, broker, &handler);
     if (management->api_server == NULL) {
         free(management);
@@ -152,6 +160,8 @@ void management_destroy(struct management *management) {
     if (management == NULL)
         return;
     http_server_destroy(management->api_server);
+    rate_window_destroy(management->rates);
+    rate_window_destroy(management->churn_rates);
     free(management);
 }
 

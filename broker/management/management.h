@@ -11,6 +11,16 @@ struct broker;
 struct http_server;
 struct loop;
 struct management;
+struct node_figures;
+
+/* RabbitMQ's plugins whose whole function is built in; ends with NULL. */
+extern const char *const builtin_plugins[];
+
+/* What only the whole server can tell or do. */
+struct management_hooks {
+    void *context;
+    void (*read_figures)(void *context, struct node_figures *figures);
+};
 
 /* Texts outlive the management. */
 struct management_settings {
@@ -20,7 +30,8 @@ struct management_settings {
 
 /* NULL when the system has no descriptors left. */
 struct management *management_create(struct loop *loop, struct broker *broker,
-                                     const struct management_settings *settings);
+                                     const struct management_settings *settings,
+                                     const struct management_hooks *hooks);
 /* Cuts off every connection. NULL is allowed. */
 void management_destroy(struct management *management);
 

@@ -9,6 +9,9 @@
 struct management {
     struct broker *broker;
     struct management_settings settings;
+    struct management_hooks hooks;
+    struct rate_window *rates;       /* of all channels together */
+    struct rate_window *churn_rates; /* connections, channels and queues that come and go */
     struct http_server *api_server;
 };
 

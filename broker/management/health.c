@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Health checks: 200 {"status":"ok"}, or 503 with the reason. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/entities/broker.h"
+#include "broker/entities/vhost.h"
+#include "broker/management/management_private.h"
+#include "broker/management/node.h"
+
+#define UNAVAILABLE 503
+
+static void reply_ok(struct api_request *request) {
+    text_append(&request->response->body, SLICE("{\"status\":\"ok\"}"));
+}
+
+static void begin_failed(struct api_request *request, struct json_out *out, const char *reason) {
+    request->response->status = UNAVAILABLE;
+    json_out_begin_object(out);
+    json_out_put_string(out, "status", "failed");
+    json_out_put_string(out, "reason", reason);
+}
+
+static void write_alarm(struct json_out *out, const char *resource, struct management *management) {
+    json_out_begin_object(out);
+    json_out_put_string(out, "node", management->settings.node_name);
+    json_out_put_string(out, "resource", resource);
+    json_out_end_object(out);
+}
+
+static void check_alarms(struct api_request *request) {
+    const struct broker *broker = request->broker;
+    struct json_out out = api_json(request);
+
+    if (!broker->memory_alarm && !broker->disk_alarm) {
+        reply_ok(request);
+        return;
+    }
+    begin_failed(request, &out, "There are alarms in effect in the cluster");
+    json_out_key(&out, "alarms");
+    json_out_begin_array(&out);
+    if (broker->memory_alarm)
+        write_alarm(&out, "memory", request->management);
+    if (broker->disk_alarm)
+        write_alarm(&out, "disk", request->management);
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+}
+
+static void check_quorum(struct api_request *request) {
+    text_append(&request->response->body,
+                SLICE("{\"status\":\"ok\",\"reason\":\"single node cluster\"}"));
+}
+
+/* --- listeners --- */
+
+static void fail_listener(struct api_request *request, const struct node_figures *figures,
+                          const char *key, bool with_ports) {
+    struct json_out out = api_json(request);
+
+    begin_failed(request, &out, "No active listener");
+    json_out_put_text(&out, "missing", request->parts[0]);
+    json_out_key(&out, key);
+    json_out_begin_array(&out);
+    for (size_t i = 0; i < figures->listener_count; i++) {
+        if (with_ports)
+            json_out_unsigned(&out, figures->listeners[i].port);
+        else
+            json_out_string(&out, figures->listeners[i].protocol);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+}
+
+static bool parse_port(struct slice text, uint16_t *ret_port) {
+    char digits[6] = {0};
+
+    if (text.len == 0 || text.len > 5)
+        return false;
+    memcpy(digits, text.data, text.len);
+    char *end;
+    unsigned long port = strtoul(digits, &end, 10);
+    *ret_port = (uint16_t)port;
+    return *end == '\0' && port <= UINT16_MAX;
+}
+
+static void check_port(struct api_request *request) {
+    const struct node_figures figures = node_figures_read(request->management);
+    struct json_out out = api_json(request);
+    uint16_t port;
+
+    if (!parse_port(request->parts[0], &port)) {
+        api_refuse_bad(request, "Invalid port");
+        return;
+    }
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        if (figures.listeners[i].port == port) {
+            json_out_begin_object(&out);
+            json_out_put_string(&out, "status", "ok");
+            json_out_put_unsigned(&out, "port", port);
+            json_out_end_object(&out);
+            return;
+        }
+    }
+    fail_listener(request, &figures, "ports", true);
+}
+
+/* What people call the protocols, and what listeners call themselves. */
+static const struct {
+    const char *asked;
+    const char *protocol;
+} protocol_names[] = {
+    {"amqp091", "amqp"},
+    {"amqp0.9.1", "amqp"},
+    {"amqp0-9-1", "amqp"},
+    {"amqp", "amqp"},
+    {"amqp10", "amqp"},
+    {"amqps", "amqp/ssl"},
+    {"amqp/ssl", "amqp/ssl"},
+    {"http", "http"},
+    {"https", "https"},
+    {"management", "http"},
+    {"prometheus", "http/prometheus"},
+    {"http/prometheus", "http/prometheus"},
+};
+
+static const char *protocol_named(struct slice asked) {
+    for (size_t i = 0; i < sizeof protocol_names / sizeof protocol_names[0]; i++) {
+        if (slice_equal(asked, slice_from_text(protocol_names[i].asked)))
+            return protocol_names[i].protocol;
+    }
+    return "";
+}
+
+static void check_protocol(struct api_request *request) {
+    const struct node_figures figures = node_figures_read(request->management);
+    const char *protocol = protocol_named(request->parts[0]);
+    struct json_out out = api_json(request);
+
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        if (strcmp(figures.listeners[i].protocol, protocol) == 0) {
+            json_out_begin_object(&out);
+            json_out_put_string(&out, "status", "ok");
+            json_out_put_string(&out, "protocol", protocol);
+            json_out_end_object(&out);
+            return;
+        }
+    }
+    fail_listener(request, &figures, "protocols", false);
+}
+
+/* Exactly these octets: clients compare them (compat 5.2). */
+static void check_aliveness(struct api_request *request) {
+    reply_ok(request);
+}
+
+const struct api_route health_routes[] = {
+    {"GET", "aliveness-test/{vhost}", API_VHOST, API_NO_BODY, check_aliveness},
+    {"GET", "healthchecks/node", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "healthchecks/node/{node}", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/alarms", API_MANAGEMENT, API_NO_BODY, check_alarms},
+    {"GET", "health/checks/local-alarms", API_MANAGEMENT, API_NO_BODY, check_alarms},
+    {"GET", "health/checks/virtual-hosts", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/node-is-quorum-critical", API_MANAGEMENT, API_NO_BODY, check_quorum},
+    {"GET", "health/checks/node-is-mirror-sync-critical", API_MANAGEMENT, API_NO_BODY,
+     check_quorum},
+    {"GET", "health/checks/is-in-service", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/below-node-connection-limit", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/ready-to-serve-clients", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/metadata-store/initialized", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/metadata-store/initialized/with-data", API_MANAGEMENT, API_NO_BODY,
+     reply_ok},
+    {"GET", "health/checks/reached-target-cluster-size", API_MANAGEMENT, API_NO_BODY, reply_ok},
+    {"GET", "health/checks/port-listener/{port}", API_MANAGEMENT, API_NO_BODY, check_port},
+    {"GET", "health/checks/protocol-listener/{protocol}", API_MANAGEMENT, API_NO_BODY,
+     check_protocol},
+    {.pattern = NULL},
+};

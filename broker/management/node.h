@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node in the API: overview, nodes, health checks, feature flags, names. */
+#ifndef LEVERET_BROKER_MANAGEMENT_NODE_H
+#define LEVERET_BROKER_MANAGEMENT_NODE_H
+
+#include "broker/management/api.h"
+#include "broker/management/node_figures.h"
+
+extern const struct api_route overview_routes[];
+extern const struct api_route node_routes[];
+extern const struct api_route health_routes[];
+extern const struct api_route feature_routes[];
+
+/* Asks the program. */
+struct node_figures node_figures_read(struct management *management);
+
+/* [{node, protocol, ip_address, port, socket_opts}]: overview's and nobody else's form of listeners. */
+void node_write_listeners(struct json_out *out, struct management *management,
+                          const struct node_figures *figures);
+
+#endif

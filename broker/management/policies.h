@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies and operator policies in the API. */
+#ifndef LEVERET_BROKER_MANAGEMENT_POLICIES_H
+#define LEVERET_BROKER_MANAGEMENT_POLICIES_H
+
+#include "broker/management/api.h"
+#include "broker/management/api_list.h"
+
+extern const struct api_route policy_routes[];
+extern const struct api_resource policy_resource; /* objects are struct policy */
+
+#endif
