@@ -115,5 +115,4 @@ bool api_body_bool(struct api_request *request, const char *key, bool *ret_value
 bool api_body_integer(struct api_request *request, const char *key, bool is_mandatory,
                       int64_t *ret_value);
 
-
 #endif

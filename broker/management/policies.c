@@ -7,7 +7,7 @@
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
-#include "broker/management/table_json.h"
+#include "broker/entities/table_json.h"
 
 /* --- fields --- */
 

@@ -17,22 +17,10 @@
 #include "broker/management/vhosts.h"
 
 const struct api_route *const api_route_tables[] = {
-    queue_routes,
-    exchange_routes,
-    binding_routes,
-    connection_routes,
-    channel_routes,
-    consumer_routes,
-    overview_routes,
-    node_routes,
-    health_routes,
-    feature_routes,
-    vhost_routes,
-    user_routes,
-    permission_routes,
-    policy_routes,
-    limit_routes,
-    parameter_routes,
-    definitions_routes,
-    NULL,
+    queue_routes,      exchange_routes,    binding_routes,
+    connection_routes, channel_routes,     consumer_routes,
+    overview_routes,   node_routes,        health_routes,
+    feature_routes,    vhost_routes,       user_routes,
+    permission_routes, policy_routes,      limit_routes,
+    parameter_routes,  definitions_routes, NULL,
 };
