@@ -230,6 +230,11 @@ static bool set_topic_patterns(struct topic_permission *topic, const struct perm
     return done;
 }
 
+bool topic_permissions_exist(const struct user *user, const struct vhost *vhost) {
+    const struct permission *permission = permission_find(user, vhost);
+    return permission != NULL && !list_is_empty(&permission->topics);
+}
+
 bool topic_permission_set(struct user *user, struct vhost *vhost, struct slice exchange,
                           struct slice write, struct slice read, struct refusal *refusal) {
     const struct slice sources[ACCESS_COUNT] = {[ACCESS_WRITE] = write, [ACCESS_READ] = read};

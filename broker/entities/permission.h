@@ -89,6 +89,9 @@ bool permission_check(const struct user *user, const struct vhost *vhost, enum a
 bool permission_check_any(const struct user *user, const struct vhost *vhost,
                           enum resource_kind kind, struct slice name, struct refusal *refusal);
 
+/* False: topic_permission_check() says yes to everything. Holds for a routing_generation. */
+bool topic_permissions_exist(const struct user *user, const struct vhost *vhost);
+
 /* Of a topic exchange: may messages with this key be published (write) or bound (read)? */
 bool topic_permission_check(const struct user *user, const struct vhost *vhost,
                             struct slice exchange, enum access access, struct slice key,

@@ -29,16 +29,28 @@ void route_clear(struct route *route) {
     route_init(route);
 }
 
-void route_to_queue(struct route *route, struct queue *queue) {
-    route->matched = true;
-    if (queue->route_mark == route->mark)
-        return;
-    queue->route_mark = route->mark;
+static void add_queue(struct route *route, struct queue *queue) {
     if (route->count == route->capacity) {
         route->capacity = route->capacity == 0 ? 4 : route->capacity * 2;
         route->queues = xrealloc(route->queues, route->capacity * sizeof route->queues[0]);
     }
     route->queues[route->count++] = queue;
+}
+
+void route_to_queue(struct route *route, struct queue *queue) {
+    route->matched = true;
+    if (queue->route_mark == route->mark)
+        return;
+    queue->route_mark = route->mark;
+    add_queue(route, queue);
+}
+
+void route_set(struct route *route, struct queue *const *queues, size_t count) {
+    route->count = 0;
+    route->held_lsn = 0;
+    route->memoisable = true;
+    for (size_t i = 0; i < count; i++)
+        add_queue(route, queues[i]);
 }
 
 static void route_to_exchange(struct route *route, struct exchange *exchange) {

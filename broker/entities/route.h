@@ -54,6 +54,9 @@ struct route_request route_request_of(struct message *message);
 void route_message(struct route *route, struct exchange *exchange,
                    const struct route_request *request);
 
+/* Replaces the route's result by one that is known already and depends on keys only. */
+void route_set(struct route *route, struct queue *const *queues, size_t count);
+
 /* For exchange types: the binding matches. Adds its queue, or its exchange to the work list. */
 void route_to_binding(struct route *route, const struct binding *binding);
 

@@ -18,6 +18,7 @@
 #include "broker/entities/exchange.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/route_memory.h"
 #include "broker/entities/store.h"
 
 /* Compat 2.8. */
@@ -92,6 +93,7 @@ void vhost_destroy(struct vhost *vhost) {
         vhost_remove_exchange(vhost->exchanges);
     broker_finish_chores(vhost->broker); /* what they left behind refers to the vhost */
     policies_clear(vhost);
+    route_memory_destroy(vhost->route_memory);
     vhost_metadata_clear(&vhost->metadata);
     rate_window_destroy(vhost->rates);
     free(vhost);

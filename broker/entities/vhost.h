@@ -57,6 +57,7 @@ struct vhost {
     struct queue *reply_queues; /* direct reply-to pseudo queues, never listed */
     struct binding *bindings;   /* by identity */
     struct exchange *default_exchange;
+    struct route_memory *route_memory; /* owned; NULL before the first use (route_memory.h) */
     struct list doomed_exchanges; /* being deleted, see vhost_remove_exchange(); link: work_link */
     uint64_t routing_generation;  /* moves on whenever any routing result could change */
     struct rate_window *rates;    /* owned; NULL until somebody asks for rates (base/rate.h) */

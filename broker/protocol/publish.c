@@ -13,8 +13,10 @@
 #include "broker/entities/exchange.h"
 #include "broker/entities/expiration.h"
 #include "broker/entities/message.h"
+#include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/refusal.h"
+#include "broker/entities/route_memory.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/authorize.h"
@@ -140,8 +142,8 @@ static bool check_user_id(struct channel *channel, const struct amqp_properties 
 
 /* Permissions for routing keys are RabbitMQ's for topic exchanges only. */
 static bool check_topics(struct channel *channel, const struct route_request *request) {
-    const struct exchange *source = channel->publisher->source;
-    return source->type != &exchange_type_topic || authorize_topics(channel, source, request);
+    const struct publisher *publisher = channel->publisher;
+    return !publisher->checks_topics || authorize_topics(channel, publisher->source, request);
 }
 
 /* Everything about the message that is not its address. */
@@ -175,6 +177,9 @@ static bool refresh_source(struct channel *channel) {
     publisher->has_memo = false;
     publisher->source = source;
     publisher->source_generation = generation;
+    publisher->checks_topics =
+        source->type == &exchange_type_topic &&
+        topic_permissions_exist(channel->connection->user, channel->connection->vhost);
     return true;
 }
 
@@ -182,7 +187,11 @@ static void find_route(struct publisher *publisher, const struct route_request *
     bool keys_only = request->cc.data == NULL && request->bcc.data == NULL;
     if (publisher->has_memo && keys_only)
         return;
-    route_message(&publisher->route, publisher->source, request);
+    if (!keys_only || !route_recall(publisher->source, request->routing_key, &publisher->route)) {
+        route_message(&publisher->route, publisher->source, request);
+        if (keys_only)
+            route_remember(publisher->source, request->routing_key, &publisher->route);
+    }
     publisher->has_memo = publisher->route.memoisable && keys_only;
 }
 

@@ -37,6 +37,7 @@ struct publisher {
     struct message *message;     /* a body in parts; NULL until made */
     struct exchange *source;     /* to publish to, permission included; NULL: not looked for yet */
     uint64_t source_generation;  /* vhost->routing_generation for which `source` holds */
+    bool checks_topics;          /* the user has permissions for keys of `source` */
     struct route route;
     uint8_t exchange[AMQP_SHORTSTR_MAX];
     uint8_t routing_key[AMQP_SHORTSTR_MAX];
