@@ -30,6 +30,7 @@ static void move_ready(struct queue *to, struct queue *from) {
     to->ready = from->ready;
     to->levels = from->levels;
     ready_list_init(&from->ready);
+    from->ready.has_sizes = to->ready.has_sizes;
     if (from->levels != NULL)
         from->levels = from->quorum != NULL ? ready_levels_create_quorum()
                                             : ready_levels_create(from->levels->highest);

@@ -445,6 +445,37 @@ static void purged_messages_stay_away(void **state) {
     peer_expect_get_empty(p, "q");
 }
 
+/* What is put away after a purge is counted as before it. */
+static void limit_of_octets_holds_after_a_purge(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+    static char body[1001];
+
+    memset(body, 'x', sizeof body - 1);
+    declare_queue(p, "q", ARGUMENTS(INT("x-max-length-bytes", 400000)));
+    for (int round = 0; round < 2; round++) {
+        peer_cork(p);
+        for (int i = 0; i < 600; i++)
+            peer_publish_with(p, "", "q", body, .delivery_mode = 2);
+        peer_uncork(p);
+        fixture_write_all(fixture);
+        peer_expect_counts(p, "q", 400, 0);
+        for (int i = 0; i < 50; i++) {
+            peer_publish_with(p, "", "q", body, .delivery_mode = 2);
+            fixture_write_all(fixture);
+        }
+        peer_expect_counts(p, "q", 400, 0);
+        peer_send(p, queue_purge, .queue = SLICE("q"));
+        peer_expect(p, queue_purge_ok, .message_count = 400);
+        fixture_write_all(fixture);
+    }
+}
+
+static int setup_paged(void **state) {
+    *state = fixture_create_paged(20000);
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         DURABLE_CONVERSATION(delayed_message_outlives_the_broker_and_comes_on_time),
@@ -465,6 +496,8 @@ int main(void) {
         DURABLE_CONVERSATION(consumer_sees_none_of_many_that_expired),
         DURABLE_CONVERSATION(get_sees_none_of_many_that_expired),
         DURABLE_CONVERSATION(purged_messages_stay_away),
+        cmocka_unit_test_setup_teardown(limit_of_octets_holds_after_a_purge, setup_paged,
+                                        fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("held messages", tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/message.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_front.h"
 #include "broker/entities/route.h"
@@ -25,6 +26,7 @@
 #include "broker/entities/vhost.h"
 #include "broker/recovery.h"
 #include "persistence/journal.h"
+#include "persistence/pager.h"
 
 enum { MESSAGES_MAX = 4000, UNACKED_MAX = 6, HISTORY_LENGTH = 3, NEVER = -1 };
 
@@ -89,6 +91,8 @@ struct run {
     struct campaign_figures *figures;
     struct env env;
     struct broker *broker;
+    struct pager *pager;
+    bool has_quarantined; /* a read failed: what it was to bring is put aside, with an alarm */
     struct vhost *vhost;
     struct queue *queues[HELD];
     struct route route;
@@ -139,10 +143,12 @@ static void fill_random(void *context, void *buffer, size_t len) {
     memset(buffer, 7, len);
 }
 
-static void ignore_line(void *context, enum log_level level, const char *message) {
-    (void)context;
+static void read_line(void *context, enum log_level level, const char *message) {
+    struct run *run = context;
+
     (void)level;
-    (void)message;
+    if (strstr(message, "quarantine") != NULL)
+        run->has_quarantined = true;
 }
 
 static struct broker *open_broker(struct run *run, struct env *env, struct memory_disk *disk,
@@ -170,11 +176,25 @@ static struct broker *open_broker(struct run *run, struct env *env, struct memor
     return broker;
 }
 
-static void close_broker(struct broker *broker, bool clean) {
+/* Messages leave memory and come back in every other run. False when the disk fails. */
+static bool open_pager(struct run *run) {
+    struct pager_options options = {.io = memory_disk_io(run->disk),
+                                    .journal = run->broker->journal,
+                                    .overflow_file_size = 64 * 1024};
+
+    if (pager_open(&options, &run->pager) < 0)
+        return false;
+    paging_create(run->broker, run->pager, run->seed % 2 == 0 ? 4096 : UINT64_MAX / 2);
+    return true;
+}
+
+static void close_broker(struct broker *broker, struct pager *pager, bool clean) {
     struct journal *journal = broker->journal;
 
     if (clean)
         store_prepare_stop(broker);
+    pager_close(pager);
+    paging_destroy(broker->paging);
     broker->journal = NULL;
     journal_close(journal, clean);
     broker_destroy(broker);
@@ -291,6 +311,26 @@ static bool is_marked(const struct message *message, enum place place) {
     return place != DUE || has_header(message, "x-delay");
 }
 
+/* The message is read at once when it is away. */
+static void bring_here(struct broker *broker, struct entry *entry) {
+    struct journal_content content;
+    uint8_t *buffer = NULL;
+    size_t capacity = 0;
+    struct slice body;
+    int64_t waited_ms;
+
+    if (!entry_is_away(entry))
+        return;
+    if (journal_read(broker->journal, entry_away(entry).stored, &buffer, &capacity, &content,
+                     &body) < 0)
+        abort();
+    entry->message = store_restore_message(broker, content.address, content.header, content.body,
+                                           content.body_parts, &waited_ms);
+    if (entry->message == NULL)
+        abort();
+    free(buffer);
+}
+
 static bool see(struct run *run, struct sightings *seen, const struct entry *entry,
                 enum place place) {
     uint32_t number = number_of(entry->message);
@@ -312,6 +352,7 @@ static bool see_queue(struct run *run, struct vhost *vhost, struct sightings *se
 
     while (queue != NULL && queue_ready_count(queue) > 0) {
         struct entry entry = queue_front_take(queue);
+        bring_here(vhost->broker, &entry);
         good = good && see(run, seen, &entry, place);
         message_unref(entry.message);
     }
@@ -364,7 +405,7 @@ static bool look(struct run *run, struct memory_disk *disk, const char *what,
         see_ring(broker, vhost, seen);
     if (vhost != NULL && vhost_find_exchange(vhost, SLICE("delayed")) != NULL)
         good = good && see_held(run, broker, vhost, seen);
-    close_broker(broker, false);
+    close_broker(broker, NULL, false);
     return good;
 }
 
@@ -386,7 +427,7 @@ static bool check_message(struct run *run, const struct sighting *seen, uint32_t
     if (seen->count == 1 && happened(entry->gone_by, position))
         return fail(run, "operation %" PRIi64 ", %s: message %u is back", position, what, number);
     if (seen->count == 0 && happened(entry->safe, position) &&
-        !happened(entry->gone_from, position))
+        !happened(entry->gone_from, position) && !run->has_quarantined)
         return fail(run, "operation %" PRIi64 ", %s: message %u of %s was confirmed and is lost",
                     position, what, number, name_of(entry->origin));
     if (seen->count == 1 && (places_of(entry->origin) & MAY_BE(seen->place)) == 0)
@@ -503,7 +544,8 @@ static void publish(struct run *run, enum place origin) {
 static void get(struct run *run, enum place place) {
     struct entry entry;
 
-    if (run->unacked_count == UNACKED_MAX || !queue_get(run->queues[place], false, &entry))
+    if (run->unacked_count == UNACKED_MAX || !queue_prepare_get(run->queues[place]) ||
+        !queue_get(run->queues[place], false, &entry))
         return;
     run->unacked[run->unacked_count++] = (struct unacked){place, entry};
 }
@@ -600,6 +642,9 @@ static void tick(struct run *run) {
     if (random_below(&run->random, 3) == 0)
         work(run);
     journal_collect(broker->journal);
+    pager_work_now(run->pager);
+    pager_collect(run->pager);
+    paging_tick(broker->paging);
     keep_book(run);
     run->figures->batches++;
 }
@@ -630,8 +675,9 @@ static void end_life(struct run *run, bool clean) {
         struct unacked one = take_unacked(run);
         queue_requeue(run->queues[one.place], one.entry);
     }
-    close_broker(run->broker, clean);
+    close_broker(run->broker, run->pager, clean);
     run->broker = NULL;
+    run->pager = NULL;
     if (clean)
         for (uint32_t i = 0; i < run->book_count; i++) {
             if (run->book[i].confirm_lsn != 0)
@@ -670,6 +716,11 @@ static bool begin_life(struct run *run) {
     run->broker = open_broker(run, &run->env, run->disk, NULL);
     if (run->broker == NULL)
         return true; /* the disk failed */
+    if (!open_pager(run)) {
+        close_broker(run->broker, NULL, false);
+        run->broker = NULL;
+        return true;
+    }
     take_over(run, &seen);
     declare_all(run);
     run->figures->lives++;
@@ -690,7 +741,7 @@ static struct run *run_begin(unsigned workload, uint64_t seed, struct campaign_f
                             .wall_ms = INT64_C(1795000000000),
                             .hash_seed = 42,
                             .fill_random = fill_random,
-                            .log = {.level = LOG_NONE, .sink = ignore_line}};
+                            .log = {.level = LOG_DEBUG, .sink = read_line, .context = run}};
     route_init(&run->route);
     memory_disk_start_recording(run->disk);
     figures->runs++;
