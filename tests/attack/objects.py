@@ -41,11 +41,17 @@ def bodies(report):
     with Broker() as broker:
         client = Client(broker).login()
         before = settled_rss(broker)
-        for channel in range(1, 21):
-            client.open_channel(channel)
-            publish_head(client, channel, BODY_MAX)
-            if not send_partial(client, channel, BODY_MAX - 131064):
-                break
+        opened = 0
+        try:
+            for channel in range(1, 21):
+                client.open_channel(channel)
+                publish_head(client, channel, BODY_MAX)
+                if not send_partial(client, channel, BODY_MAX - 131064):
+                    break
+                opened = channel
+        except (AssertionError, EOFError, OSError):
+            pass    # the broker's connection.close, or its end
+        report.check("S3", "20 unfinished bodies of 16 MiB end the connection", opened < 20)
         grown = (settled_rss(broker) - before) / MIB
         report.figure("S3", "memory for 20 unfinished bodies of 16 MiB on one connection", grown, "MiB",
                       most=2 * 16 + 2)
@@ -67,7 +73,7 @@ def bodies(report):
 
 def routes(report):
     """S6: the worst topics that are allowed, looked at by the processor's time."""
-    bindings, messages = report.size(2000, 10000), report.size(500, 2000)
+    bindings, messages = report.size(2000, 10000), 2000
     with Broker() as broker, Amqp(broker.port) as client:
         client.open_channel(confirm=True)
         client.call(1, "exchange.declare", exchange=b"worst", type=b"topic")
@@ -154,7 +160,10 @@ def deletion(report, many):
             owner.send(1, "queue.declare", queue=b"x%d" % i, no_wait=True, exclusive=True)
         owner.call(1, "queue.declare", queue=b"x0", passive=True)
         owner.close()
-        started = time.monotonic()
-        other.declare_queue(b"after", durable=False, exclusive=True)
-        report.figure("S12", f"another client waits while {many} queues are deleted",
-                      (time.monotonic() - started) * 1000, "ms", most=1000)
+        longest = 0
+        for _ in range(500):
+            started = time.monotonic()
+            other.declare_queue(b"after", durable=False, exclusive=True)
+            longest = max(longest, time.monotonic() - started)
+        report.figure("S12", f"another client waits while {many} queues are deleted", longest * 1000, "ms",
+                      most=1000)
