@@ -55,6 +55,7 @@ struct paging {
     uint64_t queues_share; /* the same of the sweep before: divides the fair share */
     uint64_t retry_bytes;  /* a sweep that did not help is not repeated below */
     int64_t retry_ms;      /* or before */
+    int64_t disk_retry_ms;
     struct fetch *fetch;   /* under way, or NULL */
     struct paging_statistics statistics;
 };
@@ -227,6 +228,15 @@ static bool is_due(const struct paging *paging) {
            (bytes >= paging->retry_bytes || paging->broker->env->now_ms >= paging->retry_ms);
 }
 
+/* What could not be written to a full disk is tried again, now and then. */
+static void retry_disk(struct paging *paging) {
+    int64_t now_ms = paging->broker->env->now_ms;
+    if (now_ms < paging->disk_retry_ms)
+        return;
+    paging->disk_retry_ms = now_ms + RETRY_MS;
+    pager_retry(paging->pager);
+}
+
 bool paging_tick(struct paging *paging) {
     if (paging == NULL)
         return false;
@@ -234,7 +244,7 @@ bool paging_tick(struct paging *paging) {
         if (!is_due(paging))
             return false;
         set_budget(paging);
-        pager_retry(paging->pager);
+        retry_disk(paging);
         if (paging->broker->messages.bytes <= paging->budget)
             return false;
         begin_sweep(paging, SWEEP_FAIR);

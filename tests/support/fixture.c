@@ -286,7 +286,9 @@ int fixture_setup_durable(void **state) {
 }
 
 int fixture_setup_paged(void **state) {
-    *state = fixture_create_paged(1);
+    struct fixture *fixture = fixture_create_paged(1);
+    fixture->writes_itself = true;
+    *state = fixture;
     return 0;
 }
 

@@ -75,7 +75,7 @@ void fixture_advance(struct fixture *fixture, int64_t ms);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 int fixture_setup_durable(void **state);
-/* With next to no memory for messages. */
+/* With next to no memory for messages, and a disk that writes at once. */
 int fixture_setup_paged(void **state);
 
 #define PAGED_CONVERSATION(name) \
