@@ -116,12 +116,22 @@ static struct binding *find_identity(const struct vhost *vhost, struct slice ide
     return found;
 }
 
-static struct slice copy(struct slice bytes) {
-    uint8_t *octets = xmalloc(bytes.len);
+/* With its identity and arguments behind it, in one allocation; NULL when memory is out. */
+static struct binding *create_binding(struct slice identity, struct slice binding_key,
+                                      struct slice arguments) {
+    struct binding *binding = try_malloc(sizeof *binding + identity.len + arguments.len);
+    uint8_t *octets = (uint8_t *)(binding + 1);
 
-    if (bytes.len > 0)
-        memcpy(octets, bytes.data, bytes.len);
-    return slice_of(octets, bytes.len);
+    if (binding == NULL)
+        return NULL;
+    memset(binding, 0, sizeof *binding);
+    memcpy(octets, identity.data, identity.len);
+    if (arguments.len > 0)
+        memcpy(octets + identity.len, arguments.data, arguments.len);
+    binding->identity = slice_of(octets, identity.len);
+    binding->binding_key = slice_of(octets + (binding_key.data - identity.data), binding_key.len);
+    binding->arguments = slice_of(octets + identity.len, arguments.len);
+    return binding;
 }
 
 static void link_binding(struct binding *binding) {
@@ -155,20 +165,21 @@ bool binding_add(struct exchange *source, struct binding_destination destination
 
     if (!binding_check(source, destination, binding_key, arguments, refusal))
         return false;
-    uint8_t *octets = xmalloc(size);
+    uint8_t *octets = try_malloc(size);
+    if (octets == NULL)
+        return refuse_memory(refusal);
     struct slice identity =
         write_identity(octets, size, source, destination, binding_key, arguments, &key);
     if (find_identity(source->vhost, identity) != NULL) {
         free(octets);
         return true;
     }
-    binding = xcalloc(1, sizeof *binding);
+    binding = create_binding(identity, key, arguments);
+    free(octets);
+    if (binding == NULL)
+        return refuse_memory(refusal);
     binding->source = source;
     binding->destination = destination;
-    binding->identity = copy(identity);
-    binding->binding_key = slice_of(binding->identity.data + (key.data - identity.data), key.len);
-    binding->arguments = copy(arguments);
-    free(octets);
     link_binding(binding);
     store_put_binding(binding);
     return true;
@@ -198,8 +209,6 @@ struct exchange *binding_unlink(struct binding *binding) {
     list_remove(&binding->destination_link);
     MAP_REMOVE(vhost->bindings, by_identity, binding);
     vhost->routing_generation++;
-    free((void *)binding->identity.data);
-    free((void *)binding->arguments.data);
     free(binding);
     return source->auto_delete && list_is_empty(&source->bindings) ? source : NULL;
 }

@@ -79,6 +79,10 @@ static struct exchange *create_exchange(struct vhost *vhost, const struct exchan
     if (type->check_arguments != NULL && !type->check_arguments(declaration->arguments, refusal))
         return NULL;
     exchange = exchange_create(vhost, declaration->name, type, declaration->arguments);
+    if (exchange == NULL) {
+        refuse_memory(refusal);
+        return NULL;
+    }
     exchange->durable = declaration->durable;
     exchange->auto_delete = declaration->auto_delete;
     exchange->internal = declaration->internal;
@@ -208,6 +212,10 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
         !queue_args_check_type(vhost, name, declaration, refusal))
         return NULL;
     queue = queue_create(vhost, name, declaration->arguments);
+    if (queue == NULL) {
+        refuse_memory(refusal);
+        return NULL;
+    }
     queue->durable = is_durable(declaration);
     queue->auto_delete = declaration->auto_delete;
     queue->exclusive_owner = declaration->exclusive ? declaration->connection : NULL;

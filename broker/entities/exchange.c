@@ -55,10 +55,14 @@ static void open_types(struct exchange *exchange, const struct exchange_type *ty
 
 struct exchange *exchange_create(struct vhost *vhost, struct slice name,
                                  const struct exchange_type *type, struct slice arguments) {
-    struct exchange *exchange = xcalloc(1, sizeof *exchange + name.len + arguments.len);
+    size_t size = sizeof(struct exchange) + name.len + arguments.len;
+    struct exchange *exchange = arguments.len == 0 ? xmalloc(size) : try_malloc(size);
     uint8_t *octets = (uint8_t *)(exchange + 1);
     struct amqp_value alternate;
 
+    if (exchange == NULL)
+        return NULL;
+    memset(exchange, 0, sizeof *exchange);
     exchange->vhost = vhost;
     exchange->name = store(&octets, name);
     exchange->arguments = store(&octets, arguments);

@@ -112,7 +112,10 @@ extern const struct exchange_type exchange_type_recent_history;
 extern const struct exchange_type exchange_type_delayed_message;
 extern const struct exchange_type exchange_type_default; /* also named direct; not declarable */
 
-/* Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. */
+/*
+ * Use vhost_declare_exchange() to make one that clients can see; name and arguments are copied. NULL when
+ * there is no memory for the arguments.
+ */
 struct exchange *exchange_create(struct vhost *vhost, struct slice name,
                                  const struct exchange_type *type, struct slice arguments);
 

@@ -29,11 +29,17 @@ static void make_quorum(struct queue *queue) {
 }
 
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments) {
+    uint8_t *octets = arguments.len == 0 ? NULL : try_malloc(arguments.len);
+    if (arguments.len > 0 && octets == NULL)
+        return NULL;
+    if (arguments.len > 0)
+        memcpy(octets, arguments.data, arguments.len);
     struct queue *queue = xcalloc(1, sizeof *queue);
     queue->vhost = vhost;
+    vhost_ref(vhost);
     queue->next_sequence = 1; /* the journal has 0 for none */
     queue->name = copy_slice(name);
-    queue->arguments = copy_slice(arguments);
+    queue->arguments = slice_of(octets, arguments.len);
     list_init(&queue->exclusive_link);
     list_init(&queue->bindings);
     list_init(&queue->ready_consumers);
@@ -72,13 +78,15 @@ void queue_set_features(struct queue *queue, struct queue_features *features) {
 static void free_when_unused(struct queue *queue) {
     if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
-    message_counters_add(&queue->vhost->broker->retired.queues[queue_type_index(queue->type)], &queue->counters);
+    message_counters_add(&queue->vhost->broker->retired.queues[queue_type_index(queue->type)],
+                         &queue->counters);
     rate_window_destroy(queue->rates);
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
     free(queue->features);
     free((void *)(uintptr_t)queue->name.data);
     free((void *)(uintptr_t)queue->arguments.data);
+    vhost_unref(queue->vhost);
     free(queue);
 }
 

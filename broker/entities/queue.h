@@ -91,7 +91,10 @@ struct queue {
     struct rate_window *rates; /* owned; NULL until somebody asks for rates (base/rate.h) */
 };
 
-/* Use vhost_declare_queue() to make a queue that clients can see; arguments are copied. */
+/*
+ * Use vhost_declare_queue() to make a queue that clients can see; arguments are copied. NULL when there is
+ * no memory for them.
+ */
 struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice arguments);
 
 /*

@@ -20,3 +20,7 @@ bool refuse_not_found(struct refusal *refusal, const char *kind, struct slice na
     return refuse(refusal, AMQP_NOT_FOUND, "no %s '" SLICE_FMT "' in vhost '" SLICE_FMT "'", kind,
                   SLICE_ARG(name), SLICE_ARG(vhost_name));
 }
+
+bool refuse_memory(struct refusal *refusal) {
+    return refuse(refusal, AMQP_RESOURCE_ERROR, "out of memory");
+}

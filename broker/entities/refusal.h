@@ -29,4 +29,7 @@ bool refuse(struct refusal *refusal, uint16_t reply_code, const char *format, ..
 bool refuse_not_found(struct refusal *refusal, const char *kind, struct slice name,
                       struct slice vhost_name);
 
+/* 506 `out of memory`: the peer chose the size. Returns false. */
+bool refuse_memory(struct refusal *refusal);
+
 #endif

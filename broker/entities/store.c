@@ -493,6 +493,8 @@ static bool apply_exchange(struct broker *broker, struct cursor *key, struct cur
     if (vhost_find_exchange(vhost, name) != NULL)
         return false;
     struct exchange *exchange = exchange_create(vhost, name, type, arguments);
+    if (exchange == NULL)
+        abort(); /* there is no memory to recover with */
     for (size_t i = 0; i < EXCHANGE_HOLDS; i++) {
         exchange->held[i].id = ids[i];
         if (ids[i] > broker->last_queue_id)
@@ -516,6 +518,8 @@ static bool apply_queue(struct broker *broker, struct cursor *key, struct cursor
     if (vhost_find_queue(vhost, name) != NULL)
         return false;
     struct queue *queue = queue_create(vhost, name, arguments);
+    if (queue == NULL)
+        abort();
     queue->id = id;
     queue->durable = true;
     queue->auto_delete = (flags & QUEUE_AUTO_DELETE) != 0;

@@ -68,6 +68,7 @@ struct vhost *vhost_create(struct broker *broker, struct slice name) {
     if (name.len > 0)
         memcpy(octets, name.data, name.len);
     vhost->broker = broker;
+    vhost->references = 1;
     vhost->name = slice_of(octets, name.len);
     vhost->limits = (struct vhost_limits){.max_connections = -1, .max_queues = -1};
     list_init(&vhost->permissions);
@@ -94,8 +95,18 @@ void vhost_destroy(struct vhost *vhost) {
     broker_finish_chores(vhost->broker); /* what they left behind refers to the vhost */
     policies_clear(vhost);
     route_memory_destroy(vhost->route_memory);
-    vhost_metadata_clear(&vhost->metadata);
     rate_window_destroy(vhost->rates);
+    vhost_unref(vhost);
+}
+
+void vhost_ref(struct vhost *vhost) {
+    vhost->references++;
+}
+
+void vhost_unref(struct vhost *vhost) {
+    if (--vhost->references > 0)
+        return;
+    vhost_metadata_clear(&vhost->metadata);
     free(vhost);
 }
 

@@ -48,6 +48,7 @@ struct vhost {
     struct vhost_metadata metadata; /* owned texts */
     struct vhost_limits limits;
     uint32_t connection_count; /* open ones */
+    size_t references;         /* see vhost_unref() */
     struct list permissions;   /* link: vhost_link (permission.h) */
     struct list policies[POLICY_KINDS];
     size_t policy_count; /* of all kinds */
@@ -66,6 +67,13 @@ struct vhost {
 /* With the predeclared exchanges of compat 2.8. Use broker_add_vhost(). */
 struct vhost *vhost_create(struct broker *broker, struct slice name);
 void vhost_destroy(struct vhost *vhost);
+
+/*
+ * A queue may outlive its vhost: messages of it are still unsettled, or on their way from disk. It keeps
+ * the struct, which then has nothing in it any more.
+ */
+void vhost_ref(struct vhost *vhost);
+void vhost_unref(struct vhost *vhost);
 
 /* Durable changes of what administrators said (vhost_metadata.c). */
 void vhost_set_metadata(struct vhost *vhost, const struct vhost_metadata *metadata);

@@ -150,5 +150,7 @@ void channel_fail(struct channel *channel, uint16_t reply_code, const char *form
 }
 
 void channel_refuse(struct channel *channel, const struct refusal *refusal) {
+    if (refusal->reply_code == AMQP_RESOURCE_ERROR)
+        limit_reached(channel->connection->broker, LIMIT_ALLOCATION);
     channel_fail(channel, refusal->reply_code, "%s", refusal->text);
 }
