@@ -33,13 +33,20 @@ int http_listeners_open(struct http_listeners *listeners, struct loop *loop, con
     int result = open_plain(loop, &config->management.http, management_api_server(management),
                             &listeners->api, error);
 
+    if (result == 0)
+        result = open_plain(loop, &config->prometheus.http, management_metrics_server(management),
+                            &listeners->metrics, error);
     if (listeners->api != NULL)
         log_info(&env->log, "Management plugin: HTTP (non-TLS) listener started on port %u",
                  listener_port(listeners->api));
+    if (listeners->metrics != NULL)
+        log_info(&env->log, "Prometheus metrics: HTTP (non-TLS) listener started on port %u",
+                 listener_port(listeners->metrics));
     return result;
 }
 
 void http_listeners_close(struct http_listeners *listeners) {
     listener_close(listeners->api);
+    listener_close(listeners->metrics);
     *listeners = (struct http_listeners){0};
 }

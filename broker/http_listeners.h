@@ -14,7 +14,8 @@ struct loop;
 struct management;
 
 struct http_listeners {
-    struct listener *api; /* NULL: none */
+    struct listener *api; /* NULL: none, likewise the others */
+    struct listener *metrics;
 };
 
 /* Opens and logs them. Negative errno, and which port it was in `error`. */

@@ -581,13 +581,17 @@ static void read_figures(void *context, struct node_figures *figures) {
             figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
             server->listeners.items[i]);
     node_figures_add_listener(figures, "http", server->http_listeners.api);
+    node_figures_add_listener(figures, "http/prometheus", server->http_listeners.metrics);
 }
 
 static int open_management(struct server *server, struct text *error) {
     const struct config *config = server->config;
     const struct management_hooks hooks = {.context = server, .read_figures = read_figures};
     const struct management_settings settings = {.node_name = server->node_name,
-                                                 .path_prefix = config->management.path_prefix};
+                                                 .path_prefix = config->management.path_prefix,
+                                                 .metrics_path = config->prometheus.path,
+                                                 .metrics_per_object =
+                                                     config->prometheus.return_per_object_metrics};
 
     server->management = management_create(server->loop, server->broker, &settings, &hooks);
     if (server->management == NULL) {

@@ -69,6 +69,8 @@ void broker_settings_init(struct broker_settings *settings);
 struct broker_counters {
     uint64_t connections_opened;
     uint64_t connections_closed;
+    uint64_t logins_accepted;
+    uint64_t logins_refused;
     uint64_t channels_opened;
     uint64_t channels_closed;
     uint64_t consumers_removed;
@@ -92,6 +94,7 @@ struct broker {
     struct broker_settings settings;
     struct broker_counters counters;
     struct retired_counters retired;
+    struct message_sizes sizes;
     struct timers timers;
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;

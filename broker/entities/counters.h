@@ -47,6 +47,26 @@ static inline void message_counters_add(struct message_counters *sum,
         sum->of[i] += counters->of[i];
 }
 
+/* Sizes of bodies that were published, in RabbitMQ's buckets. */
+#define MESSAGE_SIZE_BUCKETS 9
+
+struct message_sizes {
+    uint64_t buckets
+        [MESSAGE_SIZE_BUCKETS]; /* up to 100, 1 K, 10 K, 100 K, 1 M, 10 M, 50 M, 100 M, more */
+    uint64_t octets;
+};
+
+static inline void message_sizes_add(struct message_sizes *sizes, uint64_t octets) {
+    static const uint64_t bounds[MESSAGE_SIZE_BUCKETS - 1] = {
+        100, 1000, 10000, 100000, 1000000, 10000000, 50000000, 100000000};
+    size_t bucket = 0;
+
+    while (bucket < MESSAGE_SIZE_BUCKETS - 1 && octets > bounds[bucket])
+        bucket++;
+    sizes->buckets[bucket]++;
+    sizes->octets += octets;
+}
+
 /* Whoever takes a message: one that consumes or one that gets, with acks or without. */
 static inline void message_counters_take(struct message_counters *counters,
                                          enum message_count with_ack, bool no_ack,

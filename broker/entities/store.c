@@ -651,3 +651,20 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
     *ret_waited_ms = waited_since(broker, published_ms);
     return message;
 }
+
+bool store_read_figures(const struct broker *broker, struct store_figures *ret_figures) {
+    struct journal_statistics statistics;
+
+    if (broker->journal == NULL)
+        return false;
+    journal_statistics(broker->journal, &statistics);
+    *ret_figures = (struct store_figures){.batches = statistics.batches,
+                                          .bytes_written = statistics.bytes_written,
+                                          .syncs = statistics.syncs,
+                                          .sync_us_max = statistics.sync_us_max,
+                                          .segments = statistics.segments,
+                                          .total_bytes = statistics.total_bytes,
+                                          .live_bytes = statistics.live_bytes,
+                                          .damaged_messages = statistics.damaged_messages};
+    return true;
+}

@@ -192,4 +192,18 @@ uint64_t store_length(const struct broker *broker, const struct entry *entry);
 /* An entry that is away cannot be read: what is there is put aside, the queue is done with it. */
 void store_quarantine(const struct queue *queue, const struct entry *entry);
 
+
+/* What the journal knows of itself, for metrics. False when there is none. */
+struct store_figures {
+    uint64_t batches;
+    uint64_t bytes_written;
+    uint64_t syncs;
+    uint64_t sync_us_max;
+    uint64_t segments;
+    uint64_t total_bytes;
+    uint64_t live_bytes;
+    uint64_t damaged_messages;
+};
+bool store_read_figures(const struct broker *broker, struct store_figures *ret_figures);
+
 #endif

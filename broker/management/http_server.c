@@ -157,6 +157,28 @@ const char *http_request_argument(const struct http_request *request, const char
     return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct each_argument {
+    void (*each)(void *context, const char *name, const char *value);
+    void *context;
+};
+
+static enum MHD_Result on_argument(void *state, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+    const struct each_argument *argument = state;
+
+    (void)kind;
+    argument->each(argument->context, name, value == NULL ? "" : value);
+    return MHD_YES;
+}
+
+void http_request_each_argument(const struct http_request *request,
+                                void (*each)(void *context, const char *name, const char *value),
+                                void *context) {
+    struct each_argument argument = {each, context};
+
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, on_argument, &argument);
+}
+
 static struct turn *begin_turn(struct link *link, const struct http_request *request) {
     struct turn *turn = xcalloc(1, sizeof *turn);
     const struct http_handler *handler = &link->server->handler;

@@ -75,6 +75,11 @@ const char *http_request_header(const struct http_request *request, const char *
 /* The value of a query argument as it came ("a%20b"), NULL without one. */
 const char *http_request_argument(const struct http_request *request, const char *name);
 
+/* Calls `each` for every query argument, in order, also for names that come twice. */
+void http_request_each_argument(const struct http_request *request,
+                                void (*each)(void *context, const char *name, const char *value),
+                                void *context);
+
 /* What is above the server: one table of functions for each kind of listener. */
 struct http_handler {
     /* After the headers: the largest body it takes. Sets response->status to refuse at once. */

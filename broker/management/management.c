@@ -11,6 +11,7 @@
 #include "broker/management/api_login.h"
 #include "broker/management/http_server.h"
 #include "broker/management/management_private.h"
+#include "broker/management/metrics.h"
 #include "broker/management/router.h"
 
 #define API_ROOT "/api/"
@@ -144,13 +145,16 @@ struct management *management_create(struct loop *loop, struct broker *broker,
     struct management *management = xcalloc(1, sizeof *management);
     const struct http_handler handler = {
         .begin = on_begin, .handle = on_handle, .context = management};
+    const struct http_handler metrics_handler = {
+        .begin = metrics_begin, .handle = metrics_handle, .context = management};
 
     management->broker = broker;
     management->settings = *settings;
     management->hooks = *hooks;
     management->api_server = http_server_create(loop, broker, &handler);
-    if (management->api_server == NULL) {
-        free(management);
+    management->metrics_server = http_server_create(loop, broker, &metrics_handler);
+    if (management->api_server == NULL || management->metrics_server == NULL) {
+        management_destroy(management);
         return NULL;
     }
     return management;
@@ -160,6 +164,7 @@ void management_destroy(struct management *management) {
     if (management == NULL)
         return;
     http_server_destroy(management->api_server);
+    http_server_destroy(management->metrics_server);
     rate_window_destroy(management->rates);
     rate_window_destroy(management->churn_rates);
     free(management);
@@ -167,6 +172,10 @@ void management_destroy(struct management *management) {
 
 struct http_server *management_api_server(struct management *management) {
     return management->api_server;
+}
+
+struct http_server *management_metrics_server(struct management *management) {
+    return management->metrics_server;
 }
 
 void management_settle(struct management *management) {

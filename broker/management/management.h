@@ -5,6 +5,7 @@
 #ifndef LEVERET_BROKER_MANAGEMENT_MANAGEMENT_H
 #define LEVERET_BROKER_MANAGEMENT_MANAGEMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct broker;
@@ -26,6 +27,8 @@ struct management_hooks {
 struct management_settings {
     const char *node_name;   /* rabbit@host */
     const char *path_prefix; /* "" or "/rabbit": what stands before /api */
+    const char *metrics_path;
+    bool metrics_per_object; /* what metrics_path itself shows */
 };
 
 /* NULL when the system has no descriptors left. */
@@ -37,6 +40,7 @@ void management_destroy(struct management *management);
 
 /* Where listeners of the API hand their connections: listener_open_raw(.., http_server_take, ..). */
 struct http_server *management_api_server(struct management *management);
+struct http_server *management_metrics_server(struct management *management);
 
 /* In the tick, after the journal's: answers that waited for the disk leave. */
 void management_settle(struct management *management);

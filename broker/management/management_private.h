@@ -13,6 +13,7 @@ struct management {
     struct rate_window *rates;       /* of all channels together */
     struct rate_window *churn_rates; /* connections, channels and queues that come and go */
     struct http_server *api_server;
+    struct http_server *metrics_server;
 };
 
 /* Every table of rows there is; ends with NULL. */

@@ -113,6 +113,7 @@ static bool keep_client_properties(struct connection *connection, struct slice t
  * close blames no method.
  */
 static void refuse_login(struct connection *connection, const struct auth_mechanism *mechanism) {
+    connection->broker->counters.logins_refused++;
     if (!connection->authentication_failure_close) {
         connection_doom(connection, "login was refused");
         return;
@@ -138,6 +139,7 @@ void finish_login(struct connection *connection, const struct auth_mechanism *me
                   enum auth_result result, struct user *user) {
     switch (result) {
     case AUTH_OK:
+        connection->broker->counters.logins_accepted++;
         connection->user = user;
         connection_set_state(connection, CONNECTION_AWAIT_TUNE_OK);
         send_tune(connection);

@@ -288,6 +288,7 @@ static struct message *prepare(struct channel *channel, struct message *message,
 void publish_message(struct channel *channel, struct message *message) {
     struct publisher *publisher = channel->publisher;
     channel->counters.of[COUNT_PUBLISH]++;
+    message_sizes_add(&channel->connection->broker->sizes, message->body_size);
     if (publisher->immediate) {
         channel_fail(channel, AMQP_NOT_IMPLEMENTED, "immediate=true");
         message_unref(message);
