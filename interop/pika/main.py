@@ -3,8 +3,15 @@
 
 import blocking
 import callbacks
+import delay_topology
 import masstransit
 import patterns
 import tap
 
-tap.run(patterns.TESTS + blocking.TESTS + callbacks.TESTS + masstransit.TESTS)
+tap.run(
+    patterns.TESTS
+    + blocking.TESTS
+    + callbacks.TESTS
+    + masstransit.TESTS
+    + delay_topology.TESTS
+)
