@@ -56,7 +56,7 @@ struct paging {
     uint64_t retry_bytes;  /* a sweep that did not help is not repeated below */
     int64_t retry_ms;      /* or before */
     int64_t disk_retry_ms;
-    struct fetch *fetch;   /* under way, or NULL */
+    struct fetch *fetch; /* under way, or NULL */
     struct paging_statistics statistics;
 };
 
