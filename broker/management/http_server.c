@@ -214,8 +214,11 @@ static void answer(struct turn *turn, struct http_request *request) {
 static bool must_wait(struct turn *turn) {
     struct http_server *server = turn->link->server;
 
-    if (store_is_safe(server->broker, turn->response.lsn))
+    if (turn->response.again)
+        turn->is_answered = false;
+    else if (store_is_safe(server->broker, turn->response.lsn))
         return false;
+    turn->response.again = false;
     list_append(&server->waiting, &turn->wait_link);
     MHD_suspend_connection(turn->link->connection);
     return true;

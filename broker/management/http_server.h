@@ -54,6 +54,8 @@ struct http_response {
     struct http_header headers[HTTP_RESPONSE_HEADER_MAX];
     size_t header_count;
     uint64_t lsn; /* what must be durable before this leaves; 0: nothing */
+    bool
+        again; /* what was asked for is on its way from disk: handle it once more in a later tick */
 };
 
 /* Copies the value; more than HTTP_RESPONSE_HEADER_MAX is a programming error. */

@@ -8,6 +8,7 @@
 #include "broker/management/exchanges.h"
 #include "broker/management/limits.h"
 #include "broker/management/management_private.h"
+#include "broker/management/messages.h"
 #include "broker/management/node.h"
 #include "broker/management/parameters.h"
 #include "broker/management/permissions.h"
@@ -17,10 +18,23 @@
 #include "broker/management/vhosts.h"
 
 const struct api_route *const api_route_tables[] = {
-    queue_routes,      exchange_routes,    binding_routes,
-    connection_routes, channel_routes,     consumer_routes,
-    overview_routes,   node_routes,        health_routes,
-    feature_routes,    vhost_routes,       user_routes,
-    permission_routes, policy_routes,      limit_routes,
-    parameter_routes,  definitions_routes, NULL,
+    queue_routes,
+    exchange_routes,
+    binding_routes,
+    connection_routes,
+    channel_routes,
+    consumer_routes,
+    overview_routes,
+    node_routes,
+    health_routes,
+    feature_routes,
+    vhost_routes,
+    user_routes,
+    permission_routes,
+    policy_routes,
+    limit_routes,
+    parameter_routes,
+    definitions_routes,
+    message_routes,
+    NULL,
 };
