@@ -26,7 +26,7 @@ tool() { # program, arguments
     local program=$1
 
     shift
-    timeout "$wait_seconds" "amqp-$program" --url "$AMQP_URL" "$@"
+    timeout "$wait_seconds" "amqp-$program" --url "$AMQP_URL" ${AMQP_CA:+--cacert "$AMQP_CA"} "$@"
 }
 
 expect() { # got, expected, what
@@ -116,7 +116,7 @@ work_queue() {
     printf 'task 1\ntask 2\ntask 3\n' | tool publish -p -l -r "$queue"
     mkfifo "$folder/taken" "$folder/never"
     # The first worker takes a task and its command never ends; then the worker is killed.
-    amqp-consume --url "$AMQP_URL" -q "$queue" -p 1 \
+    amqp-consume --url "$AMQP_URL" ${AMQP_CA:+--cacert "$AMQP_CA"} -q "$queue" -p 1 \
         -- sh -c "cat >'$folder/taken'; exec cat '$folder/never'" &
     first=$!
     taken=$(timeout "$wait_seconds" cat "$folder/taken")

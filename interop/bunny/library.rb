@@ -59,9 +59,9 @@ module Library
   def refused_logins
     wrong = Support::URL.sub(":guest@", ":wrong@")
     options = { automatically_recover: false, logger: Logger.new(IO::NULL) }
-    Support.raises(Bunny::AuthenticationFailureError) { Bunny.new(wrong, **options).start }
+    Support.raises(Bunny::AuthenticationFailureError) { Bunny.new(wrong, **Support::TLS, **options).start }
     nowhere = Support::URL.sub(%r{/[^/]*\z}, "/none")
-    Support.raises(Bunny::NotAllowedError) { Bunny.new(nowhere, **options).start }
+    Support.raises(Bunny::NotAllowedError) { Bunny.new(nowhere, **Support::TLS, **options).start }
   end
 
   def get_and_requeue

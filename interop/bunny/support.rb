@@ -9,6 +9,7 @@ module Support
   WAIT_SECONDS = 15
   TEST_SECONDS = 30
   URL = ENV.fetch("AMQP_URL")
+  TLS = URL.start_with?("amqps:") ? { tls_ca_certificates: [ENV.fetch("AMQP_CA")], verify_peer: true } : {}
 
   class Failure < StandardError; end
 
@@ -52,7 +53,7 @@ module Support
 
   def connect(**options)
     defaults = { automatically_recover: false, logger: Logger.new(IO::NULL) }
-    Bunny.new(URL, **defaults, **options).start
+    Bunny.new(URL, **TLS, **defaults, **options).start
   end
 
   # Calls the block with that many connections and closes what it left open.
@@ -65,7 +66,8 @@ module Support
 
   # The socket dies as a killed process's would: without connection.close.
   def cut(connection)
-    connection.transport.socket.shutdown
+    socket = connection.transport.socket
+    (socket.respond_to?(:io) ? socket.io : socket).shutdown # below TLS, as a network would
   end
 
   # A queue's deliveries as [delivery_info, properties, body].

@@ -27,7 +27,7 @@ os.environ["INTEROP_NOTES"] = str(NOTES)
 
 def queues_can_expire():
     """Whether the broker supports the arguments that Celery gives to queues by default."""
-    with kombu.Connection(tap.URL) as connection:
+    with kombu.Connection(tap.URL, ssl=tap.TLS) as connection:
         arguments = {"x-expires": 60000, "x-message-ttl": 60000}
         try:
             connection.channel().queue_declare("", exclusive=True, arguments=arguments)

@@ -8,6 +8,7 @@ queues unless it is told not to.
 """
 
 import os
+import ssl
 import signal
 import time
 
@@ -17,10 +18,15 @@ from celery.signals import worker_ready
 
 RUN = os.environ["INTEROP_RUN"]
 
+TLS = None
+if os.environ["AMQP_URL"].startswith("amqps:"):
+    TLS = {"ca_certs": os.environ["AMQP_CA"], "cert_reqs": ssl.CERT_REQUIRED}
+
 app = celery.Celery(
     "interop",
     broker=os.environ["AMQP_URL"],
     backend="rpc://",
+    broker_use_ssl=TLS,
     broker_connection_retry=False,
     broker_transport_options={"confirm_publish": True},
     task_acks_late=True,

@@ -9,7 +9,7 @@ from kombu import pools
 
 from patterns import CONFIRMING
 from support import Collector, Worker, connection
-from tap import URL, WAIT_SECONDS, check, check_equal, raises, unique
+from tap import TLS, URL, WAIT_SECONDS, check, check_equal, raises, unique
 
 
 def delete(broker, simple):
@@ -55,7 +55,7 @@ def publish_retries():
         collector = Collector(consuming, queue, no_ack=True)
         producer = kombu.Producer(broker.channel(), auto_declare=False)
         producer.publish("before", routing_key=queue.name)
-        broker.connection.sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(broker.connection.sock, socket.SHUT_RDWR)
         producer.publish(
             "after",
             routing_key=queue.name,
@@ -140,7 +140,7 @@ def errors():
         error = raises(broker.channel_errors, missing.queue_declare, passive=True)
         check_equal(error.reply_code, 404, "reply code")
         check(broker.channel().is_open, "no new channel")
-    refused = kombu.Connection(URL.replace("guest@", "wrong@"))
+    refused = kombu.Connection(URL.replace("guest@", "wrong@"), ssl=TLS)
     error = raises(refused.connection_errors + refused.channel_errors, refused.connect)
     check_equal(error.reply_code, 403, "reply code")
 

@@ -15,7 +15,7 @@ import tap
 @contextlib.contextmanager
 def connection(**options):
     """A connection that is released at the end."""
-    with kombu.Connection(tap.URL, connect_timeout=tap.WAIT_SECONDS, **options) as opened:
+    with kombu.Connection(tap.URL, ssl=tap.TLS, connect_timeout=tap.WAIT_SECONDS, **options) as opened:
         opened.ensure_connection(max_retries=1)
         yield opened
 
@@ -73,7 +73,7 @@ class Worker(ConsumerMixin):
 
     def cut(self):
         """Lets the socket fail; the mixin connects again."""
-        self._socket.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, as a network would
 
     def stop(self):
         self.should_stop = True

@@ -5,6 +5,7 @@
 declare(strict_types=1);
 
 use PhpAmqpLib\Channel\AMQPChannel;
+use PhpAmqpLib\Connection\AMQPSSLConnection;
 use PhpAmqpLib\Connection\AMQPStreamConnection;
 use PhpAmqpLib\Message\AMQPMessage;
 
@@ -56,7 +57,24 @@ function connect(array $settings = []): AMQPStreamConnection
         'connection_timeout' => WAIT_SECONDS,
         'read_write_timeout' => WAIT_SECONDS,
     ];
+    if ($url['scheme'] === 'amqps') {
+        return tls_connection($url, $settings);
+    }
     return new AMQPStreamConnection($url['host'], $url['port'] ?? 5672, ...$settings);
+}
+
+/**
+ * @param array<string, mixed> $url
+ * @param array<string, mixed> $settings
+ */
+function tls_connection(array $url, array $settings): AMQPStreamConnection
+{
+    $user = $settings['user'];
+    $password = $settings['password'];
+    $vhost = $settings['vhost'];
+    unset($settings['user'], $settings['password'], $settings['vhost']);
+    $trust = ['cafile' => getenv('AMQP_CA'), 'verify_peer' => true, 'peer_name' => $url['host']];
+    return new AMQPSSLConnection($url['host'], $url['port'], $user, $password, $vhost, $trust, $settings);
 }
 
 /** Calls the test with that many connections and closes what it left open. */

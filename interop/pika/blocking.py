@@ -4,7 +4,8 @@
 import pika
 import pika.exceptions
 
-from support import Collector, confirming_channel, connection, get_one, ready_messages
+from support import (Collector, confirming_channel, connection, get_one, ready_messages,
+                     url_parameters)
 from tap import URL, WAIT_SECONDS, check, check_equal, raises, unique, wait_until
 
 EVERY_PROPERTY = {
@@ -91,7 +92,7 @@ def get_and_requeue():
 
 def heartbeat():
     """heartbeats keep a connection of 2 s open; a silent client is dropped"""
-    silent = pika.BlockingConnection(pika.URLParameters(URL + "?heartbeat=1"))
+    silent = pika.BlockingConnection(url_parameters(URL + "?heartbeat=1"))
     with connection(heartbeat=2) as kept:
         channel = kept.channel()
         wait_until(

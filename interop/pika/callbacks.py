@@ -4,7 +4,8 @@
 import pika
 import pika.exceptions
 
-from tap import WAIT_SECONDS, URL, check, check_equal, unique
+from support import url_parameters
+from tap import WAIT_SECONDS, check, check_equal, unique
 
 
 class Conversation:
@@ -16,7 +17,7 @@ class Conversation:
         self._finished = False
         self.channel = None
         self.connection = pika.SelectConnection(
-            pika.URLParameters(URL),
+            url_parameters(),
             on_open_callback=lambda connection: connection.channel(on_open_callback=self._opened),
             on_open_error_callback=self._closed,
             on_close_callback=self._closed,

@@ -3,16 +3,28 @@
 
 import contextlib
 import multiprocessing
+import os
+import ssl
 
 import pika
 
 import tap
 
 
+def url_parameters(url=tap.URL):
+    """Over TLS with a certificate of our own."""
+    parameters = pika.URLParameters(url)
+    if url.startswith("amqps:"):
+        context = ssl.create_default_context(cafile=os.environ["AMQP_CA"])
+        context.load_cert_chain(os.environ["AMQP_CERTIFICATE"], os.environ["AMQP_KEY"])
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+    return parameters
+
+
 @contextlib.contextmanager
 def connection(**parameters):
     """A BlockingConnection that is closed at the end, unless a test did so already."""
-    url = pika.URLParameters(tap.URL)
+    url = url_parameters()
     for name, value in parameters.items():
         setattr(url, name, value)
     blocking = pika.BlockingConnection(url)

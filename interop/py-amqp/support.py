@@ -2,12 +2,22 @@
 """A connection and a consumer that collects."""
 
 import contextlib
+import os
 import socket
+import ssl
 import urllib.parse
 
 import amqp
 
 import tap
+
+
+def tls_settings(url):
+    """None for amqp://."""
+    if url.scheme != "amqps":
+        return None
+    return {"ca_certs": os.environ["AMQP_CA"], "cert_reqs": ssl.CERT_REQUIRED,
+            "server_hostname": url.hostname}
 
 
 def connect(**parameters):
@@ -19,6 +29,7 @@ def connect(**parameters):
         "password": url.password,
         "virtual_host": "/",
         "connect_timeout": tap.WAIT_SECONDS,
+        "ssl": tls_settings(url),
     }
     opened = amqp.Connection(**{**settings, **parameters})
     opened.connect()

@@ -2,6 +2,7 @@
 /* Helpers of the rabbitmq-c tests; support.h is their manual. */
 #include "support.h"
 
+#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,11 +110,25 @@ static amqp_table_entry_t capabilities = {
               .value.table = {.num_entries = 1, .entries = &capability}}};
 static const amqp_table_t client_properties = {.num_entries = 1, .entries = &capabilities};
 
+bool uses_tls(void) {
+    return strncmp(getenv("AMQP_URL"), "amqps:", 6) == 0;
+}
+
+amqp_socket_t *new_socket(amqp_connection_state_t connection) {
+    amqp_socket_t *socket;
+
+    if (!uses_tls())
+        return amqp_tcp_socket_new(connection);
+    socket = amqp_ssl_socket_new(connection);
+    check(amqp_ssl_socket_set_cacert(socket, getenv("AMQP_CA")) == AMQP_STATUS_OK, "bad AMQP_CA");
+    return socket;
+}
+
 amqp_connection_state_t connect_with(int frame_max, int heartbeat_seconds) {
     struct timeval deadline = {.tv_sec = WAIT_SECONDS};
     struct amqp_connection_info broker;
     amqp_connection_state_t connection = amqp_new_connection();
-    amqp_socket_t *socket = amqp_tcp_socket_new(connection);
+    amqp_socket_t *socket = new_socket(connection);
     char *url = strdup(getenv("AMQP_URL"));
     int status;
 

@@ -37,6 +37,10 @@ _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* A name no other test and no other run uses; static buffers, four live at a time. */
 const char *unique(const char *purpose);
 
+/* Plain or TLS, as AMQP_URL says. */
+bool uses_tls(void);
+amqp_socket_t *new_socket(amqp_connection_state_t connection);
+
 /* Connects and logs in to AMQP_URL with channel 1 open. */
 amqp_connection_state_t connect_broker(void);
 amqp_connection_state_t connect_with(int frame_max, int heartbeat_seconds);

@@ -8,6 +8,7 @@ when it takes longer than TEST_SECONDS, so that no lost message can hang the sui
 import itertools
 import os
 import signal
+import ssl
 import sys
 import time
 import traceback
@@ -16,6 +17,9 @@ WAIT_SECONDS = 15
 TEST_SECONDS = 30
 
 URL = os.environ.get("AMQP_URL", "")
+# What kombu wants to know of TLS.
+TLS = ({"ca_certs": os.environ["AMQP_CA"], "cert_reqs": ssl.CERT_REQUIRED}
+       if URL.startswith("amqps:") else False)
 
 _numbers = itertools.count(1)
 
