@@ -3,12 +3,18 @@
 #include "broker/management/queues.h"
 
 #include "broker/entities/broker.h"
+#include "broker/entities/permission.h"
+#include "broker/entities/policy.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
+#include "broker/management/connections.h"
+#include "broker/management/consumers.h"
 #include "broker/management/management_private.h"
 #include "broker/entities/table_json.h"
 #include "broker/management/message_stats.h"
+#include "broker/protocol/connection.h"
+#include "broker/protocol/delivery.h"
 
 /* --- fields --- */
 
@@ -42,6 +48,153 @@ static void write_messages_ready(struct json_out *out, const void *object,
     json_out_unsigned(out, queue_ready_count(object));
 }
 
+static void write_type(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    json_out_string(out, queue_type_name(((const struct queue *)object)->type));
+}
+
+static void write_state(struct json_out *out, const void *object, struct management *management) {
+    (void)object;
+    (void)management;
+    json_out_string(out, "running");
+}
+
+/* --- policies --- */
+
+static void write_policy_name(struct json_out *out, const struct policy *policy) {
+    if (policy == NULL)
+        json_out_null(out);
+    else
+        json_out_text(out, policy->name);
+}
+
+static void write_policy(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    write_policy_name(out, ((const struct queue *)object)->policy);
+}
+
+static void write_operator_policy(struct json_out *out, const void *object,
+                                  struct management *management) {
+    (void)management;
+    write_policy_name(out, ((const struct queue *)object)->operator_policy);
+}
+
+static void write_effective_policy(struct json_out *out, const void *object,
+                                   struct management *management) {
+    struct amqp_table_builder builder;
+
+    (void)management;
+    amqp_table_builder_init(&builder);
+    policy_put_effective(object, &builder);
+    table_json_write(out, amqp_table_builder_finish(&builder));
+    amqp_table_builder_clear(&builder);
+}
+
+/* --- consumers --- */
+
+/* Every consumer there is comes from a channel. */
+static const struct channel_consumer *channel_consumer_of(const struct consumer *consumer) {
+    return (const struct channel_consumer *)(const void *)consumer;
+}
+
+static void write_consumer_tag(struct json_out *out, const struct consumer *consumer) {
+    if (consumer == NULL)
+        json_out_null(out);
+    else
+        json_out_text(out, channel_consumer_tag(channel_consumer_of(consumer)));
+}
+
+static void write_exclusive_tag(struct json_out *out, const void *object,
+                                struct management *management) {
+    (void)management;
+    write_consumer_tag(out, ((const struct queue *)object)->exclusive_consumer);
+}
+
+static void write_active_tag(struct json_out *out, const void *object,
+                             struct management *management) {
+    (void)management;
+    write_consumer_tag(out, ((const struct queue *)object)->active_consumer);
+}
+
+static void write_consumers_of(struct json_out *out, const struct list *consumers,
+                               struct management *management) {
+    LIST_FOR_EACH(consumers, at) {
+        const struct consumer *consumer = LIST_ITEM(at, struct consumer, queue_link);
+        api_write_object(out, &consumer_resource, channel_consumer_of(consumer), NULL, false,
+                         management);
+    }
+}
+
+static void write_consumer_details(struct json_out *out, const void *object,
+                                   struct management *management) {
+    const struct queue *queue = object;
+
+    json_out_begin_array(out);
+    write_consumers_of(out, &queue->ready_consumers, management);
+    write_consumers_of(out, &queue->waiting_consumers, management);
+    write_consumers_of(out, &queue->inactive_consumers, management);
+    json_out_end_array(out);
+}
+
+/* Of the consumers that there are, the share that could take a message at once. */
+static void write_capacity(struct json_out *out, const void *object,
+                           struct management *management) {
+    const struct queue *queue = object;
+
+    (void)management;
+    json_out_double(out, queue->consumer_count > 0 && list_is_empty(&queue->waiting_consumers));
+}
+
+static bool is_not_exclusive(const void *object) {
+    return ((const struct queue *)object)->exclusive_owner == NULL;
+}
+
+static void write_owner(struct json_out *out, const void *object, struct management *management) {
+    const struct connection *owner = ((const struct queue *)object)->exclusive_owner;
+
+    (void)management;
+    json_out_begin_object(out);
+    json_out_put_string(out, "name", owner->name);
+    connection_write_peer(out, owner);
+    json_out_end_object(out);
+}
+
+/* --- what quorum queues alone have --- */
+
+static bool is_not_quorum(const void *object) {
+    return ((const struct queue *)object)->type != QUEUE_QUORUM;
+}
+
+static bool is_quorum(const void *object) {
+    return !is_not_quorum(object);
+}
+
+static void write_members(struct json_out *out, const void *object, struct management *management) {
+    (void)object;
+    json_out_begin_array(out);
+    json_out_string(out, management->settings.node_name);
+    json_out_end_array(out);
+}
+
+/* A number, or the word (drop-in A.3). */
+static void write_delivery_limit(struct json_out *out, const void *object,
+                                 struct management *management) {
+    const struct queue_features *features = ((const struct queue *)object)->features;
+
+    (void)management;
+    if (features == NULL || features->delivery_limit < 0)
+        json_out_string(out, "unlimited");
+    else
+        json_out_integer(out, features->delivery_limit);
+}
+
+static void write_storage_version(struct json_out *out, const void *object,
+                                  struct management *management) {
+    (void)object;
+    (void)management;
+    json_out_unsigned(out, 2);
+}
+
 static bool has_no_stats(const void *object) {
     return message_stats_are_empty(&((const struct queue *)object)->counters);
 }
@@ -58,12 +211,28 @@ static const struct api_field fields[] = {
     API_MEMBER("durable", API_BOOL, struct queue, durable),
     API_MEMBER("auto_delete", API_BOOL, struct queue, auto_delete),
     {"exclusive", .write = write_exclusive},
+    {"type", .write = write_type},
+    {"state", .write = write_state},
     API_MEMBER("arguments", API_TABLE, struct queue, arguments),
     {"node", .write = write_node},
     {"messages", .write = write_messages},
     {"messages_ready", .write = write_messages_ready},
     API_MEMBER("messages_unacknowledged", API_SIZE, struct queue, unacked_count),
     API_MEMBER("consumers", API_SIZE, struct queue, consumer_count),
+    {"consumer_capacity", .write = write_capacity},
+    {"consumer_utilisation", .write = write_capacity},
+    {"policy", .write = write_policy},
+    {"operator_policy", .write = write_operator_policy},
+    {"effective_policy_definition", .write = write_effective_policy},
+    {"exclusive_consumer_tag", .write = write_exclusive_tag},
+    {"single_active_consumer_tag", .write = write_active_tag},
+    {"owner_pid_details", .write = write_owner, .is_absent = is_not_exclusive},
+    {"leader", .write = write_node, .is_absent = is_not_quorum},
+    {"members", .write = write_members, .is_absent = is_not_quorum},
+    {"online", .write = write_members, .is_absent = is_not_quorum},
+    {"delivery_limit", .write = write_delivery_limit, .is_absent = is_not_quorum},
+    {"storage_version", .write = write_storage_version, .is_absent = is_quorum},
+    {"consumer_details", .write = write_consumer_details, .only_single = true},
     {"message_stats", .write = write_stats, .is_absent = has_no_stats},
     {.name = NULL},
 };
@@ -143,6 +312,17 @@ static bool read_declaration(struct api_request *request, struct queue_declarati
     return true;
 }
 
+/* What AMQP's methods ask for, by the name in the path. */
+static bool may(struct api_request *request, enum access access) {
+    struct refusal refusal = {0};
+
+    if (permission_check(request->user, request->vhost, access, RESOURCE_QUEUE, request->parts[0],
+                         &refusal))
+        return true;
+    api_refuse_as_amqp(request, &refusal);
+    return false;
+}
+
 static void put(struct api_request *request) {
     struct queue_declaration declaration;
     struct amqp_table_builder arguments;
@@ -150,7 +330,7 @@ static void put(struct api_request *request) {
     bool created = false;
 
     amqp_table_builder_init(&arguments);
-    if (read_declaration(request, &declaration, &arguments)) {
+    if (read_declaration(request, &declaration, &arguments) && may(request, ACCESS_CONFIGURE)) {
         if (vhost_declare_queue(request->vhost, &declaration, &created, &refusal) == NULL)
             api_refuse_as_amqp(request, &refusal);
         else
@@ -165,6 +345,8 @@ static void delete (struct api_request *request) {
 
     if (vhost_find_queue(request->vhost, request->parts[0]) == NULL)
         api_refuse_missing(request);
+    else if (!may(request, ACCESS_CONFIGURE))
+        return;
     else if (vhost_delete_queue(request->vhost, request->parts[0], NULL,
                                 api_argument_is_true(request, "if-unused"),
                                 api_argument_is_true(request, "if-empty"), &count, &refusal))
@@ -181,7 +363,7 @@ static void purge(struct api_request *request) {
         api_refuse_missing(request);
     } else if (!queue_check_exclusive(queue, NULL, &refusal)) {
         api_refuse_as_amqp(request, &refusal);
-    } else {
+    } else if (may(request, ACCESS_READ)) {
         queue_purge(queue);
         api_reply_deleted(request);
     }
