@@ -2,9 +2,9 @@
 /*
  * What a purge or a deletion takes out of a queue. The queue is empty at once; a few messages are
  * finished at once too, many are moved to a shell of a queue and finished by a chore, in the order in
- * which they would have been delivered. A crash in between may bring back some of those that were
- * purged, as it may bring back what was acknowledged in the last moments; of a deleted queue nothing
- * comes back, for the journal knows that it is gone.
+ * which they would have been delivered. Purge-ok waits for the disk where all were finished at once;
+ * of many that were purged a crash right behind it may bring back some, as RabbitMQ's purge may, which
+ * syncs nothing. Of a deleted queue nothing comes back, for the journal knows that it is gone.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -388,6 +388,11 @@ void store_settle_held(struct broker *broker, uint64_t holding_id, struct messag
         message->stored = NULL;
 }
 
+void store_promise_settled(struct broker *broker) {
+    if (broker->promise_lsn < broker->settle_lsn)
+        broker->promise_lsn = broker->settle_lsn;
+}
+
 void store_begin_atomic(struct broker *broker) {
     if (broker->journal != NULL)
         journal_begin_atomic(broker->journal);

@@ -113,6 +113,9 @@ void store_release(const struct exchange *exchange, enum exchange_hold hold,
 void store_settle_held(struct broker *broker, uint64_t holding_id, struct message *message,
                        uint64_t sequence);
 
+/* The next promise includes that what was settled stays settled. */
+void store_promise_settled(struct broker *broker);
+
 /* What happens in between is on disk wholly or not at all. Nests. */
 void store_begin_atomic(struct broker *broker);
 void store_end_atomic(struct broker *broker);

@@ -17,6 +17,7 @@ bool gate_is_promise(enum amqp_method_id id) {
     case AMQP_QUEUE_BIND_OK:
     case AMQP_QUEUE_UNBIND_OK:
     case AMQP_QUEUE_DELETE_OK:
+    case AMQP_QUEUE_PURGE_OK:
     case AMQP_TX_COMMIT_OK:
         return true;
     default:

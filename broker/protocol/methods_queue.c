@@ -4,7 +4,9 @@
  * (compat 2.5 - 2.7), reply unless no-wait.
  */
 #include "amqp/spec.h"
+#include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
@@ -118,7 +120,10 @@ void handle_queue_purge(struct channel *channel, const struct amqp_method *metho
         channel_refuse(channel, &refusal);
         return;
     }
+    uint64_t settled_before = connection->broker->settle_lsn;
     size_t count = queue_purge(queue);
+    if (connection->broker->settle_lsn > settled_before)
+        store_promise_settled(connection->broker);
     if (!purge->no_wait)
         SEND(channel, AMQP_QUEUE_PURGE_OK, queue_purge_ok, .message_count = wire_count(count));
 }

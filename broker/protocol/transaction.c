@@ -159,8 +159,8 @@ bool transaction_commit(struct channel *channel) {
         free(held);
     }
     store_end_atomic(broker);
-    if (settles && broker->promise_lsn < broker->settle_lsn)
-        broker->promise_lsn = broker->settle_lsn;
+    if (settles)
+        store_promise_settled(broker);
     return accepted;
 }
 

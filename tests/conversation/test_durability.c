@@ -407,6 +407,21 @@ static void commit_of_acks_waits(void **state) {
     peer_expect(p, tx_commit_ok);
 }
 
+/* Otherwise what was purged could come back after its purge-ok. */
+static void purge_of_what_is_stored_waits(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_durable(p, "q");
+    publish_persistent(p, "q", "1");
+    fixture_write_all(*state);
+    peer_send(p, queue_purge, .queue = SLICE("q"));
+    peer_expect_nothing(p);
+    fixture_write_all(*state);
+    peer_expect(p, queue_purge_ok, .message_count = 1);
+    peer_send(p, queue_purge, .queue = SLICE("q"));
+    peer_expect(p, queue_purge_ok, .message_count = 0);
+}
+
 static void empty_or_transient_commit_does_not_wait(void **state) {
     struct peer *p = peer_connect(*state);
 
@@ -620,6 +635,7 @@ int main(void) {
         DURABLE_CONVERSATION(commit_waits),
         DURABLE_CONVERSATION(commit_of_what_is_gone_meanwhile_waits_for_what_is_under_way_only),
         DURABLE_CONVERSATION(commit_of_acks_waits),
+        DURABLE_CONVERSATION(purge_of_what_is_stored_waits),
         DURABLE_CONVERSATION(empty_or_transient_commit_does_not_wait),
         DURABLE_CONVERSATION(channel_close_waits_behind_the_gate),
         DURABLE_CONVERSATION(connection_close_waits_behind_the_gate),

@@ -88,4 +88,14 @@ bool campaign_run_failing(unsigned workload, uint64_t seed, uint64_t call, int e
 bool campaign_flip(unsigned workload, uint64_t seed, uint64_t flips,
                    struct campaign_figures *figures);
 
+/*
+ * The same with damages of many octets: random ones, whole sectors, sectors that stand where others
+ * should.
+ */
+bool campaign_damage(unsigned workload, uint64_t seed, uint64_t damages,
+                     struct campaign_figures *figures);
+
+/* Confirmed, failed, started again, confirmed, power cut: see campaign_hole.c. */
+bool campaign_hole(unsigned workload, uint64_t seed, struct campaign_figures *figures);
+
 #endif

@@ -17,7 +17,10 @@ static const char usage_text[] =
     "       prove ioerr [--calls N] [--seed S]                   each call failing in turn; N "
     "sampled (all)\n"
     "       prove flip  [--flips N] [--seed S]                   damaged bits; N sampled (every "
-    "octet)\n";
+    "octet)\n"
+    "       prove damage [--damages N] [--seed S]                damages of many octets (20000)\n"
+    "       prove hole  [--states N] [--seed S]                  confirmed behind a failed sync "
+    "(10000)\n";
 
 /* Those of the journal alone, then those of the broker. */
 enum { ALL_WORKLOADS = WORKLOAD_COUNT + BROKER_WORKLOADS };
@@ -78,14 +81,15 @@ static void run_failing(const struct arguments *arguments, unsigned workload, ui
 
 static void fail_each_call(const struct arguments *arguments, unsigned workload, uint64_t *runs,
                            struct campaign_figures *figures) {
-    static const int errors[] = {-EIO, -ENOSPC, 0};
+    static const int errors[] = {-EIO, -ENOSPC, -EDQUOT, 0};
+    const uint64_t ways = 2 * sizeof errors / sizeof *errors; /* once and sticky */
     uint64_t calls = 0;
     uint64_t step;
 
     run_failing(arguments, workload, 0, 0, false, &calls, figures);
-    step = arguments->number == 0 ? 1 : calls * 6 * ALL_WORKLOADS / arguments->number + 1;
-    for (uint64_t i = arguments->seed % step; i < calls * 6; i += step) {
-        run_failing(arguments, workload, i / 6 + 1, errors[i % 3], i / 3 % 2 == 1, NULL, figures);
+    step = arguments->number == 0 ? 1 : calls * ways * ALL_WORKLOADS / arguments->number + 1;
+    for (uint64_t i = arguments->seed % step; i < calls * ways; i += step) {
+        run_failing(arguments, workload, i / ways + 1, errors[i % 4], i / 4 % 2 == 1, NULL, figures);
         ++*runs;
     }
 }
@@ -98,7 +102,8 @@ static int prove_ioerr(const struct arguments *arguments) {
         if (arguments->workload < 0 || (unsigned)arguments->workload == workload)
             fail_each_call(arguments, workload, &runs, &figures);
     print_figures(&figures, arguments->seed);
-    printf("%" PRIu64 " runs with a failing call (EIO, ENOSPC, short write; once and sticky)\n",
+    printf("%" PRIu64
+           " runs with a failing call (EIO, ENOSPC, EDQUOT, short write; once and sticky)\n",
            runs);
     return finish(&figures, figures.runs - figures.failed);
 }
@@ -111,8 +116,45 @@ static int prove_flip(const struct arguments *arguments) {
             campaign_flip(workload, arguments->seed, arguments->number, &figures);
     print_figures(&figures, arguments->seed);
     printf("%" PRIu64 " damaged directories: %" PRIu64 " refused and salvaged, %" PRIu64
-           " torn tails, %" PRIu64 " older checkpoints stood in, the rest outside live data\n",
-           figures.states, figures.refused, figures.torn_tails, figures.stood_in);
+           " torn tails, %" PRIu64 " with a message found damaged when it was read, %" PRIu64
+           " older checkpoints stood in, the rest outside live data\n",
+           figures.states, figures.refused, figures.torn_tails, figures.unreadable,
+           figures.stood_in);
+    return finish(&figures, figures.states - figures.failed);
+}
+
+static int prove_damage(const struct arguments *arguments) {
+    struct campaign_figures figures = {0};
+    uint64_t wanted = arguments->number == 0 ? 20000 : arguments->number;
+
+    for (uint64_t run = 0; figures.states < wanted; run++) {
+        uint64_t left = wanted - figures.states;
+        unsigned workload = arguments->workload >= 0 ? (unsigned)arguments->workload
+                                                     : (unsigned)(run % WORKLOAD_COUNT);
+
+        campaign_damage(workload, arguments->seed + run, left < 1000 ? left : 1000, &figures);
+    }
+    print_figures(&figures, arguments->seed);
+    printf("%" PRIu64 " directories with many octets damaged: %" PRIu64
+           " refused and salvaged, %" PRIu64 " torn tails, %" PRIu64
+           " with a message found damaged when it was read, %" PRIu64
+           " older checkpoints stood in, the rest outside live data\n",
+           figures.states, figures.refused, figures.torn_tails, figures.unreadable,
+           figures.stood_in);
+    return finish(&figures, figures.states - figures.failed);
+}
+
+static int prove_hole(const struct arguments *arguments) {
+    struct campaign_figures figures = {0};
+    uint64_t wanted = arguments->number == 0 ? 10000 : arguments->number;
+
+    for (uint64_t run = 0; figures.states < wanted; run++)
+        campaign_hole(arguments->workload >= 0 ? (unsigned)arguments->workload
+                                               : (unsigned)(run % WORKLOAD_COUNT),
+                      arguments->seed + run, &figures);
+    print_figures(&figures, arguments->seed);
+    printf("%" PRIu64 " states after a failed call, another start, more confirms and a power cut\n",
+           figures.states);
     return finish(&figures, figures.states - figures.failed);
 }
 
@@ -136,7 +178,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--workload") == 0)
             arguments.workload = (int)value;
         else if (strcmp(argv[i], "--states") == 0 || strcmp(argv[i], "--calls") == 0 ||
-                 strcmp(argv[i], "--flips") == 0)
+                 strcmp(argv[i], "--flips") == 0 || strcmp(argv[i], "--damages") == 0)
             arguments.number = value;
         else
             return usage(64);
@@ -145,5 +187,9 @@ int main(int argc, char **argv) {
         return prove_crash(&arguments);
     if (strcmp(argv[1], "ioerr") == 0)
         return prove_ioerr(&arguments);
+    if (strcmp(argv[1], "damage") == 0)
+        return prove_damage(&arguments);
+    if (strcmp(argv[1], "hole") == 0)
+        return prove_hole(&arguments);
     return strcmp(argv[1], "flip") == 0 ? prove_flip(&arguments) : usage(64);
 }

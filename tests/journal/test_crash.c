@@ -16,7 +16,7 @@
 
 #include "tests/journal/campaign.h"
 
-enum { STATES = 7000, FAILING_CALLS = 600, FLIPS = 6000 };
+enum { STATES = 7000, FAILING_CALLS = 600, FLIPS = 6000, DAMAGES = 2400 };
 
 static uint64_t seed(void) {
     const char *given = getenv("LEVERET_SEED");
@@ -45,6 +45,7 @@ static void every_crash_leaves_the_state_of_a_batch(void **state) {
     assert_true(figures.checkpoints > 0);
     assert_true(figures.relocated_bytes > 0);
     assert_true(figures.unlinked_segments > 0);
+    assert_true(figures.recycled_segments > 0);
     assert_true(figures.recovery_crashes > 0);
     assert_true(figures.torn_tails > 0);
 }
@@ -59,7 +60,7 @@ static void every_subset_and_every_tear_is_survived(void **state) {
 }
 
 static void a_failing_call_confirms_nothing_false(void **state) {
-    static const int errors[] = {-EIO, -ENOSPC, 0};
+    static const int errors[] = {-EIO, -ENOSPC, -EDQUOT, 0};
     struct campaign_figures figures = {0};
     struct random random = {seed()};
     uint64_t calls = 0;
@@ -68,7 +69,7 @@ static void a_failing_call_confirms_nothing_false(void **state) {
     campaign_run_failing(WORKLOAD_MIX, seed(), 0, 0, false, &calls, &figures);
     for (int i = 0; i < FAILING_CALLS; i++)
         campaign_run_failing((unsigned)i % WORKLOAD_COUNT, seed(), 1 + random_below(&random, calls),
-                             errors[i % 3], i % 2 == 1, NULL, &figures);
+                             errors[i % 4], i / 4 % 2 == 1, NULL, &figures);
     check(&figures);
 }
 
@@ -82,6 +83,28 @@ static void a_flipped_bit_is_detected_and_the_rest_salvaged(void **state) {
     assert_true(figures.refused > 0);
     assert_true(figures.torn_tails > 0);
     assert_true(figures.stood_in > 0);
+    assert_true(figures.unreadable > 0);
+}
+
+static void damage_of_many_octets_is_detected_and_the_rest_salvaged(void **state) {
+    struct campaign_figures figures = {0};
+
+    (void)state;
+    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+        campaign_damage(workload, seed() + workload % 2, DAMAGES / WORKLOAD_COUNT, &figures);
+    check(&figures);
+    assert_true(figures.refused > 0);
+    assert_true(figures.unreadable > 0);
+}
+
+static void a_confirm_behind_a_hole_is_not_lost(void **state) {
+    struct campaign_figures figures = {0};
+
+    (void)state;
+    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
+        campaign_hole(workload, seed(), &figures);
+    check(&figures);
+    assert_true(figures.states > 0);
 }
 
 int main(void) {
@@ -90,6 +113,8 @@ int main(void) {
         cmocka_unit_test(every_subset_and_every_tear_is_survived),
         cmocka_unit_test(a_failing_call_confirms_nothing_false),
         cmocka_unit_test(a_flipped_bit_is_detected_and_the_rest_salvaged),
+        cmocka_unit_test(damage_of_many_octets_is_detected_and_the_rest_salvaged),
+        cmocka_unit_test(a_confirm_behind_a_hole_is_not_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
