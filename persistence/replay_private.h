@@ -120,6 +120,9 @@ void replay_create_writer(struct replay *replay);
  */
 int salvage_judge(struct replay *replay, struct found_segment *segment, uint64_t *offset,
                   uint64_t limit, bool must_reach, bool wrong_index, record_visitor visit);
+/* What is whole between the end that `segment` seemed to have and its limit; it ends there then. */
+int salvage_take_remains(struct replay *replay, struct found_segment *segment,
+                         record_visitor visit);
 /* Salvage: what is alive by the books and nowhere in the files is lost. */
 int salvage_account(struct replay *replay);
 

@@ -105,10 +105,33 @@ static uint64_t scan_start(const struct found_segment *segment) {
     return segment->listed != NULL ? segment->listed->end : SEGMENT_BLOCK;
 }
 
-static int scan_segment(struct replay *replay, struct found_segment *segment, bool *ended) {
+/*
+ * The journal seemed to end in segment `ended`. A batch here proves that the one that should stand
+ * before it was synced: 1 then, in salvage; 0 when there is none.
+ */
+static int look_behind_end(struct replay *replay, struct found_segment *segment, uint64_t start,
+                           struct found_segment *ended) {
+    uint64_t elsewhere;
+    int found =
+        segment_find_batch(replay->io, segment->handle, replay_place(replay, segment, start),
+                           segment->limit, replay->previous_index + 1, &elsewhere);
+    int error;
+
+    if (found < 0)
+        return replay_io_error(replay, found, "journal segment");
+    if (found == 0)
+        return 0;
+    error = replay_damage_in(replay, ended, ended->end,
+                             "invalid batch, but a later segment goes on behind it");
+    if (error == 0)
+        error = salvage_take_remains(replay, ended, apply_record);
+    return error < 0 ? error : 1;
+}
+
+static int scan_segment(struct replay *replay, struct found_segment *segment,
+                        struct found_segment **ended) {
     bool is_cut = segment->limit < segment->size;
     uint64_t start = scan_start(segment);
-    uint64_t elsewhere;
     int error;
 
     segment->end = start;
@@ -118,23 +141,13 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
         segment->last_index = segment->listed->last_index;
         segment->seal_offset = segment->listed->seal_offset;
     }
-    if (*ended) {
-        /* A batch here proves that the one that should stand before it was synced. */
-        int found =
-            segment_find_batch(replay->io, segment->handle, replay_place(replay, segment, start),
-                               segment->limit, replay->previous_index + 1, &elsewhere);
+    if (*ended != NULL) {
+        int found = look_behind_end(replay, segment, start, *ended);
 
-        if (found < 0)
-            return replay_io_error(replay, found, "journal segment");
-        if (found == 0)
-            return 0;
-        error = replay_damage_in(replay, replay->last != NULL ? replay->last : segment,
-                                 replay->last != NULL ? replay->last->end : start,
-                                 "invalid batch, but a later segment goes on behind it");
-        if (error < 0)
-            return error;
+        if (found <= 0)
+            return found;
         replay->any_gap = segment->any_gap = true;
-        *ended = false;
+        *ended = NULL;
     }
     error = replay_walk(replay, segment, start, segment->limit, is_cut, apply_record);
     if (error < 0)
@@ -143,8 +156,9 @@ static int scan_segment(struct replay *replay, struct found_segment *segment, bo
      * An empty one ends nothing: a spare, or one that came to be although its directory could not
      * be synced.
      */
-    *ended = !segment->sealed && !is_cut && (segment->end > SEGMENT_BLOCK || segment->ends_torn);
-    if (*ended && segment->ends_torn) {
+    if (!segment->sealed && !is_cut && (segment->end > SEGMENT_BLOCK || segment->ends_torn))
+        *ended = segment;
+    if (*ended != NULL && segment->ends_torn) {
         replay->report->torn_tail = true;
         replay->report->torn_segment = segment->number;
         replay->report->torn_offset = segment->end;
@@ -163,7 +177,7 @@ static int check_end(struct replay *replay) {
 }
 
 int replay_scan(struct replay *replay) {
-    bool ended = false;
+    struct found_segment *ended = NULL;
     int error = 0;
 
     replay->previous_index = replay->has_checkpoint ? replay->checkpoint.index : 0;
@@ -187,7 +201,7 @@ int replay_scan(struct replay *replay) {
     }
     if (error == 0)
         error = check_end(replay);
-    replay->report->torn_tail = replay->report->torn_tail && ended;
+    replay->report->torn_tail = replay->report->torn_tail && ended != NULL;
     replay->report->last_index = replay->previous_index;
     replay->report->clean = replay->last != NULL && (replay->last_flags & BATCH_CLEAN) != 0 &&
                             !replay->report->torn_tail && replay->report->damages == 0;

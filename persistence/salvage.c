@@ -9,11 +9,18 @@
 #include "amqp/cursor.h"
 #include "persistence/replay_private.h"
 
+/*
+ * Behind the last valid batch it is not known how many there were; what stands there from another life
+ * of the file is older.
+ */
+enum { BATCHES_AT_THE_END = 64 };
+
 /* Salvage: any record between `offset` and `end` that is whole and of a batch that can be there. */
 static int visit_remains(struct replay *replay, struct found_segment *segment, uint64_t offset,
                          uint64_t end, uint64_t next_index, record_visitor visit) {
     uint32_t seed = record_seed(replay->journal->uuid);
-    uint32_t batches = next_index == 0 ? 1 : (uint32_t)(next_index - replay->previous_index - 1);
+    uint32_t batches =
+        next_index == 0 ? BATCHES_AT_THE_END : (uint32_t)(next_index - replay->previous_index - 1);
     struct octets octets = {0};
     uint64_t at = offset;
     int error = 0;
@@ -90,6 +97,17 @@ int salvage_judge(struct replay *replay, struct found_segment *segment, uint64_t
     error = visit_remains(replay, segment, *offset, next_offset, next.index, visit);
     replay->any_gap = true;
     *offset = next_offset;
+    return error;
+}
+
+int salvage_take_remains(struct replay *replay, struct found_segment *segment,
+                         record_visitor visit) {
+    int error = replay_open_segment(replay, segment);
+
+    if (error == 0)
+        error = visit_remains(replay, segment, segment->end, segment->limit, 0, visit);
+    replay_close_segment(replay, segment);
+    segment->end = segment->limit;
     return error;
 }
 

@@ -92,6 +92,8 @@ struct flip_plan {
     const struct journal_report *intact_report;
     const struct hash_list *known; /* every target and definition there ever was */
     size_t most_lost;              /* contents that this damage can have hit */
+    uint64_t torn_batches;         /* at the end, that it can have hit */
+    bool can_wipe;                 /* the last batch, so that nothing shows that it was there */
 };
 
 /* Nothing that never was, and at most what was hit is missing. */
@@ -161,10 +163,14 @@ static bool check_damaged(struct run *run, struct memory_disk *disk, const struc
                run_fail(run, "%s: %zu messages are unreadable", where, found.unreadable);
         good = good && check_kept(run, &found, plan, where, "the start") &&
                check_salvage(run, for_salvage, plan, where);
-    } else if (report.torn_tail && report.last_index + 1 == plan->intact_report->last_index) {
+    } else if (report.torn_tail &&
+               report.last_index + plan->torn_batches >= plan->intact_report->last_index &&
+               report.last_index < plan->intact_report->last_index) {
         run->figures->torn_tails++;
         good = run_is_possible(run, SIZE_MAX, report.last_index, found.sum, false) ||
                run_fail(run, "%s: the torn tail left a state of no batch", where);
+    } else if (plan->can_wipe && report.last_index + 1 == plan->intact_report->last_index) {
+        run->figures->torn_tails++;
     } else if (report.last_index != plan->intact_report->last_index ||
                found.sum != plan->intact->sum) {
         good = run_fail(run, "%s: not detected", where);
@@ -204,6 +210,7 @@ static bool check_flip(struct run *run, uint64_t at, const struct flip_plan *pla
 
 /* ---- damage of many octets ---- */
 
+enum { RANDOM_OCTETS, RANDOM_SECTOR, COPIED_SECTOR, DAMAGE_KINDS };
 enum { SECTOR = 512, RANDOM_AT_MOST = 200, SMALLEST_THING = 48 };
 
 static void scribble(struct run *run, uint8_t *octets, size_t len) {
@@ -212,16 +219,15 @@ static void scribble(struct run *run, uint8_t *octets, size_t len) {
 }
 
 /* Some octets are random, or a sector, or a sector is a copy of another one. How many were hit. */
-static size_t damage(struct run *run, uint8_t *octets, size_t len, uint64_t *at) {
-    uint64_t kind = random_below(&run->random, 3);
+static size_t damage(struct run *run, uint64_t kind, uint8_t *octets, size_t len, uint64_t *at) {
     size_t hit = 2 + random_below(&run->random, RANDOM_AT_MOST);
 
-    if (kind > 0) {
+    if (kind != RANDOM_OCTETS) {
         *at -= *at % SECTOR;
         hit = SECTOR;
     }
     hit = hit < len - *at ? hit : len - (size_t)*at;
-    if (kind < 2)
+    if (kind != COPIED_SECTOR)
         scribble(run, octets + *at, hit);
     else
         memmove(octets + *at,
@@ -230,20 +236,23 @@ static size_t damage(struct run *run, uint8_t *octets, size_t len, uint64_t *at)
 }
 
 /*
- * The last batch of an unclean stop can be wiped out without a trace by zeros or by what stood there
- * before; by anything else it is seen.
+ * The last batch of an unclean stop can be wiped out without a trace by zeros that another sector has;
+ * by anything else it is seen. Damage across a boundary can tear the last two.
  */
 static bool check_damage(struct run *run, uint64_t at, const struct flip_plan *intact) {
     struct memory_disk *disk = memory_disk_copy(run->disk);
     struct flip_plan plan = *intact;
     uint8_t *octets;
     size_t len, hit;
+    uint64_t kind = random_below(&run->random, DAMAGE_KINDS);
     const char *name = find_octet(disk, &at, &octets, &len);
     char where[128];
     bool good;
 
-    hit = damage(run, octets, len, &at);
+    hit = damage(run, kind, octets, len, &at);
     plan.most_lost = hit / SMALLEST_THING + 2;
+    plan.torn_batches = 2;
+    plan.can_wipe = kind == COPIED_SECTOR;
     snprintf(where, sizeof where, "%s: %zu octets from %" PRIu64, name, hit, at);
     good = check_damaged(run, disk, &plan, where);
     memory_disk_destroy(disk);
@@ -268,7 +277,7 @@ static void damage_all(struct run *run, uint64_t damages,
     struct journal_report report;
     struct journal_error error;
     struct harvest intact;
-    struct flip_plan plan = {&intact, &report, &run->known, 1};
+    struct flip_plan plan = {&intact, &report, &run->known, 1, 1, false};
 
     if (harvest_disk(run, disk, false, &intact, &report, &error) < 0) {
         run_fail(run, "the intact directory is refused: %s", error.text);

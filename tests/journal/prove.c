@@ -89,7 +89,8 @@ static void fail_each_call(const struct arguments *arguments, unsigned workload,
     run_failing(arguments, workload, 0, 0, false, &calls, figures);
     step = arguments->number == 0 ? 1 : calls * ways * ALL_WORKLOADS / arguments->number + 1;
     for (uint64_t i = arguments->seed % step; i < calls * ways; i += step) {
-        run_failing(arguments, workload, i / ways + 1, errors[i % 4], i / 4 % 2 == 1, NULL, figures);
+        run_failing(arguments, workload, i / ways + 1, errors[i % 4], i / 4 % 2 == 1, NULL,
+                    figures);
         ++*runs;
     }
 }
