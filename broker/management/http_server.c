@@ -3,7 +3,6 @@
 #include "broker/management/http_server.h"
 
 #include <assert.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "broker/base/timer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/store.h"
+#include "broker/management/microhttpd_late.h"
 #include "broker/net/listener.h"
 #include "broker/net/loop.h"
 #include "broker/net/transport.h"
@@ -24,7 +24,7 @@ struct http_server {
     struct broker *broker;
     struct loop *loop;
     struct http_handler handler;
-    struct MHD_Daemon *daemon;
+    struct MHD_Daemon *daemon; /* NULL, as is `watch`, before the first connection */
     struct watch *watch;
     struct timer timer;                   /* libmicrohttpd's, and ours for slow requests */
     struct list links;                    /* open connections */
@@ -383,17 +383,6 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     }
 }
 
-void http_server_take(void *context, int fd, const struct transport_peer *peer) {
-    struct http_server *server = context;
-    /* libmicrohttpd wants an address only to count connections of one, which we do not ask it to. */
-    const struct sockaddr_storage nobody = {0};
-
-    server->arrival = peer;
-    MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&nobody, sizeof nobody);
-    server->arrival = NULL;
-    run(server);
-}
-
 /* --- the server --- */
 
 static size_t keep_percent_signs(void *context, struct MHD_Connection *connection, char *text) {
@@ -431,14 +420,34 @@ struct http_server *http_server_create(struct loop *loop, struct broker *broker,
     server->handler = *handler;
     list_init(&server->links);
     list_init(&server->waiting);
-    server->daemon = start_daemon(server);
-    if (server->daemon == NULL) {
-        free(server);
-        return NULL;
-    }
-    int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    server->watch = watch_open(loop, fd, on_readable, server);
     return server;
+}
+
+/* The library is loaded and started for the first connection (microhttpd_late.h). */
+static bool start(struct http_server *server) {
+    if (server->daemon == NULL)
+        server->daemon = start_daemon(server);
+    if (server->daemon == NULL)
+        return false;
+    int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    if (server->watch == NULL)
+        server->watch = watch_open(server->loop, fd, on_readable, server);
+    return true;
+}
+
+void http_server_take(void *context, int fd, const struct transport_peer *peer) {
+    struct http_server *server = context;
+    /* libmicrohttpd wants an address only to count connections of one, which we do not ask it to. */
+    const struct sockaddr_storage nobody = {0};
+
+    if (!start(server)) { /* the system has no descriptors left */
+        listener_drop_raw(fd);
+        return;
+    }
+    server->arrival = peer;
+    MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&nobody, sizeof nobody);
+    server->arrival = NULL;
+    run(server);
 }
 
 /* libmicrohttpd must not be stopped with suspended connections; what they waited for is not promised
@@ -459,9 +468,11 @@ static void drop_waiting(struct http_server *server) {
 void http_server_destroy(struct http_server *server) {
     if (server == NULL)
         return;
-    drop_waiting(server);
-    watch_close(server->watch);
-    MHD_stop_daemon(server->daemon);
+    if (server->daemon != NULL) {
+        drop_waiting(server);
+        watch_close(server->watch);
+        MHD_stop_daemon(server->daemon);
+    }
     timer_stop(&server->broker->timers, &server->timer);
     free(server);
 }

@@ -92,7 +92,7 @@ struct http_handler {
     void *context;
 };
 
-/* `handler` is copied. NULL when the system has no descriptors left. */
+/* `handler` is copied. The library behind it starts with the first connection. */
 struct http_server *http_server_create(struct loop *loop, struct broker *broker,
                                        const struct http_handler *handler);
 /* Cuts off every connection. NULL is allowed. */

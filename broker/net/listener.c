@@ -265,6 +265,10 @@ void listener_end_raw(int fd) {
     shutdown(fd, SHUT_RDWR);
 }
 
+void listener_drop_raw(int fd) {
+    close(fd);
+}
+
 void listener_close(struct listener *listener) {
     if (listener == NULL)
         return;

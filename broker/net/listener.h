@@ -53,6 +53,9 @@ int listener_open_raw(struct loop *loop, const struct listener_options *options,
 /* Ends such a connection in both directions; the descriptor stays open, and its owner's. */
 void listener_end_raw(int fd);
 
+/* Closes one that nobody has a use for. */
+void listener_drop_raw(int fd);
+
 /* Connections that were accepted live on; a Unix socket's path is removed. NULL is allowed. */
 void listener_close(struct listener *listener);
 
