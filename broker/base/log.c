@@ -50,8 +50,8 @@ static bool is_wanted(const struct log *log, enum log_category category, enum lo
            level < LOG_NONE;
 }
 
-static void write_message(const struct log *log, enum log_level level, const char *format,
-                          va_list arguments) {
+__attribute__((format(printf, 3, 0))) static void
+write_message(const struct log *log, enum log_level level, const char *format, va_list arguments) {
     char raw[LOG_LINE_MAX];
     char message[LOG_LINE_MAX];
     int len = vsnprintf(raw, sizeof raw, format, arguments);
