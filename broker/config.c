@@ -330,7 +330,9 @@ void config_describe(struct text *description) {
         text_append_format(description, "  %s", config_keys[i].name);
         if (config_keys[i].initially != NULL)
             text_append_format(description, " = %s", config_keys[i].initially);
-        text_append_format(description, "\n        %s\n", config_keys[i].help);
+        text_append_format(description, "%s\n        %s\n",
+                           config_keys[i].when == CONFIG_RELOADABLE ? "  (reload)" : "",
+                           config_keys[i].help);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/amqp_listeners.h"
 #include "broker/background.h"
 #include "broker/base/text.h"
 #include "broker/config.h"
@@ -186,6 +187,17 @@ static int serve(struct config *config, const struct config_sources *sources,
     return exit_code == EX_OK ? journal_code : exit_code;
 }
 
+/* What a start would look at before anything else: certificates, proxies. */
+static bool check_listeners(const struct config *config, struct text *error) {
+    struct env env = {0};
+    struct timers timers;
+    struct amqp_listeners listeners = {0};
+    timers_init(&timers, 0);
+    bool good = amqp_listeners_prepare(&listeners, config, &env, &timers, error);
+    amqp_listeners_clear(&listeners);
+    return good;
+}
+
 static int report_good(const struct config *config) {
     LIST_FOR_EACH(&config->notices, at) {
         const struct config_notice *notice = LIST_ITEM(at, struct config_notice, link);
@@ -220,7 +232,8 @@ int main(int argc, char **argv) {
     if (!config_load(&config, &sources, &error))
         result = complain(EX_CONFIG, text_chars(&error));
     else if (options.check_config)
-        result = report_good(&config);
+        result = check_listeners(&config, &error) ? report_good(&config)
+                                                  : complain(EX_CONFIG, text_chars(&error));
     else if (options.detached)
         result = serve_in_background(&config, &sources, &options, started_ms);
     else

@@ -54,7 +54,8 @@ static const char help_begin[] =
     "  leveret --port 0 --json --ephemeral         a broker of its own for a test run\n"
     "  leveret --set loopback_users=none           guest may log in from everywhere\n"
     "\n"
-    "Keys, RabbitMQ's names and defaults (`#` begins a comment in a file):\n"
+    "Keys, RabbitMQ's names and defaults (`#` begins a comment in a file; changes of those marked\n"
+    "(reload) count after SIGHUP, others after a restart):\n"
     "\n";
 
 static void print_help(void) {

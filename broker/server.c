@@ -70,12 +70,12 @@ struct server {
     struct http_listeners http_listeners;
     char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
-    struct disk_watch disk; /* all zero without a journal */
+    struct disk_watch disk;     /* all zero without a journal */
     const char *data_directory; /* NULL: nothing is kept */
     int64_t started_ms;
-    struct io *io;          /* the data directory, NULL when there is none */
-    struct pager *pager;    /* NULL without a journal */
-    bool batch_is_done;     /* a thread of the journal has something for us */
+    struct io *io;       /* the data directory, NULL when there is none */
+    struct pager *pager; /* NULL without a journal */
+    bool batch_is_done;  /* a thread of the journal has something for us */
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
@@ -142,8 +142,12 @@ static bool reload(void *context, struct text *error) {
     bool done = config_load(&next, server->sources, error) &&
                 broker_log_open(&server->log, &next.log, error) == 0 && adopt(server, &next, error);
     config_clear(&next);
-    if (!done)
+    if (!done) {
+        struct text ignored = {0}; /* it was open before */
+        broker_log_open(&server->log, &server->config->log, &ignored);
+        text_clear(&ignored);
         return false;
+    }
     apply_config(server);
     log_info(&server->env.log, "Configuration and certificates were read again");
     return true;
@@ -188,7 +192,7 @@ static void on_signal(void *context, int number) {
 static bool has_work_left(const struct broker *broker) {
     bool has_letters = !list_is_empty(&broker->dead_letters) && !broker->dead_letters_wait;
     return !list_is_empty(&broker->runnable_queues) || has_letters ||
-           !list_is_empty(&broker->chores) ||           !list_is_empty(&broker->unconfirmed_channels);
+           !list_is_empty(&broker->chores) || !list_is_empty(&broker->unconfirmed_channels);
 }
 
 #define FAILURE_REASON "the journal has failed"
@@ -577,9 +581,8 @@ static void read_figures(void *context, struct node_figures *figures) {
     figures->uptime_ms = server->env.now_ms - server->started_ms;
     figures->data_directory = server->data_directory == NULL ? "" : server->data_directory;
     for (size_t i = 0; i < server->listeners.count; i++)
-        node_figures_add_listener(
-            figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
-            server->listeners.items[i]);
+        node_figures_add_listener(figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
+                                  server->listeners.items[i]);
     node_figures_add_listener(figures, "http", server->http_listeners.api);
     node_figures_add_listener(figures, "http/prometheus", server->http_listeners.metrics);
 }

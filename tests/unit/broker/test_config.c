@@ -266,7 +266,7 @@ static void the_description_names_every_default(void **state) {
     struct fixture *fixture = *state;
     struct text description = {0};
     config_describe(&description);
-    assert_non_null(strstr(text_chars(&description), "  heartbeat = 60\n"));
+    assert_non_null(strstr(text_chars(&description), "  heartbeat = 60  (reload)\n"));
     assert_non_null(strstr(text_chars(&description), "  listeners.tcp.$name\n"));
     text_clear(&description);
     (void)fixture;
