@@ -86,6 +86,12 @@ static void append_json_member(struct text *line, const char *name, const char *
     text_append(line, SLICE("\""));
 }
 
+/* 0: there is no such listener. */
+static void append_port(struct text *line, const char *name, uint16_t port) {
+    if (port != 0)
+        text_append_format(line, ",\"%s\":%u", name, port);
+}
+
 static void announce_ready(const struct config *config, const struct server *server,
                            int64_t started_ms) {
     struct text line = {0};
@@ -93,6 +99,8 @@ static void announce_ready(const struct config *config, const struct server *ser
                        (int)(monotonic_ms() - started_ms));
     append_listener(&line, config, &config->tcp, "amqp", server_port(server));
     append_listener(&line, config, &config->ssl, "amqps", server_tls_port(server));
+    append_port(&line, "management_port", server_management_port(server));
+    append_port(&line, "metrics_port", server_metrics_port(server));
     if (server_control_path(server) != NULL)
         append_json_member(&line, "control", server_control_path(server));
     text_append(&line, SLICE("}"));

@@ -632,6 +632,18 @@ uint16_t server_port(const struct server *server) {
     return amqp_listeners_port(&server->listeners);
 }
 
+static uint16_t port_of(const struct listener *listener) {
+    return listener == NULL ? 0 : listener_port(listener);
+}
+
+uint16_t server_management_port(const struct server *server) {
+    return port_of(server->http_listeners.api);
+}
+
+uint16_t server_metrics_port(const struct server *server) {
+    return port_of(server->http_listeners.metrics);
+}
+
 uint16_t server_tls_port(const struct server *server) {
     return amqp_listeners_tls_port(&server->listeners);
 }

@@ -1,0 +1,453 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP API and the metrics of the real process, asked as tools ask."""
+import base64
+import json
+import re
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import process
+from client import Amqp, Refused
+from process import Broker
+
+
+class Api:
+    """Requests as one user; answers are (status, headers, JSON or octets)."""
+
+    def __init__(self, broker, user="guest", password="guest"):
+        self.root = f"http://127.0.0.1:{broker.ready['management_port']}/api/"
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self.headers = {"Authorization": f"Basic {token}"} if user else {}
+
+    def ask(self, method, path, body=None, headers=None):
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.root + path, data=data, method=method,
+                                         headers={**self.headers, **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.headers, decode(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, decode(error.read())
+
+    def get(self, path):
+        status, _, answer = self.ask("GET", path)
+        assert status == 200, (path, status, answer)
+        return answer
+
+    def status(self, method, path, body=None):
+        return self.ask(method, path, body)[0]
+
+
+def decode(octets):
+    try:
+        return json.loads(octets)
+    except ValueError:
+        return octets
+
+
+def scrape(broker, path="metrics"):
+    url = f"http://127.0.0.1:{broker.ready['metrics_port']}/{path}"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.headers["content-type"], answer.read().decode()
+
+
+class ManagementTest(unittest.TestCase):
+    """One broker for each test: what one leaves behind is none of the next one's business."""
+
+    def setUp(self):
+        self.broker = Broker()
+        self.addCleanup(self.broker.__exit__)
+        self.api = Api(self.broker)
+
+    def declare(self, name="q", **more):
+        self.assertIn(self.api.status("PUT", f"queues/%2F/{name}", {"durable": True, **more}),
+                      (201, 204))
+
+    def publish(self, payload, exchange="amq.default", key="q", properties=None, encoding="string"):
+        return self.api.ask("POST", f"exchanges/%2F/{exchange}/publish",
+                            {"routing_key": key, "properties": properties or {},
+                             "payload": payload, "payload_encoding": encoding})
+
+    def take(self, ackmode, count=1, encoding="auto", queue="q"):
+        status, _, messages = self.api.ask("POST", f"queues/%2F/{queue}/get",
+                                           {"count": count, "ackmode": ackmode,
+                                            "encoding": encoding})
+        self.assertEqual(status, 200, messages)
+        return messages
+
+
+class Logins(ManagementTest):
+    def test_who_is_nobody_is_asked_for_a_login(self):
+        """rows: 414"""
+        status, headers, body = Api(self.broker, user=None).ask("GET", "overview")
+        self.assertEqual((status, body), (401, b""))
+        self.assertEqual(headers["www-authenticate"], 'Basic realm="RabbitMQ Management"')
+
+    def test_a_wrong_password_is_refused(self):
+        status, headers, body = Api(self.broker, password="no").ask("GET", "overview")
+        self.assertEqual((status, body["error"]), (401, "not_authorized"))
+        self.assertIn("Basic", headers["www-authenticate"])
+
+    def test_tags_say_what_one_may(self):
+        self.assertEqual(self.api.status("PUT", "users/m", {"password": "p", "tags": "management"}), 201)
+        user = Api(self.broker, "m", "p")
+        self.assertEqual(user.get("whoami")["tags"], ["management"])
+        self.assertEqual(user.ask("GET", "users")[2]["reason"], "Not administrator user")
+        self.assertEqual(user.ask("GET", "nodes")[0], 401)
+        self.assertEqual(user.ask("GET", "queues/%2F")[2]["reason"],
+                         "User not authorised to access virtual host")
+        self.assertEqual(user.get("vhosts"), [])
+
+    def test_actions_need_the_permissions_of_amqp(self):
+        self.declare()
+        self.api.status("PUT", "users/m", {"password": "p", "tags": "management"})
+        self.api.status("PUT", "permissions/%2F/m", {"configure": "^$", "write": "^$", "read": "^$"})
+        user = Api(self.broker, "m", "p")
+        for method, path, body in (
+                ("PUT", "queues/%2F/new", {}), ("DELETE", "queues/%2F/q", None),
+                ("DELETE", "queues/%2F/q/contents", None),
+                ("PUT", "exchanges/%2F/new", {"type": "direct"}),
+                ("POST", "bindings/%2F/e/amq.direct/q/q", {"routing_key": "k"}),
+                ("POST", "exchanges/%2F/amq.direct/publish",
+                 {"routing_key": "", "properties": {}, "payload": "", "payload_encoding": "string"}),
+                ("POST", "queues/%2F/q/get",
+                 {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"})):
+            with self.subTest(f"{method} {path}"):
+                self.assertEqual(user.status(method, path, body), 401)
+
+
+class Objects(ManagementTest):
+    def test_put_says_whether_it_made_something(self):
+        """rows: 415"""
+        for path, body in (("vhosts/v", None), ("queues/%2F/q", {"durable": True}),
+                           ("exchanges/%2F/x", {"type": "fanout"}),
+                           ("users/u", {"password": "p", "tags": ""}),
+                           ("policies/%2F/p", {"pattern": "^q", "definition": {"max-length": 1}})):
+            with self.subTest(path):
+                self.assertEqual(self.api.status("PUT", path, body), 201)
+                self.assertEqual(self.api.status("PUT", path, body), 204)
+                self.assertEqual(self.api.status("DELETE", path), 204)
+
+    def test_what_is_not_there_is_404(self):
+        """rows: 416"""
+        for path in ("queues/%2F/no", "exchanges/%2F/no", "vhosts/no", "users/no",
+                     "policies/%2F/no", "connections/no", "bindings/%2F/e/amq.direct/q/no/k"):
+            with self.subTest(path):
+                status, _, body = self.api.ask("DELETE", path)
+                self.assertEqual((status, body), (404, {"error": "Object Not Found",
+                                                        "reason": "Not Found"}))
+
+    def test_a_queue_that_differs_is_refused_in_the_words_of_amqp(self):
+        """rows: 417"""
+        self.declare()
+        status, _, body = self.api.ask("PUT", "queues/%2F/q", {"durable": False})
+        self.assertEqual((status, body["error"]), (400, "bad_request"))
+        self.assertEqual(body["reason"], "inequivalent arg 'durable' for queue 'q' in vhost '/': "
+                                         "received 'false' but current is 'true'")
+
+    def test_publish_says_whether_it_was_routed(self):
+        """rows: 418"""
+        self.declare()
+        self.assertEqual(self.publish("x")[2], {"routed": True})
+        self.assertEqual(self.publish("x", key="nobody")[2], {"routed": False})
+        self.assertEqual(self.publish("x", exchange="no")[2],
+                         {"error": "not_found", "reason": "exchange_not_found"})
+
+    def test_publish_to_a_full_queue_is_refused(self):
+        self.declare(arguments={"x-max-length": 0, "x-overflow": "reject-publish"})
+        status, _, body = self.publish("x")
+        self.assertEqual((status, body["reason"]),
+                         (400, "Unable to publish message. Check queue limits."))
+
+    def test_get_settles_as_it_is_told(self):
+        """rows: 419"""
+        self.declare()
+        for name, left in (("ack_requeue_true", 1), ("reject_requeue_true", 1),
+                           ("ack_requeue_false", 0), ("reject_requeue_false", 0)):
+            with self.subTest(name):
+                self.api.status("DELETE", "queues/%2F/q/contents")
+                self.publish(name)
+                self.assertEqual(self.take(name)[0]["payload"], name)
+                self.assertEqual(self.api.get("queues/%2F/q")["messages"], left)
+                if left:
+                    self.assertTrue(self.take("ack_requeue_false")[0]["redelivered"])
+
+    def test_get_shows_all_of_a_message(self):
+        """rows: 420"""
+        self.declare()
+        properties = {"delivery_mode": 2, "content_type": "text/plain", "priority": 3,
+                      "timestamp": 1700000000, "headers": {"a": [1, "b", {"c": True}]}}
+        self.publish("h\u00e4se", properties=properties)
+        self.publish("//4=", encoding="base64")
+        text, octets = self.take("ack_requeue_false", count=5)
+        self.assertEqual((text["payload"], text["payload_encoding"], text["payload_bytes"]),
+                         ("h\u00e4se", "string", 5))
+        self.assertEqual(text["properties"], properties)
+        self.assertEqual((text["exchange"], text["routing_key"], text["message_count"]), ("", "q", 1))
+        self.assertEqual((octets["payload"], octets["payload_encoding"]), ("//4=", "base64"))
+
+    def test_get_without_a_mandatory_key_is_400(self):
+        self.declare()
+        status, _, body = self.api.ask("POST", "queues/%2F/q/get", {"count": 1, "encoding": "auto"})
+        self.assertEqual((status, body["reason"]), (400, "[{key_missing,ackmode}]"))
+
+    def test_bindings_have_keys_of_their_own(self):
+        """rows: 421 422"""
+        self.declare()
+        pair = "bindings/%2F/e/amq.topic/q/q"
+        status, headers, _ = self.api.ask("POST", pair, {"routing_key": "a.*", "arguments": {"x": 1}})
+        self.assertEqual(status, 201)
+        key = self.api.get(pair)[0]["properties_key"]
+        self.assertEqual(headers["location"], f"q/{key}")
+        self.assertRegex(key, r"^a\.%2A~\w+$")
+        for form in (key, key.replace("%", "%25")):
+            self.assertEqual(self.api.get(f"{pair}/{form}")["routing_key"], "a.*")
+        self.assertEqual(self.api.status("DELETE", f"{pair}/{key}"), 204)
+        self.assertEqual(self.api.get(pair), [])
+        self.api.ask("POST", "bindings/%2F/e/amq.topic/e/amq.fanout", {})
+        self.assertEqual(self.api.get("bindings/%2F/e/amq.topic/e/amq.fanout")[0]["properties_key"], "~")
+
+    def test_lists_come_in_pages(self):
+        """rows: 423"""
+        for number in range(7):
+            self.declare(f"q{number}")
+        page = self.api.get("queues?page=2&page_size=3")
+        self.assertEqual([queue["name"] for queue in page.pop("items")], ["q3", "q4", "q5"])
+        self.assertEqual(page, {"filtered_count": 7, "item_count": 3, "page": 2, "page_count": 3,
+                                "page_size": 3, "total_count": 7})
+        page = self.api.get("queues/%2F/?page=1&page_size=500&name=q%5B12%5D&use_regex=true")
+        self.assertEqual([queue["name"] for queue in page["items"]], ["q1", "q2"])
+        self.assertEqual(self.api.status("GET", "queues?page=9&page_size=3"), 400)
+        self.assertEqual(self.api.status("GET", "queues?page=1&page_size=501"), 400)
+        self.assertEqual(self.api.status("GET", "queues?page=1&name=(&use_regex=true"), 400)
+
+    def test_columns_and_order_can_be_chosen(self):
+        """rows: 424"""
+        self.declare("q1", arguments={"x-max-length": 5, "x-expires": 1000000})
+        self.declare("q2")
+        self.publish("x", key="q2")
+        self.assertEqual(self.api.get("queues?columns=name,arguments.x-max-length&sort=messages"),
+                         [{"name": "q1", "arguments": {"x-max-length": 5}}, {"name": "q2"}])
+        names = [queue["name"] for queue in self.api.get("queues?sort=messages&sort_reverse=true")]
+        self.assertEqual(names, ["q2", "q1"])
+
+    def test_vhosts_take_an_empty_body_and_keep_what_is_said(self):
+        self.assertEqual(self.api.status("PUT", "vhosts/v"), 201)
+        self.api.status("PUT", "vhosts/v", {"description": "of mine", "tags": "a,b"})
+        vhost = self.api.get("vhosts/v")
+        self.assertEqual((vhost["description"], vhost["tags"]), ("of mine", ["a", "b"]))
+        self.assertIn({"user": "guest", "vhost": "v", "configure": ".*", "write": ".*", "read": ".*"},
+                      self.api.get("permissions"))
+
+    def test_permissions(self):
+        """rows: 434"""
+        self.api.status("PUT", "users/u", {"password": "p", "tags": ""})
+        row = {"configure": "^a", "write": "^b", "read": ".*"}
+        self.assertEqual(self.api.status("PUT", "permissions/%2F/u", row), 201)
+        self.assertEqual(self.api.get("permissions/%2F/u"), {"user": "u", "vhost": "/", **row})
+        self.assertEqual(self.api.get("users/u/permissions"), [{"user": "u", "vhost": "/", **row}])
+        self.assertEqual(self.api.status("PUT", "permissions/%2F/u", {**row, "read": "("}), 400)
+        topic = {"exchange": "amq.topic", "write": "^a", "read": "^b"}
+        self.assertEqual(self.api.status("PUT", "topic-permissions/%2F/u", topic), 201)
+        self.assertEqual(self.api.get("topic-permissions/%2F/u"), [{"user": "u", "vhost": "/", **topic}])
+        self.assertEqual(self.api.status("DELETE", "topic-permissions/%2F/u"), 204)
+        self.assertEqual(self.api.status("DELETE", "permissions/%2F/u"), 204)
+        self.assertEqual(self.api.status("GET", "permissions/%2F/u"), 404)
+
+    def test_policies_take_effect(self):
+        """rows: 428"""
+        self.declare()
+        body = {"pattern": "^q", "definition": {"max-length": 1}, "priority": 2, "apply-to": "queues"}
+        self.assertEqual(self.api.status("PUT", "policies/%2F/p", body), 201)
+        self.assertEqual(self.api.get("policies/%2F/p"), {"vhost": "/", "name": "p", **body})
+        queue = self.api.get("queues/%2F/q")
+        self.assertEqual((queue["policy"], queue["effective_policy_definition"]), ("p", {"max-length": 1}))
+        self.publish("1")
+        self.publish("2")
+        self.assertEqual(self.api.get("queues/%2F/q")["messages"], 1)
+        self.assertEqual(self.api.status("DELETE", "policies/%2F/p"), 204)
+        self.assertEqual(self.api.get("queues/%2F/q")["policy"], None)
+        self.assertEqual(self.api.status("PUT", "policies/%2F/p", {"pattern": "^q", "definition": {"no": 1}}), 400)
+
+    def test_operator_policies_are_merged(self):
+        """rows: 429"""
+        self.declare()
+        self.api.status("PUT", "policies/%2F/p", {"pattern": "", "definition": {"max-length": 5}})
+        self.api.status("PUT", "operator-policies/%2F/o", {"pattern": "", "definition": {"max-length": 3}})
+        queue = self.api.get("queues/%2F/q")
+        self.assertEqual((queue["operator_policy"], queue["effective_policy_definition"]),
+                         ("o", {"max-length": 3}))
+
+    def test_limits(self):
+        """rows: 430"""
+        self.assertEqual(self.api.status("PUT", "vhost-limits/%2F/max-queues", {"value": 1}), 204)
+        self.assertEqual(self.api.get("vhost-limits"), [{"vhost": "/", "value": {"max-queues": 1}}])
+        self.declare()
+        self.assertEqual(self.api.status("PUT", "queues/%2F/second", {"durable": True}), 400)
+        self.assertEqual(self.api.status("DELETE", "vhost-limits/%2F/max-queues"), 204)
+        self.assertEqual(self.api.status("PUT", "user-limits/guest/max-channels", {"value": 2}), 204)
+        self.assertEqual(self.api.get("user-limits/guest"), [{"user": "guest", "value": {"max-channels": 2}}])
+        self.assertEqual(self.api.status("PUT", "user-limits/guest/no", {"value": 2}), 400)
+
+    def test_definitions_go_out_and_in(self):
+        """rows: 433"""
+        self.declare()
+        definitions = self.api.get("definitions")
+        self.assertEqual([queue["name"] for queue in definitions["queues"]], ["q"])
+        with Broker() as other:
+            api = Api(other)
+            self.assertEqual(api.status("POST", "definitions", definitions), 204)
+            self.assertEqual(api.get("queues/%2F/q")["durable"], True)
+
+
+class Clients(ManagementTest):
+    def test_connections_are_listed_and_closed_with_a_reason(self):
+        """rows: 426"""
+        client = Amqp(self.broker.port)
+        self.addCleanup(client.close)
+        connection, = self.api.get("connections")
+        self.assertEqual((connection["user"], connection["vhost"], connection["state"],
+                          connection["protocol"], connection["auth_mechanism"]),
+                         ("guest", "/", "running", "AMQP 0-9-1", "PLAIN"))
+        path = "connections/" + urllib.parse.quote(connection["name"], safe="")
+        self.assertEqual(self.api.get(path)["name"], connection["name"])
+        self.assertEqual(self.api.ask("DELETE", path, headers={"X-Reason": "spring cleaning"})[0], 204)
+        with self.assertRaises(Refused) as closed:
+            client.expect("nothing")
+        self.assertIn("CONNECTION_FORCED - spring cleaning", str(closed.exception))
+        self.assertEqual(self.api.get("connections"), [])
+
+    def test_channels_and_consumers_are_listed(self):
+        """rows: 427"""
+        self.declare()
+        client = Amqp(self.broker.port).open_channel()
+        self.addCleanup(client.close)
+        client.call(1, "basic.consume", queue=b"q", consumer_tag=b"tag")
+        self.assertEqual([(item["number"], item["consumer_count"]) for item in self.api.get("channels")], [(1, 1)])
+        consumer, = self.api.get("consumers/%2F")
+        self.assertEqual((consumer["consumer_tag"], consumer["queue"], consumer["ack_required"],
+                          consumer["active"], consumer["activity_status"]),
+                         ("tag", {"name": "q", "vhost": "/"}, True, True, "up"))
+        self.assertEqual(self.api.get("queues/%2F/q")["consumer_details"][0]["consumer_tag"], "tag")
+
+
+class Node(ManagementTest):
+    def test_the_overview(self):
+        """rows: 425"""
+        self.declare()
+        self.publish("x")
+        overview = self.api.get("overview")
+        self.assertEqual(overview["rabbitmq_version"], "4.3.5")
+        self.assertEqual(overview["object_totals"]["queues"], 1)
+        self.assertEqual(overview["queue_totals"]["messages"], 1)
+        self.assertEqual(overview["message_stats"]["publish"], 1)
+        for key in ("management_version", "rates_mode", "exchange_types", "product_name", "cluster_name",
+                    "erlang_version", "churn_rates", "node", "listeners", "contexts", "disable_stats"):
+            self.assertIn(key, overview)
+        node, = self.api.get("nodes")
+        self.assertEqual((node["name"], node["running"], node["mem_alarm"]), (overview["node"], True, False))
+
+    def test_health_checks(self):
+        """rows: 431 432"""
+        for path in ("alarms", "local-alarms", "virtual-hosts", "node-is-quorum-critical",
+                     f"port-listener/{self.broker.port}", "protocol-listener/amqp091"):
+            with self.subTest(path):
+                self.assertEqual(self.api.get(f"health/checks/{path}")["status"], "ok")
+        status, _, body = self.api.ask("GET", "health/checks/port-listener/1")
+        self.assertEqual((status, body["status"], body["reason"]), (503, "failed", "No active listener"))
+        url = urllib.request.Request(self.api.root + "aliveness-test/%2F", headers=self.api.headers)
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            self.assertEqual(answer.read(), b'{"status":"ok"}')
+
+    def test_an_alarm_fails_the_check(self):
+        with Broker("--set", "vm_memory_high_watermark.absolute=1") as broker:
+            status, _, body = Api(broker).ask("GET", "health/checks/alarms")
+            self.assertEqual((status, body["alarms"][0]["resource"]), (503, "memory"))
+
+    def test_the_cluster_has_a_name(self):
+        """rows: 435"""
+        self.assertRegex(self.api.get("cluster-name")["name"], "^rabbit@")
+        self.assertEqual(self.api.status("PUT", "cluster-name", {"name": "warren"}), 204)
+        self.assertEqual(self.api.get("cluster-name"), {"name": "warren"})
+
+    def test_feature_flags(self):
+        """rows: 436"""
+        flags = {flag["name"]: flag["state"] for flag in self.api.get("feature-flags")}
+        self.assertEqual((flags["stream_queue"], flags["quorum_queue"]), ("enabled", "enabled"))
+
+    def test_other_methods_are_405_and_too_much_is_413(self):
+        self.assertEqual(self.api.status("POST", "queues"), 405)
+        self.assertEqual(self.api.status("PUT", "queues/%2F/q", b"[]"), 400)
+        self.assertEqual(self.api.status("PUT", "queues/%2F/q", b"{" + b" " * (1 << 20) + b"}"), 413)
+
+    def test_the_ports_of_the_api_go_along_with_the_port(self):
+        """rows: 439"""
+        log = self.broker.stop() or self.broker.log
+        self.assertIn(f"Management plugin: HTTP (non-TLS) listener started on port "
+                      f"{self.broker.ready['management_port']}", log)
+        self.assertIn(" * rabbitmq_management", log)
+
+
+# drop-in C.6
+NAMES = """
+identity_info build_info erlang_uptime_seconds connections channels queues global_publishers global_consumers
+queue_messages_ready queue_messages_unacked process_open_fds process_max_fds process_resident_memory_bytes
+resident_memory_limit_bytes disk_space_available_bytes disk_space_available_limit_bytes
+connections_opened_total connections_closed_total channels_opened_total channels_closed_total
+queues_declared_total queues_created_total queues_deleted_total
+""".split()
+BY_PROTOCOL = "received received_confirm confirmed routed unroutable_dropped unroutable_returned".split()
+BY_TYPE = """delivered delivered_consume_auto_ack delivered_consume_manual_ack delivered_get_auto_ack
+delivered_get_manual_ack get_empty redelivered acknowledged""".split()
+DEAD_LETTERED = "confirmed delivery_limit expired maxlen rejected".split()
+BOUNDS = ["100.0", "1000.0", "10000.0", "100000.0", "1e+06", "1e+07", "5e+07", "1e+08", "+Inf"]
+
+
+class Metrics(ManagementTest):
+    def test_every_name_the_dashboards_want_is_there(self):
+        """rows: 437"""
+        self.declare()
+        self.publish("x" * 200)
+        content_type, text = scrape(self.broker)
+        self.assertEqual(content_type, "text/plain; version=0.0.4")
+        for name in NAMES:
+            self.assertRegex(text, rf"(?m)^rabbitmq_{name}(\{{.*\}})? \S+$")
+        for name in BY_PROTOCOL:
+            self.assertRegex(text, rf'(?m)^rabbitmq_global_messages_{name}_total{{protocol="amqp091"}} \d+$')
+        for name in BY_TYPE:
+            self.assertRegex(text, rf'(?m)^rabbitmq_global_messages_{name}_total'
+                                   rf'{{protocol="amqp091",queue_type="rabbit_classic_queue"}} \d+$')
+        for name in DEAD_LETTERED:
+            self.assertRegex(text, rf'(?m)^rabbitmq_global_messages_dead_lettered_{name}_total'
+                                   rf'{{queue_type="rabbit_quorum_queue",dead_letter_strategy="at_least_once"}} 0$')
+        self.assertEqual(re.findall(r'message_size_bytes_bucket{protocol="amqp091",le="(.*?)"}', text), BOUNDS)
+        self.assertIn('le="1000.0"} 1\n', text)
+        identity = re.search(r"^rabbitmq_identity_info{(.*)} 1$", text, re.MULTILINE).group(1)
+        for label in ("rabbitmq_node", "rabbitmq_cluster", "rabbitmq_cluster_permanent_id",
+                      'rabbitmq_endpoint="aggregated"'):
+            self.assertIn(label, identity)
+        self.assertIn("rabbitmq_queue_messages_ready 1\n", text)
+
+    def test_each_object_has_its_line(self):
+        """rows: 438"""
+        self.declare("a")
+        self.declare("b%22c")
+        self.publish("x", key="a")
+        client = Amqp(self.broker.port).open_channel()
+        self.addCleanup(client.close)
+        _, text = scrape(self.broker, "metrics/per-object")
+        self.assertIn('rabbitmq_queue_messages_ready{vhost="/",queue="a"} 1\n', text)
+        self.assertIn('rabbitmq_queue_messages_ready{vhost="/",queue="b\\"c"} 0\n', text)
+        self.assertRegex(text, r'rabbitmq_channel_consumers{channel="127.0.0.1:\d+ -> .* \(1\)"} 0\n')
+        _, text = scrape(self.broker, "metrics/detailed?family=queue_coarse_metrics&vhost=%2F")
+        self.assertIn('rabbitmq_detailed_queue_messages{vhost="/",queue="a"} 1\n', text)
+        self.assertNotIn("rabbitmq_detailed_channel", text)
+        self.assertNotIn("rabbitmq_detailed_queue_consumers", text)
+
+
+if __name__ == "__main__":
+    process.main()
