@@ -20,7 +20,9 @@
 #include "broker/entities/message.h"
 #include "broker/entities/paging.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/delivery_history.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/queue_quorum.h"
 #include "broker/entities/route.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
@@ -32,7 +34,22 @@ enum { MESSAGES_MAX = 4000, UNACKED_MAX = 6, HISTORY_LENGTH = 3, NEVER = -1 };
 
 /* -- where messages are ------------------------------------------------------------------------ */
 
-enum place { TTL, SHORT, FULL, LEVELS, PLAIN, DUE, COPIED, DEAD, END, HELD, PLACES };
+enum place {
+    TTL,
+    SHORT,
+    FULL,
+    LEVELS,
+    PLAIN,
+    QUORUM, /* counts deliveries and lets what comes back wait */
+    STRICT, /* a quorum queue that holds its letters until NARROW takes them */
+    NARROW,
+    DUE,
+    COPIED,
+    DEAD,
+    END,
+    HELD,
+    PLACES
+};
 
 /* The queues, and how each is declared; `from` are the places a message may have come from. */
 static const struct queue_row {
@@ -40,12 +57,18 @@ static const struct queue_row {
     int64_t ttl_ms, max_length, max_priority; /* -1: none */
     const char *overflow;
     const char *dead_letter_key; /* to the default exchange */
+    const char *type;            /* NULL: classic */
+    const char *strategy;        /* of quorum queues, as what follows */
+    int64_t delivery_limit, retry_min_ms;
 } rows[HELD] = {
     [TTL] = {"ttl", 30, -1, -1, NULL, "dead"},
     [SHORT] = {"short", -1, 3, -1, "drop-head", "dead"},
     [FULL] = {"full", -1, 3, -1, "reject-publish-dlx", "dead"},
     [LEVELS] = {"levels", -1, 5, 4, NULL, "dead"},
     [PLAIN] = {"plain", -1, -1, -1, NULL, "dead"},
+    [QUORUM] = {"quorum", -1, 6, -1, NULL, "dead", "quorum", NULL, 2, 20},
+    [STRICT] = {"strict", -1, -1, -1, "reject-publish", "narrow", "quorum", "at-least-once", 1, -1},
+    [NARROW] = {"narrow", -1, 2, -1, "reject-publish", NULL},
     [DUE] = {"due", -1, -1, -1, NULL, NULL},
     [COPIED] = {"copied", -1, -1, -1, NULL, NULL},
     [DEAD] = {"dead", 60, -1, -1, NULL, "end"},
@@ -62,6 +85,8 @@ static unsigned places_of(enum place origin) {
         return MAY_BE(HELD) | MAY_BE(DUE);
     case COPIED:
         return MAY_BE(COPIED);
+    case STRICT:
+        return MAY_BE(STRICT) | MAY_BE(NARROW);
     default:
         return MAY_BE(origin) | AFTER_DEATH;
     }
@@ -110,7 +135,8 @@ struct run {
 };
 
 static const char *const names[BROKER_WORKLOADS] = {
-    "lifetimes", "rejections", "priorities", "overflow", "delays", "histories", "broker mix",
+    "lifetimes", "rejections", "priorities",    "overflow",
+    "delays",    "histories",  "quorum queues", "broker mix",
 };
 
 const char *broker_workload_name(unsigned workload) {
@@ -176,16 +202,16 @@ static struct broker *open_broker(struct run *run, struct env *env, struct memor
     return broker;
 }
 
-/* Messages leave memory and come back in every other run. False when the disk fails. */
-static bool open_pager(struct run *run) {
-    struct pager_options options = {.io = memory_disk_io(run->disk),
-                                    .journal = run->broker->journal,
-                                    .overflow_file_size = 64 * 1024};
+/* NULL when the disk fails. */
+static struct pager *open_pager(struct broker *broker, struct memory_disk *disk, uint64_t limit) {
+    struct pager_options options = {
+        .io = memory_disk_io(disk), .journal = broker->journal, .overflow_file_size = 64 * 1024};
+    struct pager *pager;
 
-    if (pager_open(&options, &run->pager) < 0)
-        return false;
-    paging_create(run->broker, run->pager, run->seed % 2 == 0 ? 4096 : UINT64_MAX / 2);
-    return true;
+    if (pager_open(&options, &pager) < 0)
+        return NULL;
+    paging_create(broker, pager, limit);
+    return pager;
 }
 
 static void close_broker(struct broker *broker, struct pager *pager, bool clean) {
@@ -222,6 +248,13 @@ static void declare_queue(struct run *run, enum place place) {
     put_int(&b, "x-message-ttl", row->ttl_ms);
     put_int(&b, "x-max-length", row->max_length);
     put_int(&b, "x-max-priority", row->max_priority);
+    if (row->type != NULL) {
+        put_text(&b, "x-queue-type", row->type);
+        put_text(&b, "x-dead-letter-strategy", row->strategy);
+        put_int(&b, "x-delivery-limit", row->delivery_limit);
+        put_text(&b, "x-delayed-retry-type", "all");
+        put_int(&b, "x-delayed-retry-min", row->retry_min_ms);
+    }
     struct queue_declaration declaration = {.name = slice_from_text(row->name),
                                             .arguments = amqp_table_builder_finish(&b),
                                             .durable = true};
@@ -306,7 +339,7 @@ static bool has_header(const struct message *message, const char *name) {
 
 /* A message that was moved says so. */
 static bool is_marked(const struct message *message, enum place place) {
-    if ((MAY_BE(place) & AFTER_DEATH) != 0)
+    if ((MAY_BE(place) & (AFTER_DEATH | MAY_BE(NARROW))) != 0)
         return has_header(message, "x-death");
     return place != DUE || has_header(message, "x-delay");
 }
@@ -379,7 +412,66 @@ static void see_ring(struct broker *broker, struct vhost *vhost, struct sighting
     }
 }
 
-/* What is held comes when its time has come: everything else was looked at before. */
+static size_t letters_of(const struct queue *queue) {
+    size_t count = 0;
+
+    LIST_FOR_EACH(&queue->vhost->broker->dead_letters, at)
+    count++;
+    return count;
+}
+
+/* A history belongs to a message that is there. */
+static bool see_histories(struct run *run, struct vhost *vhost, enum place place) {
+    struct queue *queue = vhost_find_queue(vhost, slice_from_text(rows[place].name));
+    struct delivery_history *history, *next;
+    size_t count = 0;
+
+    if (queue == NULL)
+        return true;
+    HASH_ITER(by_sequence, queue->quorum->histories, history, next) {
+        count++;
+    }
+    if (count <= queue_ready_count(queue) + queue->quorum->withheld_count + letters_of(queue))
+        return true;
+    return fail(run, "%s has %zu histories and fewer messages", name_of(place), count);
+}
+
+/* All of them, those too whose message has to be read first. */
+static void drain_letters(struct broker *broker, struct pager *pager) {
+    while (!list_is_empty(&broker->dead_letters)) {
+        broker_drain_dead_letters(broker, 100);
+        pager_work_now(pager);
+        pager_collect(pager);
+        paging_tick(broker->paging);
+    }
+}
+
+/* What waits comes when its time has come: everything else was looked at before. */
+static bool see_waiting(struct run *run, struct broker *broker, struct pager *pager,
+                        struct vhost *vhost, struct sightings *seen) {
+    broker->env->now_ms += 1000000;
+    timers_expire(&broker->timers, broker->env->now_ms);
+    broker_finish_chores(broker);
+    drain_letters(broker, pager);
+    return see_queue(run, vhost, seen, rows[QUORUM].name, QUORUM) &&
+           see_queue(run, vhost, seen, rows[STRICT].name, STRICT) &&
+           see_queue(run, vhost, seen, rows[NARROW].name, NARROW) &&
+           see_queue(run, vhost, seen, rows[DEAD].name, DEAD) &&
+           see_queue(run, vhost, seen, rows[END].name, END);
+}
+
+/* Letters that NARROW has no room for: it is empty by now, so each round takes two. */
+static bool see_letters(struct run *run, struct broker *broker, struct pager *pager,
+                        struct vhost *vhost, struct sightings *seen) {
+    struct queue *strict = vhost_find_queue(vhost, slice_from_text(rows[STRICT].name));
+    bool good = true;
+
+    while (good && strict != NULL && strict->quorum->held_count > 0)
+        good = see_waiting(run, broker, pager, vhost, seen);
+    return good;
+}
+
+/* So does what an exchange holds. */
 static bool see_held(struct run *run, struct broker *broker, struct vhost *vhost,
                      struct sightings *seen) {
     broker->env->now_ms += 1000000;
@@ -398,14 +490,22 @@ static bool look(struct run *run, struct memory_disk *disk, const char *what,
     memset(seen, 0, sizeof *seen);
     if (broker == NULL)
         return false;
+    struct pager *pager = open_pager(broker, disk, UINT64_MAX / 2);
     struct vhost *vhost = broker_find_vhost(broker, SLICE("/"));
+    if (pager == NULL)
+        abort(); /* nothing fails here */
+    good =
+        vhost == NULL || (see_histories(run, vhost, QUORUM) && see_histories(run, vhost, STRICT));
     for (enum place place = 0; vhost != NULL && place < HELD && good; place++)
         good = see_queue(run, vhost, seen, rows[place].name, place);
     if (vhost != NULL && vhost_find_exchange(vhost, SLICE("history")) != NULL)
         see_ring(broker, vhost, seen);
     if (vhost != NULL && vhost_find_exchange(vhost, SLICE("delayed")) != NULL)
         good = good && see_held(run, broker, vhost, seen);
-    close_broker(broker, NULL, false);
+    if (vhost != NULL)
+        good = good && see_waiting(run, broker, pager, vhost, seen) &&
+               see_letters(run, broker, pager, vhost, seen);
+    close_broker(broker, pager, false);
     return good;
 }
 
@@ -484,7 +584,7 @@ static struct slice properties_of(struct run *run, enum place origin,
         properties.flags |= AMQP_HEADERS;
         properties.headers = amqp_table_builder_finish(headers);
     }
-    if (origin == LEVELS) {
+    if (origin == LEVELS || origin == QUORUM) {
         properties.flags |= AMQP_PRIORITY;
         properties.priority = (uint8_t)random_below(&run->random, 6);
     }
@@ -574,24 +674,30 @@ static void settle(struct run *run) {
         entry->gone_lsn = run->broker->settle_lsn;
     } else if (manner < 4) {
         queue_discard(queue, one.entry);
-    } else {
+    } else if (random_below(&run->random, 2) == 0) {
         queue_requeue(queue, one.entry);
+    } else {
+        queue_requeue_failed(queue, one.entry);
     }
 }
 
 static enum place any_origin(struct run *run) {
-    static const enum place origins[] = {TTL, SHORT, FULL, LEVELS, PLAIN, COPIED, HELD};
+    static const enum place origins[] = {TTL,    SHORT,  FULL,   LEVELS, PLAIN,
+                                         QUORUM, STRICT, COPIED, HELD};
 
     return origins[random_below(&run->random, sizeof origins / sizeof origins[0])];
 }
 
 static enum place origin_for(struct run *run) {
-    static const enum place of_workload[BROKER_MIX] = {TTL, PLAIN, LEVELS, SHORT, HELD, COPIED};
+    static const enum place of_workload[BROKER_MIX] = {TTL,  PLAIN,  LEVELS, SHORT,
+                                                       HELD, COPIED, QUORUM};
 
     if (run->workload == BROKER_MIX || random_below(&run->random, 5) == 0)
         return any_origin(run);
     if (run->workload == BROKER_OVERFLOW && random_below(&run->random, 2) == 0)
         return FULL;
+    if (run->workload == BROKER_QUORUM && random_below(&run->random, 2) == 0)
+        return STRICT;
     return of_workload[run->workload];
 }
 
@@ -673,7 +779,7 @@ static void end_life(struct run *run, bool clean) {
         memory_disk_kill(run->disk, memory_disk_calls(run->disk));
     while (run->unacked_count > 0) {
         struct unacked one = take_unacked(run);
-        queue_requeue(run->queues[one.place], one.entry);
+        queue_requeue_failed(run->queues[one.place], one.entry);
     }
     close_broker(run->broker, run->pager, clean);
     run->broker = NULL;
@@ -716,7 +822,8 @@ static bool begin_life(struct run *run) {
     run->broker = open_broker(run, &run->env, run->disk, NULL);
     if (run->broker == NULL)
         return true; /* the disk failed */
-    if (!open_pager(run)) {
+    run->pager = open_pager(run->broker, run->disk, run->seed % 2 == 0 ? 4096 : UINT64_MAX / 2);
+    if (run->pager == NULL) {
         close_broker(run->broker, NULL, false);
         run->broker = NULL;
         return true;

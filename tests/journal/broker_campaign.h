@@ -4,7 +4,7 @@
  * limits, dead letters, priorities, delays, histories - and what is checked is where each message is.
  *
  * Every message is published once, to one queue or exchange, and is from then on in one place at a
- * time: moved by expiry, overflow, rejection and delay, gone with its acknowledgement. After a crash
+ * time: moved by expiry, overflow, rejection, delay and too many deliveries, gone with its acknowledgement. After a crash
  * at any operation a new broker recovers, and each message that was safe is in exactly one of the
  * places where it may be; none is in two; none is back whose acknowledgement was safe.
  */
@@ -20,6 +20,7 @@ enum broker_workload {
     BROKER_OVERFLOW,
     BROKER_DELAYS,
     BROKER_HISTORIES,
+    BROKER_QUORUM,
     BROKER_MIX,
     BROKER_WORKLOADS,
 };
