@@ -162,6 +162,16 @@ static void log_lines(struct server *server, const char *about, struct text *lin
         log_error(&server->env.log, "%s: %s; everything stays as it was", about, line);
 }
 
+/* False when a new file could not be begun: the old one goes on. */
+static bool rotate_logs(void *context, struct text *error) {
+    struct server *server = context;
+    int result = broker_log_rotate(&server->log);
+
+    if (result < 0)
+        text_append_format(error, "the log goes on in the old file: %s", strerror(-result));
+    return result >= 0;
+}
+
 /* A terminal that goes away takes no broker along. */
 static void reload_on_signal(struct server *server) {
     struct text error = {0};
@@ -352,8 +362,29 @@ static void set_loopback_users(struct server *server) {
     free(names);
 }
 
+static bool is_builtin(const char *plugin) {
+    for (size_t i = 0; builtin_plugins[i] != NULL; i++) {
+        if (strcmp(builtin_plugins[i], plugin) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* enabled_plugins is often one file for many brokers: what is missing is said, not refused. */
+static void log_plugins(struct server *server) {
+    const struct config_list *plugins = &server->config->plugins;
+
+    for (size_t i = 0; i < plugins->count; i++) {
+        if (!is_builtin(plugins->items[i].name))
+            log_warning(&server->env.log,
+                        "Plugin %s is enabled, but not built in: nothing serves it",
+                        plugins->items[i].name);
+    }
+}
+
 /* What was set and by whom, and what of it means nothing here. */
 static void log_config(struct server *server) {
+    log_plugins(server);
     LIST_FOR_EACH(&server->config->notices, at) {
         const struct config_notice *notice = LIST_ITEM(at, struct config_notice, link);
         log_write(&server->env.log, notice->level, "%s", notice->sentence);
@@ -411,7 +442,8 @@ struct server *server_create(struct config *config, const struct config_sources 
     server->broker->endpoints.progress = transport_progress;
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
-    const struct control_hooks hooks = {.context = server, .reload = reload};
+    const struct control_hooks hooks = {
+        .context = server, .reload = reload, .rotate_logs = rotate_logs};
     control_init(&server->control, server->broker, &hooks);
     return server;
 }

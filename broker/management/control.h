@@ -44,6 +44,7 @@ struct control_hooks {
     void *context;
     /* False with a sentence in `error` when nothing was changed. */
     bool (*reload)(void *context, struct text *error);
+    bool (*rotate_logs)(void *context, struct text *error); /* likewise */
 };
 
 struct control {

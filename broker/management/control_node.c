@@ -44,3 +44,14 @@ void control_reload(struct control_call *call) {
         control_fail(call, EX_CONFIG, "%s", text_chars(&error));
     text_clear(&error);
 }
+
+void control_rotate_logs(struct control_call *call) {
+    const struct control_hooks *hooks = &call->control->hooks;
+    struct text error = {0};
+
+    if (hooks->rotate_logs(hooks->context, &error))
+        control_finish(call);
+    else
+        control_fail(call, EX_IOERR, "%s", text_chars(&error));
+    text_clear(&error);
+}

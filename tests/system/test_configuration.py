@@ -3,6 +3,7 @@
 """Where the configuration comes from, what reloading does, and where the log goes."""
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -171,6 +172,25 @@ class Log(unittest.TestCase):
             names = sorted(path.name for path in here.iterdir())
             self.assertEqual(names, ["broker.log", "broker.log.0", "broker.log.1"])
             self.assertLessEqual(max(path.stat().st_size for path in here.iterdir()), 5000)
+
+    def test_rotate_logs(self):
+        with folder() as here:
+            log = here / "broker.log"
+            with Broker("--set", f"log.file={log}", data_dir=str(here / "data")) as broker:
+                ctl = pathlib.Path(BROKER).parent / "leveretctl"
+                subprocess.run([ctl, "--data-dir", here / "data", "rotate_logs"], check=True, timeout=PATIENCE)
+                self.assertIn("Server startup complete", (here / "broker.log.0").read_text())
+                self.assertEqual(broker.stop(), 0)
+                self.assertIn("Leveret is stopped", log.read_text())
+                self.assertNotIn("Server startup complete", log.read_text())
+
+    def test_plugins_that_are_not_built_in_are_named(self):
+        with folder() as here:
+            with Broker(environment={"RABBITMQ_ENABLED_PLUGINS": "rabbitmq_management,rabbitmq_mqtt",
+                                     "RABBITMQ_MNESIA_DIR": str(here / "data")}) as broker:
+                self.assertEqual(broker.stop(), 0)
+            self.assertIn("[warning] <0.9.0> Plugin rabbitmq_mqtt is enabled, but not built in", broker.log)
+            self.assertNotIn("Plugin rabbitmq_management is enabled", broker.log)
 
     def test_json_lines(self):
         with Broker("--set", "log.console.formatter=json") as broker:
