@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "amqp/spec.h"
@@ -137,6 +138,19 @@ bool api_body_bool(struct api_request *request, const char *key, bool *ret_value
     return false;
 }
 
+/* Digits in a text too: rabbitmqadmin sends these. */
+static bool parse_integer(const json_t *value, int64_t *ret_value) {
+    if (json_is_integer(value)) {
+        *ret_value = json_integer_value(value);
+        return true;
+    }
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return false;
+    char *end;
+    *ret_value = strtoll(json_string_value(value), &end, 10);
+    return *end == '\0';
+}
+
 bool api_body_integer(struct api_request *request, const char *key, bool is_mandatory,
                       int64_t *ret_value) {
     bool ok;
@@ -144,10 +158,8 @@ bool api_body_integer(struct api_request *request, const char *key, bool is_mand
 
     if (value == NULL)
         return ok;
-    if (!json_is_integer(value)) {
-        api_refuse_bad(request, "%s must be an integer", key);
-        return false;
-    }
-    *ret_value = json_integer_value(value);
-    return true;
+    if (parse_integer(value, ret_value))
+        return true;
+    api_refuse_bad(request, "%s must be an integer", key);
+    return false;
 }

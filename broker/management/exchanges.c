@@ -117,8 +117,8 @@ static bool read_declaration(struct api_request *request, struct exchange_declar
                              struct amqp_table_builder *arguments) {
     const json_t *object = json_object_get(request->body, "arguments");
 
-    *declaration = (struct exchange_declaration){.name = name_of(request)};
-    if (!api_body_text(request, "type", true, &declaration->type) ||
+    *declaration = (struct exchange_declaration){.name = name_of(request), .type = SLICE("direct")};
+    if (!api_body_text(request, "type", false, &declaration->type) ||
         !api_body_bool(request, "durable", &declaration->durable) ||
         !api_body_bool(request, "auto_delete", &declaration->auto_delete) ||
         !api_body_bool(request, "internal", &declaration->internal))

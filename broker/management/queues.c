@@ -369,12 +369,29 @@ static void purge(struct api_request *request) {
     }
 }
 
+/* Mirrors are in step, as there are none; nothing else is an action. */
+static void act(struct api_request *request) {
+    struct slice action;
+
+    if (vhost_find_queue(request->vhost, request->parts[0]) == NULL) {
+        api_refuse_missing(request);
+        return;
+    }
+    if (!api_body_text(request, "action", true, &action))
+        return;
+    if (slice_equal(action, SLICE("sync")) || slice_equal(action, SLICE("cancel_sync")))
+        api_reply_deleted(request);
+    else
+        api_refuse_bad(request, "unknown action " SLICE_FMT, SLICE_ARG(action));
+}
+
 const struct api_route queue_routes[] = {
     {"GET", "queues", API_MANAGEMENT, API_NO_BODY, list_all},
     {"GET", "queues/{vhost}", API_VHOST, API_NO_BODY, list_vhost},
     {"GET", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, show},
     {"PUT", "queues/{vhost}/{name}", API_VHOST, API_JSON, put},
     {"DELETE", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, delete},
+    {"POST", "queues/{vhost}/{name}/actions", API_VHOST, API_JSON, act},
     {"DELETE", "queues/{vhost}/{name}/contents", API_VHOST, API_NO_BODY, purge},
     {.pattern = NULL},
 };
