@@ -33,7 +33,8 @@ RESTART_SECONDS_MAX = 5
 SETTLED_AT_MOST = 400           # deliveries that one consumer takes in a round
 QUEUES = [b"one", b"two", b"deep", b"work"]
 FAN = [b"fan%d" % number for number in range(5)]
-SMALL_SEGMENTS = ("--set", "leveret.journal_segment_size=1048576")
+SMALL = ("--set", "leveret.journal_segment_size=1048576",
+                  "--set", "leveret.message_memory_limit=1048576")
 SYSCALLS = ("pwritev", "fdatasync", "renameat", "fsync", "unlinkat")
 GONE = (OSError, EOFError, Refused)
 
@@ -313,7 +314,7 @@ class Campaign:
 
     def start(self, wrapper=()):
         began = time.monotonic()
-        broker = Broker(*SMALL_SEGMENTS, program=self.program, data_dir=self.directory, wrapper=wrapper,
+        broker = Broker(*SMALL, program=self.program, data_dir=self.directory, wrapper=wrapper,
                         environment=process.TRACEABLE)
         if not wrapper:
             self.slowest_restart = max(self.slowest_restart, time.monotonic() - began)
