@@ -298,6 +298,7 @@ void tls_context_destroy(struct tls_context *context) {
     if (context->ssl != NULL)
         SSL_CTX_set_tlsext_servername_callback(context->ssl, NULL);
     release(context);
+    SSL_SESSION_free(context->ticket);
     free(context);
 }
 
@@ -318,6 +319,13 @@ bool tls_context_create_client(const char *cacertfile, const struct tls_files *f
     }
     tls_context_destroy(context);
     return false;
+}
+
+void tls_context_set_resumption(struct tls_context *context, bool resumes) {
+    context->resumes = resumes;
+    SSL_CTX_set_session_cache_mode(context->ssl,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context->ssl, tls_session_on_ticket);
 }
 
 int64_t tls_context_expires_s(const struct tls_context *context) {

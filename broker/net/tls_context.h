@@ -79,6 +79,9 @@ void tls_context_destroy(struct tls_context *context);
 bool tls_context_create_client(const char *cacertfile, const struct tls_files *files,
                                struct tls_context **ret_context, struct text *error);
 
+/* Whether sessions of a client's context begin with the last ticket that one of them was given. */
+void tls_context_set_resumption(struct tls_context *context, bool resumes);
+
 /* When the first of its certificates expires, in Unix seconds. */
 int64_t tls_context_expires_s(const struct tls_context *context);
 

@@ -19,12 +19,17 @@ struct tls_context {
     struct tls_login login;
     bool verify_peer;
     int64_t expires_s;
+    bool resumes;        /* a client's: see tls_context_set_resumption() */
+    SSL_SESSION *ticket; /* the last one, NULL before */
     struct tls_counters counters;
 };
 
 /* Counts what a peer says between handshake and end; set on every SSL_CTX. */
 void tls_session_on_message(int is_written, int version, int content_type, const void *octets,
                             size_t len, SSL *ssl, void *argument);
+
+/* A client was given a ticket. */
+int tls_session_on_ticket(SSL *ssl, SSL_SESSION *ticket);
 
 /* Appends OpenSSL's first complaint and forgets all of them. */
 void tls_append_reason(struct text *error);

@@ -132,12 +132,25 @@ struct tls_session *tls_session_create_client(struct tls_context *context, const
     SSL_set_connect_state(session->ssl);
     SSL_set1_host(session->ssl, host);
     SSL_set_tlsext_host_name(session->ssl, host);
+    if (context->resumes && context->ticket != NULL)
+        SSL_set_session(session->ssl, context->ticket);
     return session;
+}
+
+/* Keeps the reference that comes with it. */
+int tls_session_on_ticket(SSL *ssl, SSL_SESSION *ticket) {
+    struct tls_context *context = ((struct tls_session *)SSL_get_app_data(ssl))->context;
+
+    SSL_SESSION_free(context->ticket);
+    context->ticket = ticket;
+    return 1;
 }
 
 void tls_session_destroy(struct tls_session *session) {
     if (session == NULL)
         return;
+    /* OpenSSL takes a session that was cut off for one that must not be resumed. */
+    SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(session->ssl);
     free(session);
 }

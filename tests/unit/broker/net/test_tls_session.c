@@ -382,6 +382,26 @@ static void a_reload_changes_new_sessions_only(void **state) {
     clear(&client2);
 }
 
+static void a_ticket_resumes(void **state) {
+    struct room *room = *state;
+    struct tls_options options = server_options(room);
+    struct end server, client;
+    make_contexts(room, &options);
+    tls_context_set_resumption(room->client_context, true);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(connect_ends(room, &server, &client, SIZE_MAX / 2), TLS_READY);
+        assert_int_equal(tls_session_was_resumed(server.session), i > 0);
+        pass(&server, &client, 10); /* the ticket comes in front of it */
+        clear(&server);
+        clear(&client);
+    }
+    tls_context_rotate_tickets(room->server_context);
+    assert_int_equal(connect_ends(room, &server, &client, SIZE_MAX / 2), TLS_READY);
+    assert_false(tls_session_was_resumed(server.session));
+    clear(&server);
+    clear(&client);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -396,6 +416,7 @@ int main(void) {
         TEST(the_login_name_is_where_the_configuration_says),
         TEST(who_is_not_verified_has_no_login_name),
         TEST(a_reload_changes_new_sessions_only),
+        TEST(a_ticket_resumes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
