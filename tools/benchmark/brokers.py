@@ -22,10 +22,30 @@ class Failed(Exception):
     """A measurement that did not come to an end; the text says why."""
 
 
+class Certificates:
+    """For the TLS ports of all brokers: ECDSA P-256."""
+
+    def __init__(self, build, folder):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="tls-", dir=folder))
+        subprocess.run([build / "leveretctl", "tls", "init", self.place], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.certificate, self.key = self.place / "server_certificate.pem", self.place / "server_key.pem"
+
+    def settings(self, port):
+        return [f"listeners.ssl.default = 127.0.0.1:{port}", f"ssl_options.certfile = {self.certificate}",
+                f"ssl_options.keyfile = {self.key}",
+                f"ssl_options.cacertfile = {self.place / 'ca_certificate.pem'}"]
+
+    def remove(self):
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
 class Leveret:
     """The product as it comes, with a data directory: its journal sleeps while nothing is durable."""
 
-    def __init__(self, build, folder, ephemeral=False):
+    def __init__(self, build, folder, ephemeral=False, certificates=None):
+        self.settings = [word for setting in (certificates.settings(0) if certificates else [])
+                         for word in ("--set", setting)]
         self.build = build
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leveret-", dir=folder))
         self.place = ["--ephemeral"] if ephemeral else ["--data-dir", self.folder / "data"]
@@ -36,12 +56,14 @@ class Leveret:
         """Seconds until the line came that says clients can connect."""
         begun = time.monotonic()
         self.process = subprocess.Popen(
-            [self.build / "leveret", "--port", "0", "--bind", "127.0.0.1", "--json", *self.place],
+            [self.build / "leveret", "--port", "0", "--bind", "127.0.0.1", "--json", *self.place,
+             *self.settings],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         if not line:
             raise Failed("leveret did not start: " + self.end_of_log())
         self.uri = json.loads(line)["amqp"]
+        self.tls_uri = json.loads(line).get("amqps")
         self.pid = self.process.pid
         return time.monotonic() - begun
 
@@ -71,10 +93,14 @@ class Leveret:
 class RabbitMQ:
     script = ROOT / "interop" / "support" / "rabbitmq"
 
-    def __init__(self, _build, folder):
+    def __init__(self, _build, folder, certificates=None):
         self.folder = tempfile.mkdtemp(prefix="rabbitmq-", dir=folder)
+        tls_port = machine.free_port()
+        settings = certificates.settings(tls_port) if certificates else []
+        self.tls_uri = f"amqps://guest:guest@127.0.0.1:{tls_port}/" if certificates else None
         begun = time.monotonic()
-        started = subprocess.run([self.script, "start", "--port", "0", "--dir", self.folder],
+        started = subprocess.run([self.script, "start", "--port", "0", "--dir", self.folder,
+                                  *(word for setting in settings for word in ("--set", setting))],
                                  stdout=subprocess.PIPE, text=True, check=False)
         if started.returncode != 0:
             raise Failed("RabbitMQ did not start")

@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import platform
+import socket
 import subprocess
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -101,3 +102,10 @@ class Others:
     def percent(self):
         total, idle, ours = (now - then for now, then in zip(self.read(), self.begin))
         return round(max(0.0, 100 * (total - idle - ours) / total), 1) if total > 0 else 0.0
+
+
+def free_port():
+    """A TCP port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

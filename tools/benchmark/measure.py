@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from benchmark import machine
-from benchmark.brokers import Failed, Leveret, NullBroker, RabbitMQ
+from benchmark.brokers import Certificates, Failed, Leveret, NullBroker, RabbitMQ
 
 MILLION = 1000000
 FRAMES = 72  # octets of publish, header and frame ends around a body, about
@@ -24,6 +24,8 @@ class Bench:
         self.folder = options.folder
         self.seconds = options.seconds
         self.standing = {}
+        self.tls_standing = {}  # the same with TLS ports, started when a row wants them
+        self.made_certificates = None
 
     def start(self, players):
         starts = {"L": Leveret, "R": RabbitMQ}
@@ -31,8 +33,21 @@ class Bench:
             self.standing[player] = starts[player](self.build, self.folder)
 
     def stop(self):
-        for broker in self.standing.values():
+        for broker in (*self.standing.values(), *self.tls_standing.values()):
             broker.stop()
+        if self.made_certificates:
+            self.made_certificates.remove()
+
+    def certificates(self):
+        self.made_certificates = self.made_certificates or Certificates(self.build, self.folder)
+        return self.made_certificates
+
+    def tls_broker(self, player):
+        if player not in self.tls_standing:
+            starts = {"L": Leveret, "R": RabbitMQ}
+            self.tls_standing[player] = starts[player](self.build, self.folder,
+                                                       certificates=self.certificates())
+        return self.tls_standing[player]
 
     @contextlib.contextmanager
     def broker(self, player):
@@ -71,8 +86,8 @@ def run_json(command, what, **how):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def perf_command(bench, broker, options):
-    return [bench.build / "leveret-perf", "-h", broker.uri, "--json", "--quiet", "--pid", broker.pid,
+def perf_command(bench, broker, options, uri=None):
+    return [bench.build / "leveret-perf", "-h", uri or broker.uri, "--json", "--quiet", "--pid", broker.pid,
             *options.split()]
 
 
@@ -92,6 +107,11 @@ def flat(result):
 
 
 def relay(bench, row):
+    if row.kind == "tls":
+        made = bench.certificates()
+        result = run_json([bench.build / "tls-bench", "relay", row.size + FRAMES, bench.seconds,
+                           made.certificate, made.key], "tls-bench")
+        return {"received_rate": result["received_rate"], "cpu_us": result["cpu_us_per_message"]}
     result = run_json([bench.build / "limits", "relay", row.size + FRAMES, bench.seconds], "limits")
     return {"received_rate": result["received_rate"], "cpu_us": result["cpu_us_per_message"]}
 
@@ -119,6 +139,14 @@ def perf(bench, row, player):
             numbers["write_amplification"] = \
                 (machine.bytes_written(broker.pid) - written) / (result["sent_total"] * row.size)
         return numbers
+
+
+def tls(bench, row, player):
+    broker = bench.tls_broker(player)
+    result = run_json(perf_command(bench, broker, row.options, broker.tls_uri) +
+                      ["-z", bench.seconds, "--warmup", "0.3"], "leveret-perf")
+    broker.check()
+    return flat(result)
 
 
 def mixed(bench, _row, player):
@@ -209,6 +237,16 @@ def churn(bench, _row, player):
                 "cpu_us": (machine.cpu_seconds(broker.pid) - cpu) * 1e6 / result["done"]}
 
 
+def tls_churn(bench, _row, player):
+    broker = bench.tls_broker(player)
+    command = [bench.build / "tls-bench", "churn", broker.tls_uri, 8, bench.seconds]
+    cpu = machine.cpu_seconds(broker.pid)
+    result = run_json(command, "tls-bench")
+    cpu = machine.cpu_seconds(broker.pid) - cpu
+    resumed = run_json(command + ["--resume"], "tls-bench")
+    return {"rate": result["rate"], "resumed_rate": resumed["rate"], "cpu_us": cpu * 1e6 / result["count"]}
+
+
 @contextlib.contextmanager
 def held(command):
     """session-bench idle or declare: its first line, while it waits for the end of its input."""
@@ -266,6 +304,7 @@ def start(bench, _row, player):
 
 
 KINDS = {"perf": perf, "mixed": mixed, "depth": depth, "restart": restart, "churn": churn,
+         "tls": tls, "tls_churn": tls_churn,
          "idle": idle, "declare": declare, "start": start}
 LIMITS = {"relay": relay, "disk": disk}
 

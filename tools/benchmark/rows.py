@@ -6,7 +6,7 @@ its figures are what of the result is shown and judged.  Players:
 
   L      Leveret          R    RabbitMQ (Debian's)
   N      the null broker  NJ   the null broker with a journal that it appends to
-  relay  a process that only copies octets
+  relay  a process that only copies octets; with TLS, a plain OpenSSL server that does
   disk   write + fdatasync of the octets of one window, into a file that was written before
 """
 import dataclasses
@@ -68,6 +68,11 @@ def durable(name, what, options, window, gate, moonshot, size=128, consumers=Fal
     return Row(name, what, "perf", f"-s {size} -f persistent -ad false --delete -c {window} {options}",
                ("L", "R", "NJ") + (() if consumers else ("disk",)), (figure,) + more, size=size,
                window=window)
+
+
+def tls(name, what, size, gate, moonshot):
+    return Row(name, what, "tls", f"-s {size} -a", ("L", "R", "relay"),
+               (Figure("received_rate", gate=gate, moonshot=moonshot),), size=size)
 
 
 def latency(name, rate):
@@ -144,6 +149,12 @@ ROWS = [
     Row("CHURN", "connect, open, channel, close; 8 parallel", "churn", "", ("L", "R", "N"),
         (Figure("rate", "/s", "", (at_least(0.85, "N"),), (at_least(0.95, "N"), at_least(10, "R"))),
          Figure("cpu_us", "us", "CPU", (), (at_most(40),)))),
+    tls("TLS128", "128 B, auto-ack, TLS 1.3", 128, (at_least(13, "R"),), (at_least(0.6, "own T128"),)),
+    tls("TLS16K", "16 KiB, auto-ack, TLS 1.3", 16384, (at_least(2, "R"),), (at_least(50000),)),
+    Row("TLSCHURN", "the same as CHURN over TLS, ECDSA P-256", "tls_churn", "", ("L", "R"),
+        (Figure("rate", "/s", "", (at_least(2, "R"),), (at_least(2000),)),
+         Figure("resumed_rate", "/s", "resumed", (), (at_least(5000),)),
+         Figure("cpu_us", "us", "CPU"))),
     Row("IDLE5K", "5,000 idle connections with a channel", "idle", "", ("L", "R"),
         (Figure("bytes_each", "B", "memory each", (at_most(10240),), (at_most(2048),)),
          Figure("open_rate", "/s", "opened", (), (at_least(5000),)),
