@@ -131,10 +131,16 @@ static void end_record(struct encoder *encoder, uint8_t *head, uint32_t crc, siz
     encoder->record_count++;
 }
 
+/* Of a record that begins here. */
+static uint32_t seed_here(const struct encoder *encoder) {
+    return record_seed(encoder->seed, encoder->place.number,
+                       encoder->place.offset + encoder->length);
+}
+
 static void emit_record(struct encoder *encoder, uint8_t type, uint16_t flags, struct slice body) {
+    uint32_t seed = seed_here(encoder);
     uint8_t *head = emit(encoder, RECORD_HEAD);
-    uint32_t crc =
-        record_head_begin(head, encoder->seed, type, flags, body.len, encoder->batch_number);
+    uint32_t crc = record_head_begin(head, seed, type, flags, body.len, encoder->batch_number);
 
     memcpy(emit(encoder, body.len), body.data, body.len);
     end_record(encoder, head, crc32c(crc, body.data, body.len), body.len);
@@ -204,9 +210,9 @@ static void add_to_index(struct encoder *encoder, const struct pending_message *
 /* Where everything in this segment is: for the last batch of a segment. */
 static void emit_index(struct encoder *encoder) {
     struct slice body = octets_slice(&encoder->index.octets);
+    uint32_t seed = seed_here(encoder);
     uint8_t *head = emit(encoder, RECORD_HEAD);
-    uint32_t crc =
-        record_head_begin(head, encoder->seed, RECORD_INDEX, 0, body.len, encoder->batch_number);
+    uint32_t crc = record_head_begin(head, seed, RECORD_INDEX, 0, body.len, encoder->batch_number);
 
     end_record(encoder, head, emit_content(encoder, body, crc), body.len);
 }
@@ -217,10 +223,11 @@ static void emit_message(struct encoder *encoder, struct pending_message *pendin
     size_t targets_len = (size_t)pending->target_count * RECORD_TARGET;
     size_t body_len = (size_t)message_body_length(pending);
     uint64_t start = encoder->length;
+    uint32_t seed = seed_here(encoder);
     uint8_t *head = emit(encoder, RECORD_HEAD);
     uint8_t *fixed = emit(encoder, RECORD_MESSAGE_FIXED + targets_len);
     uint32_t crc =
-        record_head_begin(head, encoder->seed, RECORD_MESSAGE, 0, body_len, encoder->batch_number);
+        record_head_begin(head, seed, RECORD_MESSAGE, 0, body_len, encoder->batch_number);
 
     record_put_message(fixed, &(struct message_record){.index = index,
                                                        .slot = slot,
@@ -258,7 +265,9 @@ static bool read_relocated(struct encoder *encoder, struct io *io, int handle,
     octets->len = 0;
     got = io_read_all(io, handle, octets_extend(octets, padded), padded, relocation->offset);
     c = cursor_over(octets_slice(octets));
-    return got == (ssize_t)padded && record_next(&c, encoder->seed, ret) == 0 &&
+    return got == (ssize_t)padded &&
+           record_next(&c, record_seed(encoder->seed, relocation->segment, relocation->offset),
+                       ret) == 0 &&
            ret->type == RECORD_MESSAGE && cursor_at_end(&c);
 }
 
@@ -300,7 +309,7 @@ static void begin(struct encoder *encoder, const struct batch *batch,
     encoder->length = 0;
     encoder->record_count = 0;
     encoder->place = *place;
-    encoder->seed = record_seed(place->uuid);
+    encoder->seed = record_journal_seed(place->uuid);
     encoder->payload_crc = segment_seed(place);
     encoder->batch_number = (uint32_t)index;
     octets_extend(&encoder->buffer, (size_t)buffer_bound(batch));

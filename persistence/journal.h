@@ -214,7 +214,7 @@ void journal_quarantine_message(struct journal *journal, const struct stored_mes
 bool journal_message_is_written(const struct stored_message *message);
 /* Octets of its record then. */
 uint32_t journal_message_length(const struct stored_message *message);
-/* The seed of the checksums of all records. */
+/* What the seeds of the checksums of all records begin with: record_seed(). */
 uint32_t journal_seed(const struct journal *journal);
 /* Octets of memory that what is alive in the journal takes, bodies not counted. */
 uint64_t journal_index_memory(const struct journal *journal);

@@ -11,7 +11,7 @@ uint32_t journal_message_length(const struct stored_message *message) {
 }
 
 uint32_t journal_seed(const struct journal *journal) {
-    return record_seed(journal->uuid);
+    return record_journal_seed(journal->uuid);
 }
 
 uint64_t journal_index_memory(const struct journal *journal) {

@@ -35,7 +35,7 @@ struct journal_reader *journal_reader_create(const struct journal *journal) {
     struct journal_reader *reader = journal_allocate(1, sizeof *reader);
 
     reader->io = journal->options.io;
-    reader->seed = record_seed(journal->uuid);
+    reader->seed = record_journal_seed(journal->uuid);
     return reader;
 }
 
@@ -84,13 +84,13 @@ static int handle_of(struct journal_reader *reader, uint64_t number) {
     return reader->open[0].handle;
 }
 
-static int parse(const struct journal_reader *reader, struct slice octets,
+static int parse(struct slice octets, uint32_t seed,
                  struct journal_content *ret_content, struct slice *ret_body) {
     struct cursor c = cursor_over(octets);
     struct message_record message;
     struct record record;
 
-    if (record_next(&c, reader->seed, &record) < 0 || record.type != RECORD_MESSAGE ||
+    if (record_next(&c, seed, &record) < 0 || record.type != RECORD_MESSAGE ||
         !cursor_at_end(&c) || record_read_message(record.body, &message) < 0)
         return -EBADMSG;
     *ret_body = message.body;
@@ -115,5 +115,6 @@ int journal_reader_read(struct journal_reader *reader, const struct journal_plac
     got = io_read_all(reader->io, handle, *buffer, padded, place->offset);
     if (got < 0)
         return (int)got;
-    return parse(reader, slice_of(*buffer, (size_t)got), ret_content, ret_body);
+    return parse(slice_of(*buffer, (size_t)got),
+                 record_seed(reader->seed, place->segment, place->offset), ret_content, ret_body);
 }

@@ -140,7 +140,9 @@ static void read_run(struct page_reading *reading, const struct run *run) {
     }
     for (size_t i = 0; i < run->count; i++)
         if (pages[i].error == 0)
-            parse(&pages[i], run->spilled ? OVERFLOW_SEED : reading->pager->seed,
+            parse(&pages[i],
+                  run->spilled ? OVERFLOW_SEED
+                               : record_seed(reading->pager->seed, run->file, pages[i].offset),
                   run->octets + (pages[i].offset - run->offset));
 }
 

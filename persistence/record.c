@@ -16,8 +16,17 @@ size_t record_padded_length(size_t body_len) {
     return (len + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
 }
 
-uint32_t record_seed(const uint8_t uuid[16]) {
+uint32_t record_journal_seed(const uint8_t uuid[16]) {
     return crc32c(0, uuid, 16);
+}
+
+uint32_t record_seed(uint32_t journal_seed, uint64_t segment, uint64_t offset) {
+    uint8_t octets[16];
+    struct writer w = writer_over(octets, sizeof octets);
+
+    writer_u64(&w, segment);
+    writer_u64(&w, offset);
+    return crc32c(journal_seed, octets, sizeof octets);
 }
 
 uint32_t record_head_begin(uint8_t head[RECORD_HEAD], uint32_t seed, uint8_t type, uint16_t flags,
@@ -39,6 +48,10 @@ void record_head_end(uint8_t head[RECORD_HEAD], uint32_t crc) {
     struct writer w = writer_over(head + HEAD_CRC_AT, sizeof crc);
 
     writer_u32(&w, crc);
+}
+
+void record_seal(uint8_t head[RECORD_HEAD], uint32_t seed, struct slice body) {
+    record_head_end(head, crc32c(crc32c(seed, head, HEAD_CRC_AT), body.data, body.len));
 }
 
 static bool is_zero(struct slice octets) {

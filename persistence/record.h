@@ -52,8 +52,13 @@ struct record {
 /* The octets a record of this body takes in a batch: head, body, zeros up to a multiple of 8. */
 size_t record_padded_length(size_t body_len);
 
-/* The seed of all record checksums of one journal. */
-uint32_t record_seed(const uint8_t uuid[16]);
+/* What the seeds of all records of one journal begin with. */
+uint32_t record_journal_seed(const uint8_t uuid[16]);
+/*
+ * The seed of one record, from the journal's and its place: what stands where it does not belong, or
+ * stood there in another life of the file, fails its checksum.
+ */
+uint32_t record_seed(uint32_t journal_seed, uint64_t segment, uint64_t offset);
 
 /*
  * Writes the head of a record whose body's checksum goes on from record_head_crc(); see
@@ -62,6 +67,9 @@ uint32_t record_seed(const uint8_t uuid[16]);
 uint32_t record_head_begin(uint8_t head[RECORD_HEAD], uint32_t seed, uint8_t type, uint16_t flags,
                            size_t body_len, uint32_t batch);
 void record_head_end(uint8_t head[RECORD_HEAD], uint32_t crc);
+
+/* The checksum of a whole record anew, for another seed. */
+void record_seal(uint8_t head[RECORD_HEAD], uint32_t seed, struct slice body);
 
 /* Takes the next record from `c`: 0, or -EBADMSG when it is not whole; `c` is of no use then. */
 int record_next(struct cursor *c, uint32_t seed, struct record *ret);

@@ -13,6 +13,7 @@
 static int copy_last_batch(struct replay *replay, struct octets *into) {
     struct segment_place from = replay_place(replay, replay->last, replay->last_offset);
     struct segment_place to = {replay->journal->uuid, replay->recovery_number, SEGMENT_BLOCK};
+    uint32_t seed = record_journal_seed(replay->journal->uuid);
     struct batch_header header;
     struct record record;
     struct cursor c;
@@ -30,10 +31,12 @@ static int copy_last_batch(struct replay *replay, struct octets *into) {
     header.flags = 0;
     header.payload_crc = segment_seed(&to);
     while (!cursor_at_end(&c)) {
-        uint64_t offset = to.offset + header.length - cursor_remaining(&c);
+        uint64_t at = header.length - cursor_remaining(&c);
+        uint64_t offset = to.offset + at;
 
-        if (record_next(&c, record_seed(to.uuid), &record) < 0)
+        if (record_next(&c, record_seed(seed, from.number, from.offset + at), &record) < 0)
             return replay_io_error(replay, -EBADMSG, "journal segment");
+        record_seal(into->data + at, record_seed(seed, to.number, offset), record.body);
         header.payload_crc = crc32c(header.payload_crc, record.head.data, record.head.len);
         segment_index_add_record(&replay->index, offset, &record);
     }

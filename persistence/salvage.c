@@ -18,7 +18,7 @@ enum { BATCHES_AT_THE_END = 64 };
 /* Salvage: any record between `offset` and `end` that is whole and of a batch that can be there. */
 static int visit_remains(struct replay *replay, struct found_segment *segment, uint64_t offset,
                          uint64_t end, uint64_t next_index, record_visitor visit) {
-    uint32_t seed = record_seed(replay->journal->uuid);
+    uint32_t seed = record_journal_seed(replay->journal->uuid);
     uint32_t batches =
         next_index == 0 ? BATCHES_AT_THE_END : (uint32_t)(next_index - replay->previous_index - 1);
     struct octets octets = {0};
@@ -32,7 +32,7 @@ static int visit_remains(struct replay *replay, struct found_segment *segment, u
         struct record record;
 
         cursor_bytes(&c, (size_t)(at - offset));
-        if (record_next(&c, seed, &record) < 0 ||
+        if (record_next(&c, record_seed(seed, segment->number, at), &record) < 0 ||
             record.batch - (uint32_t)replay->previous_index - 1 >= batches) {
             at += RECORD_ALIGNMENT;
             continue;

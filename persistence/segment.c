@@ -170,14 +170,17 @@ static int check_payload(struct slice padded, const struct segment_place *place,
     struct cursor all = cursor_over(padded);
     struct cursor c;
     uint32_t crc = segment_seed(place);
-    uint32_t seed = record_seed(place->uuid);
+    uint32_t seed = record_journal_seed(place->uuid);
     uint32_t count = 0;
     struct record record;
 
     cursor_bytes(&all, BATCH_HEADER);
     c = cursor_sub(&all, (size_t)header->length - BATCH_HEADER);
     for (; !cursor_at_end(&c); count++) {
-        if (record_next(&c, seed, &record) < 0 || record.batch != (uint32_t)header->index)
+        uint64_t at = place->offset + header->length - cursor_remaining(&c);
+
+        if (record_next(&c, record_seed(seed, place->number, at), &record) < 0 ||
+            record.batch != (uint32_t)header->index)
             return -EBADMSG;
         crc = crc32c(crc, record.head.data, record.head.len);
     }

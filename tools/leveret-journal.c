@@ -225,6 +225,7 @@ static void dump_record(const struct record *record) {
 static void dump_batch(const struct segment_place *place, const struct batch_header *header,
                        const struct octets *octets) {
     struct cursor all = cursor_over(octets_slice(octets));
+    uint32_t seed = record_journal_seed(place->uuid);
     struct record record;
     struct cursor c;
 
@@ -235,8 +236,13 @@ static void dump_batch(const struct segment_place *place, const struct batch_hea
            (header->flags & BATCH_CLEAN) != 0 ? " CLEAN" : "");
     cursor_bytes(&all, BATCH_HEADER);
     c = cursor_sub(&all, (size_t)header->length - BATCH_HEADER);
-    while (!cursor_at_end(&c) && record_next(&c, record_seed(place->uuid), &record) == 0)
+    while (!cursor_at_end(&c)) {
+        uint64_t at = place->offset + header->length - cursor_remaining(&c);
+
+        if (record_next(&c, record_seed(seed, place->number, at), &record) < 0)
+            return;
         dump_record(&record);
+    }
 }
 
 static void print_uuid(const uint8_t uuid[16]) {

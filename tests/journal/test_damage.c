@@ -181,7 +181,9 @@ static void forge_batch(struct forged *forged, uint64_t index, uint8_t type, uin
     head[5] = version;
     if (body.len > 0)
         memcpy(head + RECORD_HEAD, body.data, body.len);
-    record_head_end(head, crc32c(crc32c(record_seed(uuid), head, 12), body.data, body.len));
+    record_seal(head,
+                record_seed(record_journal_seed(uuid), place.number, place.offset + BATCH_HEADER),
+                body);
     header.payload_crc = crc32c(segment_seed(&place), head, RECORD_HEAD);
     batch_header_encode(&header, &place, at);
     forged->end += segment_round_up(header.length);
