@@ -3,22 +3,15 @@
  * Type x-local-random: one of the bound queues of this node, and there is one node. As in RabbitMQ
  * it binds classic queues under the empty key and nothing else. The routing key is ignored.
  */
-#include "amqp/table.h"
 #include "broker/entities/binding.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/exchange_choice.h"
 #include "broker/entities/queue.h"
 
-/* The queue's type as its arguments have it, which were found good when it was declared. */
 static bool check_queue_type(const struct queue *queue, struct refusal *refusal) {
-    struct amqp_value type;
-
-    if (!amqp_table_find(queue->arguments, SLICE("x-queue-type"), &type) ||
-        (!slice_equal(type.bytes, SLICE("quorum")) && !slice_equal(type.bytes, SLICE("stream"))))
-        return true;
-    return refuse(refusal, AMQP_PRECONDITION_FAILED,
-                  "Queue type rabbit_" SLICE_FMT "_queue not valid for this exchange type",
-                  SLICE_ARG(type.bytes));
+    return queue->type == QUEUE_CLASSIC ||
+           refuse(refusal, AMQP_PRECONDITION_FAILED,
+                  "Queue type %s not valid for this exchange type", queue_type_module(queue->type));
 }
 
 static bool local_random_check_binding(const struct exchange *exchange,

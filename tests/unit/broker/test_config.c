@@ -152,6 +152,19 @@ static void booleans_fractions_and_levels_are_read(void **state) {
                    "critical or none");
 }
 
+static void queue_type_and_timeout_of_consumers_are_read(void **state) {
+    struct fixture *fixture = *state;
+
+    assert_string_equal(fixture->config.broker.default_queue_type, "classic");
+    assert_int_equal(fixture->config.broker.consumer_timeout_ms, 1800000);
+    expect_set(fixture, "default_queue_type = quorum");
+    assert_string_equal(fixture->config.broker.default_queue_type, "quorum");
+    expect_refused(fixture, "default_queue_type = fast",
+                   "default_queue_type = fast: expected classic, quorum or stream");
+    expect_set(fixture, "consumer_timeout = 31622400000");
+    assert_int_equal(fixture->config.broker.consumer_timeout_ms, 31622400000);
+}
+
 static void infinity_is_no_limit(void **state) {
     struct fixture *fixture = *state;
     expect_set(fixture, "connection_max=10");
@@ -384,6 +397,7 @@ int main(void) {
         TEST(numbers_are_whole_and_bounded),
         TEST(sizes_have_rabbitmqs_units),
         TEST(booleans_fractions_and_levels_are_read),
+        TEST(queue_type_and_timeout_of_consumers_are_read),
         TEST(infinity_is_no_limit),
         TEST(listeners_have_names_ports_and_addresses),
         TEST(no_listener_at_all_is_refused),

@@ -93,12 +93,63 @@ static void cleared_levels_are_empty_and_usable(void **state) {
     assert_int_equal(f->broker->messages.bytes, 0);
 }
 
+static void quorum_queue_serves_the_returned_first(void **state) {
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create_quorum();
+    struct entry zero, one;
+
+    push(f, levels, 9, 0);
+    push(f, levels, 5, 1);
+    push(f, levels, -1, 2);
+    push(f, levels, 3, 3);
+    push(f, levels, 31, 4);
+    push(f, levels, 200, 5);
+    assert_takes(levels, 4);
+    assert_takes(levels, 5);
+    assert_true(ready_levels_take(levels, &zero));
+    assert_true(ready_levels_take(levels, &one));
+    push(f, levels, 31, 6);
+    ready_levels_return(levels, one);
+    ready_levels_return(levels, zero);
+    assert_int_equal(levels->count, 5);
+    assert_takes(levels, 1);
+    assert_takes(levels, 0);
+    assert_takes(levels, 6);
+    assert_takes(levels, 2);
+    assert_takes(levels, 3);
+    assert_int_equal(levels->count, 0);
+    ready_levels_destroy(levels);
+}
+
+static void oldest_is_a_returned_one_or_the_first_that_came(void **state) {
+    static const uint64_t order[] = {2, 0, 1, 3};
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create_quorum();
+    struct entry entry;
+
+    push(f, levels, 1, 0);
+    push(f, levels, 7, 1);
+    push(f, levels, 9, 2);
+    push(f, levels, 1, 3);
+    assert_true(ready_levels_take(levels, &entry));
+    ready_levels_return(levels, entry);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(ready_levels_take_oldest(levels, &entry));
+        assert_int_equal(entry.sequence, order[i]);
+        message_unref(entry.message);
+    }
+    assert_false(ready_levels_take_oldest(levels, &entry));
+    ready_levels_destroy(levels);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(highest_level_comes_first),
         FIXTURE_TEST(greater_priorities_count_as_the_highest),
         FIXTURE_TEST(returned_entry_takes_its_place_on_its_level),
         FIXTURE_TEST(cleared_levels_are_empty_and_usable),
+        FIXTURE_TEST(quorum_queue_serves_the_returned_first),
+        FIXTURE_TEST(oldest_is_a_returned_one_or_the_first_that_came),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
