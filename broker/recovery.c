@@ -2,7 +2,7 @@
 /*
  * The journal gives messages in the order of their places in the files, which compaction changes; a
  * queue wants them by sequence. So those that come too late are gathered, sorted and merged in at the
- * end. Bodies stay on disk (paging.h) but for those of messages that exchanges hold. After any stop that
+ * end. Bodies stay on disk (paging.h) but for those of a history. After any stop that
  * was not clean everything is marked redelivered, as RabbitMQ does, because nobody knows what had been
  * delivered.
  */
@@ -29,6 +29,7 @@
 struct held_entry {
     struct stored_message *stored;
     uint64_t sequence;
+    int64_t left_ms; /* of its delay */
 };
 
 struct octet_buffer {
@@ -242,12 +243,13 @@ static void apply_policies(struct recovery *recovery) {
 
 /* Those that exchanges hold are read when the journal is open. */
 static void add_held(struct restored_queue *restored, struct stored_message *stored,
-                     uint64_t sequence) {
+                     uint64_t sequence, const struct restored_message *what) {
     if (restored->held_count == restored->held_capacity) {
         restored->held_capacity = restored->held_capacity * 2 + 16;
         restored->held = xrealloc(restored->held, restored->held_capacity * sizeof *restored->held);
     }
-    restored->held[restored->held_count++] = (struct held_entry){stored, sequence};
+    restored->held[restored->held_count++] = (struct held_entry){
+        stored, sequence, what->time_to_live_ms - what->waited_ms};
 }
 
 static void on_message(void *context, struct stored_message *stored,
@@ -265,7 +267,7 @@ static void on_message(void *context, struct stored_message *stored,
         else if (restored->queue != NULL)
             add_entry(recovery, restored, stored, targets[i].sequence, &what);
         else
-            add_held(restored, stored, targets[i].sequence);
+            add_held(restored, stored, targets[i].sequence, &what);
     }
 }
 
@@ -333,6 +335,9 @@ static void finish_exchange(struct recovery *recovery, struct restored_queue *re
         qsort(restored->held, restored->held_count, sizeof *restored->held, compare_held);
     for (size_t i = 0; i < restored->held_count; i++) {
         const struct held_entry *held = &restored->held[i];
+        if (exchange_restore_away(restored->exchange, restored->hold, held->stored,
+                                  held->sequence, held->left_ms))
+            continue;
         struct message *message = read_held(recovery, held, &buffer, &waited_ms);
         if (message == NULL)
             drop_damaged(recovery, restored, held);

@@ -90,6 +90,16 @@ void exchange_restore(struct exchange *exchange, enum exchange_hold hold, struct
     message_unref(message);
 }
 
+bool exchange_restore_away(struct exchange *exchange, enum exchange_hold hold,
+                           struct stored_message *stored, uint64_t sequence, int64_t left_ms) {
+    if (hold != EXCHANGE_HOLDS_DELAYED || exchange->type->restore_away == NULL)
+        return false;
+    if (exchange->held[hold].last_sequence < sequence)
+        exchange->held[hold].last_sequence = sequence;
+    exchange->type->restore_away(exchange, stored, sequence, left_ms);
+    return true;
+}
+
 void exchange_destroy(struct exchange *exchange) {
     if (exchange == NULL)
         return;

@@ -21,6 +21,7 @@ struct binding_destination;
 struct delayed_messages;
 struct exchange;
 struct message;
+struct stored_message;
 struct policy;
 struct route;
 struct route_request;
@@ -65,6 +66,9 @@ struct exchange_type {
      */
     void (*restore)(struct exchange *exchange, struct message *message, uint64_t sequence,
                     int64_t waited_ms);
+    /* The same for a type that reads its messages when it wants them. NULL: `restore`. */
+    void (*restore_away)(struct exchange *exchange, struct stored_message *stored,
+                         uint64_t sequence, int64_t left_ms);
     /* Calls route_to_binding() for every binding that matches `routing_key` (at most 255 octets). */
     void (*route)(struct exchange *exchange, struct slice routing_key,
                   const struct route_request *request, struct route *route);
@@ -125,6 +129,10 @@ struct exchange *exchange_create(struct vhost *vhost, struct slice name,
  */
 void exchange_restore(struct exchange *exchange, enum exchange_hold hold, struct message *message,
                       uint64_t sequence, int64_t waited_ms);
+
+/* False when the exchange wants exchange_restore(): the message itself. `left_ms` until it is due. */
+bool exchange_restore_away(struct exchange *exchange, enum exchange_hold hold,
+                           struct stored_message *stored, uint64_t sequence, int64_t left_ms);
 
 /* Frees; bindings were removed and the vhost has forgotten it. */
 void exchange_destroy(struct exchange *exchange);

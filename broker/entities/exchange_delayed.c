@@ -6,8 +6,12 @@
  * recurses, and a million that are due together keep nobody else waiting.
  *
  * A durable exchange keeps persistent messages in the journal too. The time of publishing and the
- * negative x-delay that are stored with such a message say when it is due, whoever finds it. Leaving
+ * delay that are stored with such a message say when it is due, without a look at it. Leaving
  * for queues is one change on disk: settled here and stored there, or neither.
+ *
+ * When memory is short (paging.h) those that are due later and written leave it; after a restart all
+ * are away. What is due soon is read ahead of its time, the next few hundred at once, in the order of
+ * the heap. A message whose turn comes before it arrives holds up those behind it.
  */
 #include "broker/entities/exchange_delayed.h"
 
@@ -22,14 +26,25 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/chore.h"
 #include "broker/entities/exchange.h"
+#include "broker/entities/held_pages.h"
 #include "broker/entities/message.h"
+#include "broker/entities/paging.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/ready_list.h"
 #include "broker/entities/route.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 #define DELAY_MAX_MS     UINT32_MAX            /* the plugin's, from Erlang's timers */
 #define DELIVER_AT_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
+
+/* A message that is away is read so long before it is due; what is due sooner than that stays. */
+#define READ_AHEAD_MS 1000
+#define STAYS_MS      10000
+/* Memory is looked at once for so many messages. */
+#define HOLDS_PER_LOOK 256
+/* How far the search for the next messages that are away goes. */
+#define LOOKED_AT (4 * HELD_PAGES_MAX)
 
 /* Messages that go with their exchange at once; more are left to a chore. */
 #define FORGOTTEN_AT_ONCE 256
@@ -38,29 +53,28 @@
 #define DELAY        SLICE("x-delay")
 #define DELIVER_AT   SLICE("x-deliver-at")
 
-struct held_message {
-    int64_t due_ms;
-    uint64_t sequence;
-    struct message *message;
-};
-
 struct delayed_messages {
     struct exchange *exchange;
-    struct held_message *heap; /* each no later than its children at 2i+1 and 2i+2 */
+    /* Each no later than its children at 2i+1 and 2i+2. `expires_ms` is when the message is due. */
+    struct entry *heap;
     size_t count;
     size_t capacity;
-    struct timer timer; /* for heap[0] */
-    struct chore chore; /* heap[0] is due */
-    struct route route; /* of the message that is due */
+    struct timer timer;      /* for heap[0] */
+    struct chore chore;      /* heap[0] is due, or to be read */
+    struct chore away_chore; /* messages before heap[away_at] may leave memory */
+    size_t away_at;
+    uint32_t holds_until_away; /* how many more before somebody asks about memory */
+    struct held_pages pages;   /* those that are coming back */
+    struct route route;        /* of the message that is due */
 };
 
 /* --- the heap --- */
 
-static bool is_before(const struct held_message *a, const struct held_message *b) {
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->sequence < b->sequence;
+static bool is_before(const struct entry *a, const struct entry *b) {
+    return a->expires_ms != b->expires_ms ? a->expires_ms < b->expires_ms : a->sequence < b->sequence;
 }
 
-static void heap_add(struct delayed_messages *delayed, struct held_message held) {
+static void heap_add(struct delayed_messages *delayed, struct entry held) {
     size_t at = delayed->count;
 
     if (delayed->count == delayed->capacity) {
@@ -89,9 +103,9 @@ static void heap_shrink(struct delayed_messages *delayed) {
     delayed->heap = xrealloc(delayed->heap, delayed->capacity * sizeof delayed->heap[0]);
 }
 
-static struct held_message heap_take_first(struct delayed_messages *delayed) {
-    struct held_message first = delayed->heap[0];
-    struct held_message moved = delayed->heap[--delayed->count];
+static struct entry heap_take_first(struct delayed_messages *delayed) {
+    struct entry first = delayed->heap[0];
+    struct entry moved = delayed->heap[--delayed->count];
     size_t at = 0;
 
     while (2 * at + 1 < delayed->count) {
@@ -189,33 +203,43 @@ static struct message *with_waited(const struct message *message, int64_t delay_
     return copy;
 }
 
+static int64_t now_of(const struct delayed_messages *delayed) {
+    return delayed->exchange->vhost->broker->env->now_ms;
+}
+
 static void on_timer(struct timer *timer);
 
 static void start_timer(struct delayed_messages *delayed) {
-    timer_start(&delayed->exchange->vhost->broker->timers, &delayed->timer, delayed->heap[0].due_ms,
-                on_timer);
+    const struct entry *first = &delayed->heap[0];
+    int64_t early_ms = entry_is_away(first) ? READ_AHEAD_MS : 0;
+
+    timer_start(&delayed->exchange->vhost->broker->timers, &delayed->timer,
+                first->expires_ms - early_ms, on_timer);
 }
 
-static void add(struct delayed_messages *delayed, struct held_message held) {
+static void add(struct delayed_messages *delayed, struct entry held) {
     heap_add(delayed, held);
     if (delayed->heap[0].sequence == held.sequence)
         start_timer(delayed);
 }
 
-static bool hold(struct delayed_messages *delayed, const struct message *message, int64_t delay_ms,
-                 struct route *route) {
-    struct exchange *exchange = delayed->exchange;
-    struct held_message held = {
-        .due_ms = exchange->vhost->broker->env->now_ms + delay_ms,
-        .message = with_waited(message, delay_ms),
-    };
+static void watch_memory(struct delayed_messages *delayed);
+
+static bool hold(struct delayed_messages *delayed, const struct message *message,
+                 int64_t delay_ms, struct route *route) {
+    struct entry held = {.message = with_waited(message, delay_ms),
+                         .expires_ms = now_of(delayed) + delay_ms};
+    uint64_t sequence;
 
     if (held.message == NULL)
         return false;
-    uint64_t lsn = store_hold(exchange, EXCHANGE_HOLDS_DELAYED, held.message, &held.sequence);
+    uint64_t lsn = store_hold(delayed->exchange, EXCHANGE_HOLDS_DELAYED, held.message, delay_ms,
+                              &sequence);
+    held.sequence = sequence & ENTRY_SEQUENCE_MAX;
     if (route->held_lsn < lsn)
         route->held_lsn = lsn;
     add(delayed, held);
+    watch_memory(delayed);
     return true;
 }
 
@@ -230,33 +254,152 @@ static bool delayed_take(struct exchange *exchange, const struct route_request *
     return type->take != NULL && type->take(exchange, request, route);
 }
 
-/* How long it was to wait: the opposite of what stands in its header. */
-static int64_t delay_of_held(const struct message *message) {
-    struct amqp_properties properties;
-    struct amqp_value value;
+static void delayed_restore_away(struct exchange *exchange, struct stored_message *stored,
+                                 uint64_t sequence, int64_t left_ms) {
+    struct entry held = {.sequence = sequence & ENTRY_SEQUENCE_MAX,
+                         .expires_ms = now_of(exchange->delayed) + left_ms};
 
-    message_properties(message, &properties);
-    if (!amqp_table_find(properties.headers, DELAY, &value) || !amqp_value_is_integer(&value))
-        return 0;
-    return value.integer < 0 ? -value.integer : 0;
+    entry_set_away(&held, (struct away){.stored = stored});
+    add(exchange->delayed, held);
 }
 
-static void delayed_restore(struct exchange *exchange, struct message *message, uint64_t sequence,
-                            int64_t waited_ms) {
-    int64_t left_ms = delay_of_held(message) - waited_ms;
-    struct held_message held = {
-        .due_ms = exchange->vhost->broker->env->now_ms + left_ms,
-        .sequence = sequence,
-        .message = message,
-    };
+/* --- leaving memory --- */
 
-    add(exchange->delayed, held);
+static bool may_leave(const struct delayed_messages *delayed, const struct entry *held) {
+    return !entry_is_away(held) && held->expires_ms > now_of(delayed) + STAYS_MS &&
+           store_is_written(held->message);
+}
+
+/* From the end of the heap, where those are that are due late, to its top. */
+static size_t put_some_away(struct chore *chore, size_t budget) {
+    struct delayed_messages *delayed = LIST_ITEM(chore, struct delayed_messages, away_chore);
+    size_t done = 0;
+
+    if (delayed->away_at > delayed->count)
+        delayed->away_at = delayed->count;
+    for (; done < budget && delayed->away_at > 0; done++) {
+        struct entry *held = &delayed->heap[--delayed->away_at];
+        if (!may_leave(delayed, held))
+            continue;
+        struct stored_message *stored = held->message->stored;
+        message_unref(held->message);
+        entry_set_away(held, (struct away){.stored = stored});
+    }
+    return done;
+}
+
+static void watch_memory(struct delayed_messages *delayed) {
+    struct broker *broker = delayed->exchange->vhost->broker;
+
+    if (delayed->holds_until_away-- > 0)
+        return;
+    delayed->holds_until_away = HOLDS_PER_LOOK;
+    if (delayed->away_at > 0 || !paging_is_short(broker))
+        return;
+    delayed->away_at = delayed->count;
+    chore_add(broker, &delayed->away_chore, put_some_away);
+}
+
+/* --- coming back --- */
+
+static void heap_of_places_add(size_t *places, size_t count, const struct entry *heap,
+                               size_t place) {
+    size_t at = count;
+
+    for (; at > 0 && is_before(&heap[place], &heap[places[(at - 1) / 2]]); at = (at - 1) / 2)
+        places[at] = places[(at - 1) / 2];
+    places[at] = place;
+}
+
+static size_t heap_of_places_take(size_t *places, size_t count, const struct entry *heap) {
+    size_t first = places[0], moved = places[count - 1], at = 0;
+
+    for (size_t child = 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && is_before(&heap[places[child + 1]], &heap[places[child]]))
+            child++;
+        if (!is_before(&heap[places[child]], &heap[moved]))
+            break;
+        places[at] = places[child];
+        at = child;
+    }
+    places[at] = moved;
+    return first;
+}
+
+/*
+ * The places of the next messages that are away, in the order of their times, as far as LOOKED_AT messages
+ * reach: a walk down the heap, always on at the earliest message that was not looked at.
+ */
+static size_t find_next_away(const struct delayed_messages *delayed, struct held_place *ret_places) {
+    size_t places[LOOKED_AT + 2] = {0};
+    size_t waiting = 1, found = 0;
+
+    for (size_t seen = 0; waiting > 0 && seen < LOOKED_AT && found < HELD_PAGES_MAX; seen++) {
+        size_t at = heap_of_places_take(places, waiting--, delayed->heap);
+        const struct entry *held = &delayed->heap[at];
+        if (entry_is_away(held))
+            ret_places[found++] = (struct held_place){entry_away(held).stored, held->sequence};
+        for (size_t child = 2 * at + 1; child < delayed->count && child <= 2 * at + 2; child++)
+            heap_of_places_add(places, waiting++, delayed->heap, child);
+    }
+    return found;
+}
+
+static size_t deliver_due(struct chore *chore, size_t budget);
+
+static void on_arrival(void *context) {
+    struct delayed_messages *delayed = context;
+    chore_add(delayed->exchange->vhost->broker, &delayed->chore, deliver_due);
+}
+
+static void ask_for_next(struct delayed_messages *delayed) {
+    struct held_place places[HELD_PAGES_MAX];
+
+    held_pages_ask(&delayed->pages, delayed->exchange->vhost->broker, places,
+                   find_next_away(delayed, places), on_arrival, delayed);
+}
+
+static void drop_unreadable(struct delayed_messages *delayed) {
+    struct exchange *exchange = delayed->exchange;
+    struct broker *broker = exchange->vhost->broker;
+    struct entry held = heap_take_first(delayed);
+
+    log_write(&broker->env->log, LOG_CRITICAL,
+              "Message %llu that exchange '" SLICE_FMT "' in vhost '" SLICE_FMT
+              "' delays cannot be read: it is left in quarantine",
+              (unsigned long long)held.sequence, SLICE_ARG(exchange->name),
+              SLICE_ARG(exchange->vhost->name));
+    store_quarantine_held(broker, exchange->held[EXCHANGE_HOLDS_DELAYED].id,
+                          entry_away(&held).stored, held.sequence);
+}
+
+enum first { FIRST_IS_HERE, FIRST_IS_COMING, FIRST_WAS_BAD };
+
+/* Of a message that is not there: it is asked for, or dropped when it cannot be read. */
+static enum first look_at_first(struct delayed_messages *delayed) {
+    struct entry *first = &delayed->heap[0];
+    struct message *message;
+
+    if (!entry_is_away(first))
+        return FIRST_IS_HERE;
+    if (delayed->pages.request != NULL || delayed->exchange->vhost->broker->paging == NULL)
+        return FIRST_IS_COMING;
+    if (!held_pages_take(&delayed->pages, first->sequence, &message)) {
+        ask_for_next(delayed);
+        return FIRST_IS_COMING;
+    }
+    if (message == NULL) {
+        drop_unreadable(delayed);
+        return FIRST_WAS_BAD;
+    }
+    first->message = message;
+    return FIRST_IS_HERE;
 }
 
 /* --- releasing --- */
 
 /* Into the queues of this moment; the publisher was answered when the message was taken. */
-static void deliver(struct delayed_messages *delayed, const struct held_message *held) {
+static void deliver(struct delayed_messages *delayed, const struct entry *held) {
     struct exchange *exchange = delayed->exchange;
     struct broker *broker = exchange->vhost->broker;
     struct route_request request = route_request_of(held->message);
@@ -270,17 +413,24 @@ static void deliver(struct delayed_messages *delayed, const struct held_message 
     message_unref(held->message);
 }
 
-static bool has_due(const struct delayed_messages *delayed) {
-    return delayed->count > 0 &&
-           delayed->heap[0].due_ms <= delayed->exchange->vhost->broker->env->now_ms;
+/* Whether the first message falls due within so many milliseconds. */
+static bool is_due_within(const struct delayed_messages *delayed, int64_t ms) {
+    return delayed->count > 0 && delayed->heap[0].expires_ms <= now_of(delayed) + ms;
 }
 
 static size_t deliver_due(struct chore *chore, size_t budget) {
     struct delayed_messages *delayed = LIST_ITEM(chore, struct delayed_messages, chore);
     size_t done = 0;
 
-    for (; done < budget && has_due(delayed); done++) {
-        struct held_message held = heap_take_first(delayed);
+    for (; done < budget && is_due_within(delayed, READ_AHEAD_MS); done++) {
+        enum first first = look_at_first(delayed);
+        if (first == FIRST_WAS_BAD)
+            continue;
+        if (first == FIRST_IS_COMING)
+            return done; /* its arrival goes on here */
+        if (!is_due_within(delayed, 0))
+            break;
+        struct entry held = heap_take_first(delayed);
         deliver(delayed, &held);
     }
     if (done < budget && delayed->count > 0)
@@ -340,18 +490,26 @@ struct abandoned {
     struct chore chore;
     struct broker *broker;
     uint64_t id; /* of its holding */
-    struct held_message *messages;
+    struct entry *messages;
     size_t count;
 };
+
+static void forget(const struct abandoned *abandoned, const struct entry *held) {
+    if (entry_is_away(held)) {
+        store_settle_held_away(abandoned->broker, abandoned->id, entry_away(held).stored,
+                               held->sequence);
+        return;
+    }
+    store_settle_held(abandoned->broker, abandoned->id, held->message, held->sequence);
+    message_unref(held->message);
+}
 
 static size_t forget_abandoned(struct chore *chore, size_t budget) {
     struct abandoned *abandoned = LIST_ITEM(chore, struct abandoned, chore);
     size_t done = 0;
 
     for (; done < budget && abandoned->count > 0; done++) {
-        const struct held_message *held = &abandoned->messages[--abandoned->count];
-        store_settle_held(abandoned->broker, abandoned->id, held->message, held->sequence);
-        message_unref(held->message);
+        forget(abandoned, &abandoned->messages[--abandoned->count]);
     }
     if (done < budget) {
         free(abandoned->messages);
@@ -377,6 +535,8 @@ static void delayed_close(struct exchange *exchange) {
 
     timer_stop(&exchange->vhost->broker->timers, &delayed->timer);
     chore_drop(&delayed->chore);
+    chore_drop(&delayed->away_chore);
+    held_pages_clear(&delayed->pages);
     abandon(exchange, delayed);
     route_clear(&delayed->route);
     free(delayed);
@@ -395,5 +555,5 @@ const struct exchange_type exchange_type_delayed_message = {
     .open = delayed_open,
     .close = delayed_close,
     .take = delayed_take,
-    .restore = delayed_restore,
+    .restore_away = delayed_restore_away,
 };

@@ -138,7 +138,7 @@ static void remember(struct exchange *exchange, struct message *message) {
 
     if (remembered.message == NULL)
         return;
-    store_hold(exchange, EXCHANGE_HOLDS_HISTORY, remembered.message, &remembered.sequence);
+    store_hold(exchange, EXCHANGE_HOLDS_HISTORY, remembered.message, 0, &remembered.sequence);
     add(exchange, remembered);
 }
 

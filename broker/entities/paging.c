@@ -273,8 +273,7 @@ static void quarantine(struct broker *broker, struct queue *queue, const struct 
     store_quarantine(queue, entry);
 }
 
-/* The message that was read, or NULL when it is bad or there is no memory for it. */
-static struct message *message_of(struct broker *broker, const struct page *page) {
+struct message *paging_message_of(struct broker *broker, const struct page *page) {
     int64_t waited_ms;
     if (page->error != 0)
         return NULL;
@@ -360,7 +359,7 @@ static void take_arrivals(struct page_in *page_in) {
     while (i < page_in->count && page_in->pages[i].is_gone)
         i++;
     for (first = i; i < page_in->count; i++) {
-        struct message *message = message_of(broker, &page_in->pages[i]);
+        struct message *message = paging_message_of(broker, &page_in->pages[i]);
         if (message != NULL) {
             page_in->entries[i].message = message;
             continue;
@@ -458,7 +457,7 @@ static void on_fetched(void *context, struct page_request *request) {
         struct entry *entry = fetch->entries[i];
         if (entry == NULL)
             continue;
-        struct message *message = message_of(fetch->broker, &fetch->pages[i]);
+        struct message *message = paging_message_of(fetch->broker, &fetch->pages[i]);
         if (message != NULL)
             let_go_of_page(fetch->broker, &fetch->pages[i]);
         else
@@ -499,6 +498,15 @@ void paging_forget_fetch(struct broker *broker, const struct entry *entry) {
         if (fetch->entries[i] == entry)
             fetch->entries[i] = NULL;
     }
+}
+
+void paging_read(struct broker *broker, struct page_request *request) {
+    pager_read(broker->paging->pager, request);
+}
+
+bool paging_is_short(const struct broker *broker) {
+    const struct paging *paging = broker->paging;
+    return paging != NULL && broker->messages.bytes > paging->budget / 4 * 3;
 }
 
 void paging_drop_spilled(struct broker *broker, uint32_t number) {

@@ -25,6 +25,9 @@
 #include "broker/entities/ready_list.h"
 
 struct broker;
+struct message;
+struct page;
+struct page_request;
 struct pager;
 struct paging;
 struct queue;
@@ -52,6 +55,13 @@ void paging_fetch(struct broker *broker, struct queue *const *queues, struct ent
 
 /* The entry goes before its message arrives. */
 void paging_forget_fetch(struct broker *broker, const struct entry *entry);
+
+/* For those who keep track of their pages themselves (held_pages.h). */
+void paging_read(struct broker *broker, struct page_request *request);
+/* What was read, with one reference; NULL when it is bad or there is no memory for it. */
+struct message *paging_message_of(struct broker *broker, const struct page *page);
+/* Messages take so much memory that those which can wait should leave it. */
+bool paging_is_short(const struct broker *broker);
 
 /* Of messages in overflow files: nobody wants it any more; its octets there. */
 void paging_drop_spilled(struct broker *broker, uint32_t number);

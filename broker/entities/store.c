@@ -215,7 +215,7 @@ static uint64_t own_time_to_live(const struct message *message) {
     return ms < 0 ? NO_TIME_TO_LIVE : (uint64_t)ms;
 }
 
-static void write_stored_head(struct message *message, int64_t wall_ms) {
+static void write_stored_head(struct message *message, int64_t wall_ms, uint64_t time_to_live) {
     struct writer w = writer_over(message->stored_head, sizeof message->stored_head);
     uint64_t rest = (uint64_t)message_priority(message) << TIME_TO_LIVE_BITS;
     uint64_t marks = (message->dead_lettered ? MARK_DEAD_LETTERED : 0u) |
@@ -223,19 +223,19 @@ static void write_stored_head(struct message *message, int64_t wall_ms) {
                      (message_hidden_keys(message).len > 0 ? MARK_HIDDEN_KEYS : 0u) |
                      (message_flags(message) & AMQP_PRIORITY ? MARK_PRIORITY : 0u);
     writer_u64(&w, (uint64_t)wall_ms);
-    writer_u64(&w, marks << (TIME_TO_LIVE_BITS + 8) | rest | own_time_to_live(message));
+    writer_u64(&w, marks << (TIME_TO_LIVE_BITS + 8) | rest | time_to_live);
 }
 
 /* What is stored of a message. `usual` has room for BODY_PARTS_USUAL parts of the body. */
 static struct journal_content content_of(struct broker *broker, struct message *message,
-                                         struct slice *usual) {
+                                         uint64_t time_to_live, struct slice *usual) {
     struct slice *parts = usual;
     size_t part_count = find_body_parts(message, parts, BODY_PARTS_USUAL);
     if (part_count > BODY_PARTS_USUAL) {
         parts = xmalloc(part_count * sizeof *parts);
         find_body_parts(message, parts, part_count);
     }
-    write_stored_head(message, broker->env->wall_ms);
+    write_stored_head(message, broker->env->wall_ms, time_to_live);
     return (struct journal_content){
         .address = slice_of(message->stored_head, MESSAGE_STORED_HEAD + message->address_len),
         .header = message_header_payload(message),
@@ -248,10 +248,10 @@ static void content_clear(const struct journal_content *content, const struct sl
         free((void *)(uintptr_t)content->body);
 }
 
-static uint64_t append(struct broker *broker, struct message *message,
+static uint64_t append(struct broker *broker, struct message *message, uint64_t time_to_live,
                        const struct journal_target *targets, size_t target_count) {
     struct slice usual[BODY_PARTS_USUAL];
-    struct journal_content content = content_of(broker, message, usual);
+    struct journal_content content = content_of(broker, message, time_to_live, usual);
     uint64_t lsn = journal_append_message(broker->journal, &content, targets, target_count,
                                           message_release, message_ref(message), &message->stored);
     content_clear(&content, usual);
@@ -268,7 +268,9 @@ uint64_t store_publish(struct broker *broker, struct message *message, struct qu
     if (queue_count > sizeof usual / sizeof *usual)
         targets = xmalloc(queue_count * sizeof *targets);
     size_t target_count = find_targets(message, queues, queue_count, targets);
-    uint64_t lsn = target_count > 0 ? append(broker, message, targets, target_count) : 0;
+    uint64_t lsn = target_count > 0
+                       ? append(broker, message, own_time_to_live(message), targets, target_count)
+                       : 0;
     if (targets != usual)
         free(targets);
     return lsn;
@@ -325,7 +327,7 @@ uint32_t store_spill(struct broker *broker, struct pager *pager, struct message 
         return number;
     uint8_t note[MESSAGE_STORED_HEAD]; /* of one that is stored, and may be being written */
     memcpy(note, message->stored_head, sizeof note);
-    struct journal_content content = content_of(broker, message, usual);
+    struct journal_content content = content_of(broker, message, own_time_to_live(message), usual);
     number = pager_spill(pager, &content, &serial);
     content_clear(&content, usual);
     memcpy(message->stored_head, note, sizeof note);
@@ -361,14 +363,14 @@ static uint64_t holding_id(struct exchange *exchange, enum exchange_hold hold) {
 }
 
 uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct message *message,
-                    uint64_t *ret_sequence) {
+                    int64_t delay_ms, uint64_t *ret_sequence) {
     struct broker *broker = exchange->vhost->broker;
     *ret_sequence = ++exchange->held[hold].last_sequence;
     if (broker->journal == NULL || !exchange->durable || !message->persistent)
         return 0;
     struct journal_target target = {.queue_id = holding_id(exchange, hold),
                                     .sequence = *ret_sequence};
-    return append(broker, message, &target, 1);
+    return append(broker, message, (uint64_t)delay_ms, &target, 1);
 }
 
 void store_release(const struct exchange *exchange, enum exchange_hold hold,
@@ -391,6 +393,23 @@ void store_settle_held(struct broker *broker, uint64_t holding_id, struct messag
 void store_promise_settled(struct broker *broker) {
     if (broker->promise_lsn < broker->settle_lsn)
         broker->promise_lsn = broker->settle_lsn;
+}
+
+void store_settle_held_away(struct broker *broker, uint64_t holding_id,
+                            struct stored_message *stored, uint64_t sequence) {
+    if (broker->journal != NULL)
+        journal_settle(broker->journal, stored,
+                       (struct journal_target){.queue_id = holding_id, .sequence = sequence});
+}
+
+void store_quarantine_held(struct broker *broker, uint64_t holding_id,
+                           struct stored_message *stored, uint64_t sequence) {
+    journal_quarantine_message(broker->journal, stored);
+    store_settle_held_away(broker, holding_id, stored, sequence);
+}
+
+bool store_is_written(const struct message *message) {
+    return message->stored != NULL && journal_message_is_written(message->stored);
 }
 
 void store_begin_atomic(struct broker *broker) {

@@ -103,10 +103,10 @@ void store_settle(const struct queue *queue, const struct entry *entry);
  * A message that an exchange keeps has its place there as others have theirs in queues: an id out of
  * the queues' numbers and a sequence. store_hold() returns the LSN that depends on it, 0 when nothing
  * of it is durable. store_release() ends that; broker_publish() may take the same message on in the
- * same atomic change.
+ * same atomic change. `delay_ms` is stored in the note in place of a time to live.
  */
 uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct message *message,
-                    uint64_t *ret_sequence);
+                    int64_t delay_ms, uint64_t *ret_sequence);
 void store_release(const struct exchange *exchange, enum exchange_hold hold,
                    struct message *message, uint64_t sequence);
 /* The same for an exchange that is gone. */
@@ -115,6 +115,15 @@ void store_settle_held(struct broker *broker, uint64_t holding_id, struct messag
 
 /* The next promise includes that what was settled stays settled. */
 void store_promise_settled(struct broker *broker);
+
+/* The same of a message that is away; it cannot be read, and is put aside. */
+void store_settle_held_away(struct broker *broker, uint64_t holding_id,
+                            struct stored_message *stored, uint64_t sequence);
+void store_quarantine_held(struct broker *broker, uint64_t holding_id,
+                           struct stored_message *stored, uint64_t sequence);
+
+/* It can be read from disk, so that it need not be in memory. */
+bool store_is_written(const struct message *message);
 
 /* What happens in between is on disk wholly or not at all. Nests. */
 void store_begin_atomic(struct broker *broker);
@@ -194,7 +203,6 @@ uint64_t store_length(const struct broker *broker, const struct entry *entry);
 
 /* An entry that is away cannot be read: what is there is put aside, the queue is done with it. */
 void store_quarantine(const struct queue *queue, const struct entry *entry);
-
 
 /* What the journal knows of itself, for metrics. False when there is none. */
 struct store_figures {

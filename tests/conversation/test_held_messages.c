@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What exchanges hold over a restart: delayed messages and histories; and keys that are hidden. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "amqp/table.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
@@ -471,6 +474,63 @@ static void limit_of_octets_holds_after_a_purge(void **state) {
     }
 }
 
+#define DELAYED 3000
+#define LATER   20000 /* far enough off to leave memory */
+
+static void publish_many_delayed(struct peer *p) {
+    char text[256];
+
+    for (int i = 0; i < DELAYED; i++) {
+        int number = i * 7 % DELAYED; /* not in the order of their times */
+        snprintf(text, sizeof text, "%0200d", number);
+        publish_delayed(p, text, LATER + number / 2);
+        if (i % 100 == 0)
+            fixture_write_all(p->fixture);
+    }
+    fixture_write_all(p->fixture);
+}
+
+/* rows: 155: they leave memory, and come at their time and in their order for all that. */
+static void delayed_messages_wait_on_disk(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+    int last = 0;
+
+    publish_many_delayed(p);
+    assert_int_equal(held(fixture), DELAYED);
+    assert_true(fixture->broker->messages.bytes < DELAYED * 200 / 2);
+    p = restart(state, true);
+    assert_true(fixture->broker->messages.bytes < 10000);
+    peer_consume_no_ack(p, "q", "c");
+    fixture_advance(fixture, LATER + DELAYED / 2);
+    for (uint64_t i = 1; i <= DELAYED; i++) {
+        assert_int_equal(peer_receive(p, basic_deliver)->delivery_tag, i);
+        peer_expect_content(p, NULL);
+        assert_int_equal(p->body.len, 200);
+        char digits[6] = "";
+        memcpy(digits, p->body.data + 195, 5);
+        int number = atoi(digits);
+        assert_true(number / 2 >= last / 2); /* of the two of one moment any */
+        last = number;
+    }
+    assert_int_equal(held(fixture), 0);
+    peer_expect_get_empty(p, "q");
+}
+
+static void exchange_goes_with_what_it_held_on_disk(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = connect_delayed(state);
+    struct journal_statistics statistics;
+
+    publish_many_delayed(p);
+    fixture_advance(fixture, LATER - 500); /* some are on their way back */
+    peer_send(p, exchange_delete, .exchange = SLICE("x"));
+    fixture_write_all(fixture);
+    peer_expect(p, exchange_delete_ok);
+    journal_statistics(fixture->broker->journal, &statistics);
+    assert_int_equal(statistics.live_messages, 0);
+}
+
 static int setup_paged(void **state) {
     *state = fixture_create_paged(20000);
     return 0;
@@ -497,6 +557,10 @@ int main(void) {
         DURABLE_CONVERSATION(get_sees_none_of_many_that_expired),
         DURABLE_CONVERSATION(purged_messages_stay_away),
         cmocka_unit_test_setup_teardown(limit_of_octets_holds_after_a_purge, setup_paged,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(delayed_messages_wait_on_disk, setup_paged,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(exchange_goes_with_what_it_held_on_disk, setup_paged,
                                         fixture_teardown),
     };
 

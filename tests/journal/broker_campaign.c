@@ -473,10 +473,14 @@ static bool see_letters(struct run *run, struct broker *broker, struct pager *pa
 
 /* So does what an exchange holds. */
 static bool see_held(struct run *run, struct broker *broker, struct vhost *vhost,
-                     struct sightings *seen) {
+                     struct pager *pager, struct sightings *seen) {
     broker->env->now_ms += 1000000;
     timers_expire(&broker->timers, broker->env->now_ms);
-    broker_finish_chores(broker);
+    do {
+        broker_finish_chores(broker);
+        pager_work_now(pager);
+        pager_collect(pager);
+    } while (!list_is_empty(&broker->chores));
     return see_queue(run, vhost, seen, rows[DUE].name, HELD);
 }
 
@@ -501,7 +505,7 @@ static bool look(struct run *run, struct memory_disk *disk, const char *what,
     if (vhost != NULL && vhost_find_exchange(vhost, SLICE("history")) != NULL)
         see_ring(broker, vhost, seen);
     if (vhost != NULL && vhost_find_exchange(vhost, SLICE("delayed")) != NULL)
-        good = good && see_held(run, broker, vhost, seen);
+        good = good && see_held(run, broker, vhost, pager, seen);
     if (vhost != NULL)
         good = good && see_waiting(run, broker, pager, vhost, seen) &&
                see_letters(run, broker, pager, vhost, seen);
