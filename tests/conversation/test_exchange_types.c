@@ -237,6 +237,13 @@ static void local_random_binds_classic_queues_under_the_empty_key(void **state) 
     expect_bind_refused(p, "k", "Non empty binding 'k' key not permitted");
     peer_send(p, exchange_bind, .source = SLICE("x"), .destination = SLICE("y"));
     peer_expect_channel_exception(p, 406, "Destination not found", exchange_bind);
+    peer_reopen(p);
+    peer_send(p, queue_declare, .queue = SLICE("quorum"), .durable = true,
+              .arguments = ARGUMENTS(TEXT("x-queue-type", "quorum")));
+    peer_expect(p, queue_declare_ok, .queue = SLICE("quorum"));
+    peer_send(p, queue_bind, .queue = SLICE("quorum"), .exchange = SLICE("x"));
+    peer_expect_channel_exception(
+        p, 406, "Queue type rabbit_quorum_queue not valid for this exchange type", queue_bind);
 }
 
 /* -- x-recent-history -------------------------------------------------------------------------- */

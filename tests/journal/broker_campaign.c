@@ -61,18 +61,18 @@ static const struct queue_row {
     const char *strategy;        /* of quorum queues, as what follows */
     int64_t delivery_limit, retry_min_ms;
 } rows[HELD] = {
-    [TTL] = {"ttl", 30, -1, -1, NULL, "dead"},
-    [SHORT] = {"short", -1, 3, -1, "drop-head", "dead"},
-    [FULL] = {"full", -1, 3, -1, "reject-publish-dlx", "dead"},
-    [LEVELS] = {"levels", -1, 5, 4, NULL, "dead"},
-    [PLAIN] = {"plain", -1, -1, -1, NULL, "dead"},
+    [TTL] = {"ttl", 30, -1, -1, NULL, "dead", NULL, NULL, -1, -1},
+    [SHORT] = {"short", -1, 3, -1, "drop-head", "dead", NULL, NULL, -1, -1},
+    [FULL] = {"full", -1, 3, -1, "reject-publish-dlx", "dead", NULL, NULL, -1, -1},
+    [LEVELS] = {"levels", -1, 5, 4, NULL, "dead", NULL, NULL, -1, -1},
+    [PLAIN] = {"plain", -1, -1, -1, NULL, "dead", NULL, NULL, -1, -1},
     [QUORUM] = {"quorum", -1, 6, -1, NULL, "dead", "quorum", NULL, 2, 20},
     [STRICT] = {"strict", -1, -1, -1, "reject-publish", "narrow", "quorum", "at-least-once", 1, -1},
-    [NARROW] = {"narrow", -1, 2, -1, "reject-publish", NULL},
-    [DUE] = {"due", -1, -1, -1, NULL, NULL},
-    [COPIED] = {"copied", -1, -1, -1, NULL, NULL},
-    [DEAD] = {"dead", 60, -1, -1, NULL, "end"},
-    [END] = {"end", -1, -1, -1, NULL, NULL},
+    [NARROW] = {"narrow", -1, 2, -1, "reject-publish", NULL, NULL, NULL, -1, -1},
+    [DUE] = {"due", -1, -1, -1, NULL, NULL, NULL, NULL, -1, -1},
+    [COPIED] = {"copied", -1, -1, -1, NULL, NULL, NULL, NULL, -1, -1},
+    [DEAD] = {"dead", 60, -1, -1, NULL, "end", NULL, NULL, -1, -1},
+    [END] = {"end", -1, -1, -1, NULL, NULL, NULL, NULL, -1, -1},
 };
 
 #define MAY_BE(place) (1u << (place))
