@@ -84,14 +84,14 @@ static int handle_of(struct journal_reader *reader, uint64_t number) {
     return reader->open[0].handle;
 }
 
-static int parse(struct slice octets, uint32_t seed,
-                 struct journal_content *ret_content, struct slice *ret_body) {
+static int parse(struct slice octets, uint32_t seed, struct journal_content *ret_content,
+                 struct slice *ret_body) {
     struct cursor c = cursor_over(octets);
     struct message_record message;
     struct record record;
 
-    if (record_next(&c, seed, &record) < 0 || record.type != RECORD_MESSAGE ||
-        !cursor_at_end(&c) || record_read_message(record.body, &message) < 0)
+    if (record_next(&c, seed, &record) < 0 || record.type != RECORD_MESSAGE || !cursor_at_end(&c) ||
+        record_read_message(record.body, &message) < 0)
         return -EBADMSG;
     *ret_body = message.body;
     *ret_content = (struct journal_content){
