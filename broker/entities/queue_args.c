@@ -173,6 +173,8 @@ bool queue_args_check(const struct vhost *vhost, struct slice queue_name, struct
     struct subject subject = {vhost, queue_name, arguments};
     enum queue_type type = queue_args_type(arguments);
 
+    if (arguments.len == 0)
+        return true;
     if (!check_dead_letter_exchange(&subject, refusal) ||
         !check_argument(&subject, queue_argument_find("x-queue-type"), refusal))
         return false;
@@ -316,6 +318,8 @@ struct queue_features *queue_args_features(const struct queue_wishes *wishes) {
     struct amqp_value value;
     bool is_any = type == QUEUE_QUORUM;
 
+    if (wishes->arguments.len + wishes->policy.len + wishes->operator_policy.len == 0)
+        return NULL; /* most queues */
     for (size_t i = 0; i < queue_argument_count; i++) {
         const struct queue_argument *row = &queue_arguments[i];
         if (row->read != NULL && row->types & type && find_wish(row, type, wishes, &value)) {
@@ -373,6 +377,8 @@ static bool check_quorum_equivalent(const struct queue *queue, struct slice argu
 
 bool queue_args_check_equivalent(const struct queue *queue, struct slice arguments,
                                  struct refusal *refusal) {
+    if (arguments.len + queue->arguments.len == 0)
+        return true;
     if (queue->type == QUEUE_QUORUM)
         return check_quorum_equivalent(queue, arguments, refusal);
     for (size_t i = 0; i < queue_argument_count; i++) {
