@@ -214,6 +214,20 @@ uint16_t amqp_listeners_tls_port(const struct amqp_listeners *listeners) {
                : listener_port(listeners->items[listeners->plain_count]);
 }
 
+bool amqp_listeners_figures(const struct amqp_listeners *listeners,
+                            struct tls_figures *ret_figures) {
+    if (listeners->tls == NULL)
+        return false;
+    const struct tls_counters *counters = tls_context_counters(listeners->tls);
+    *ret_figures = (struct tls_figures){
+        .handshakes = counters->handshakes,
+        .resumed = counters->resumed,
+        .failed = counters->failed,
+        .certificate_expires_s = tls_context_expires_s(listeners->tls),
+    };
+    return true;
+}
+
 void amqp_listeners_close(struct amqp_listeners *listeners) {
     while (listeners->count > 0)
         listener_close(listeners->items[--listeners->count]);

@@ -60,6 +60,17 @@ bool amqp_listeners_reload(struct amqp_listeners *listeners, const struct config
 uint16_t amqp_listeners_port(const struct amqp_listeners *listeners);
 uint16_t amqp_listeners_tls_port(const struct amqp_listeners *listeners);
 
+/* What metrics tell of the TLS listeners. */
+struct tls_figures {
+    uint64_t handshakes; /* since the start */
+    uint64_t resumed;    /* of them */
+    uint64_t failed;
+    int64_t certificate_expires_s; /* the first that does, Unix seconds */
+};
+
+/* False, and nothing changed, without TLS listeners. */
+bool amqp_listeners_figures(const struct amqp_listeners *listeners, struct tls_figures *ret_figures);
+
 /* Nobody new; what exists lives on. */
 void amqp_listeners_close(struct amqp_listeners *listeners);
 

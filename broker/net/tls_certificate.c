@@ -30,7 +30,6 @@ static const struct {
     {NID_pseudonym, "PSEUDONYM"},
     {NID_domainComponent, "DC"},
     {NID_pkcs9_emailAddress, "EMAILADDRESS"},
-    {NID_streetAddress, "STREET"},
     {NID_userId, "UID"},
 };
 
