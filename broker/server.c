@@ -606,6 +606,17 @@ static void log_startup_complete(struct server *server) {
         log_info(&server->env.log, " * %s", builtin_plugins[i]);
 }
 
+static void read_tls_figures(const struct server *server, struct node_figures *figures) {
+    struct tls_figures tls;
+
+    if (!amqp_listeners_figures(&server->listeners, &tls))
+        return;
+    figures->tls_handshakes = tls.handshakes;
+    figures->tls_handshakes_resumed = tls.resumed;
+    figures->tls_handshakes_failed = tls.failed;
+    figures->certificate_expires_s = tls.certificate_expires_s;
+}
+
 static void read_figures(void *context, struct node_figures *figures) {
     const struct server *server = context;
 
@@ -615,6 +626,7 @@ static void read_figures(void *context, struct node_figures *figures) {
     for (size_t i = 0; i < server->listeners.count; i++)
         node_figures_add_listener(figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
                                   server->listeners.items[i]);
+    read_tls_figures(server, figures);
     node_figures_add_listener(figures, "http", server->http_listeners.api);
     node_figures_add_listener(figures, "http/prometheus", server->http_listeners.metrics);
 }

@@ -105,6 +105,14 @@ VALUE(routed, sums->channels.of[COUNT_PUBLISH] - sums->channels.of[COUNT_DROP_UN
                   sums->channels.of[COUNT_RETURN_UNROUTABLE])
 VALUE(message_memory, broker->messages.bytes)
 VALUE(timer_backlog, broker->timers.count)
+VALUE(tls_handshakes, sums->figures.tls_handshakes)
+VALUE(tls_handshakes_resumed, sums->figures.tls_handshakes_resumed)
+VALUE(tls_handshakes_failed, sums->figures.tls_handshakes_failed)
+/* Until the first certificate expires; infinite without TLS. */
+VALUE(certificate_expiry_s,
+      sums->figures.certificate_expires_s == 0
+          ? INFINITY
+          : (double)sums->figures.certificate_expires_s - (double)broker->env->wall_ms / 1000)
 
 #define AMQP091 "{protocol=\"amqp091\"}"
 
@@ -182,6 +190,14 @@ static const struct node_metric node_metrics[] = {
     {"leveret_", "message_memory_bytes", "Memory that messages take", METRIC_GAUGE, "",
      message_memory},
     {"leveret_", "timers", "Deadlines that are waited for", METRIC_GAUGE, "", timer_backlog},
+    {"leveret_", "tls_handshakes_total", "TLS handshakes of AMQP connections", METRIC_COUNTER, "",
+     tls_handshakes},
+    {"leveret_", "tls_handshakes_resumed_total", "TLS handshakes that resumed a session",
+     METRIC_COUNTER, "", tls_handshakes_resumed},
+    {"leveret_", "tls_handshakes_failed_total", "TLS handshakes that failed", METRIC_COUNTER, "",
+     tls_handshakes_failed},
+    {"leveret_", "certificate_expiry_seconds", "Seconds until the first certificate expires",
+     METRIC_GAUGE, "", certificate_expiry_s},
 };
 
 static void write_values(struct text *out, const struct metric_sums *sums) {

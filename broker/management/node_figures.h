@@ -23,6 +23,10 @@ struct node_figures {
     unsigned processors;
     int process_id;
     const char *data_directory; /* "" : nothing is kept */
+    uint64_t tls_handshakes;    /* of AMQP's TLS ports, since the start */
+    uint64_t tls_handshakes_resumed;
+    uint64_t tls_handshakes_failed;
+    int64_t certificate_expires_s; /* Unix seconds; 0: there is no TLS port */
     struct node_listener listeners[NODE_LISTENERS_MAX];
     size_t listener_count;
 };
