@@ -123,20 +123,23 @@ bool amqp_properties_read(uint16_t flags, struct slice properties,
 bool amqp_properties_are_valid(uint16_t flags, struct slice properties) {
     struct amqp_properties read;
 
+    if (flags == 0)
+        return slice_is_empty(properties);
     return read_properties(flags, properties, &read) &&
            ((flags & AMQP_HEADERS) == 0 || amqp_table_is_valid(read.headers));
 }
 
 uint8_t amqp_properties_delivery_mode(uint16_t flags, struct slice properties) {
+    const uint16_t before = AMQP_CONTENT_TYPE | AMQP_CONTENT_ENCODING | AMQP_HEADERS;
     struct amqp_properties read;
 
-    read.delivery_mode = 0;
-    /* The properties before it tell where it stands; what follows is left over. */
-    if ((flags & AMQP_DELIVERY_MODE) == 0)
+    if ((flags & AMQP_DELIVERY_MODE) == 0 || properties.len == 0)
         return 0;
-    read_properties(
-        flags & (AMQP_CONTENT_TYPE | AMQP_CONTENT_ENCODING | AMQP_HEADERS | AMQP_DELIVERY_MODE),
-        properties, &read);
+    if ((flags & before) == 0)
+        return properties.data[0];
+    /* Those before it tell where it stands; what follows is left over. */
+    read.delivery_mode = 0;
+    read_properties(flags & (before | AMQP_DELIVERY_MODE), properties, &read);
     return read.delivery_mode;
 }
 

@@ -31,10 +31,9 @@ static bool take_character(struct cursor *c) {
     return true;
 }
 
-bool slice_is_utf8_from(struct slice s, size_t at) {
+bool slice_is_utf8_by_character(struct slice s) {
     struct cursor c = cursor_over(s);
 
-    cursor_bytes(&c, at);
     while (!cursor_at_end(&c)) {
         if (!take_character(&c))
             return false;

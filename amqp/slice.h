@@ -56,29 +56,32 @@ static inline int slice_compare(struct slice a, struct slice b) {
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
-/* The position of the first octet above 127, or `s.len`; looks at eight octets at a time. */
-static inline size_t slice_ascii_length(struct slice s) {
+/* True when every octet is below 128. Most keys are, and every publish asks. */
+static inline bool slice_is_ascii(struct slice s) {
+    uint64_t seen = 0, eight;
+    uint32_t four;
     size_t at = 0;
-    uint64_t eight;
 
     for (; s.len - at >= sizeof eight; at += sizeof eight) {
         memcpy(&eight, s.data + at, sizeof eight);
-        if ((eight & UINT64_C(0x8080808080808080)) != 0)
-            break;
+        seen |= eight;
     }
-    while (at < s.len && s.data[at] < 0x80)
-        at++;
-    return at;
+    if (s.len - at >= sizeof four) {
+        memcpy(&four, s.data + at, sizeof four);
+        seen |= four;
+        at += sizeof four;
+    }
+    for (; at < s.len; at++)
+        seen |= s.data[at];
+    return (seen & UINT64_C(0x8080808080808080)) == 0;
 }
 
-/* Well-formed UTF-8 (RFC 3629): `s` without overlong forms, surrogates, or code points above
- * U+10FFFF.  slice_is_utf8() is quick for ASCII and leaves the rest to slice_is_utf8_from(), which
- * begins at octet `at`. */
-bool slice_is_utf8_from(struct slice s, size_t at);
+/* Well-formed UTF-8 (RFC 3629): without overlong forms, surrogates, or code points above U+10FFFF.
+ * slice_is_utf8() is quick for ASCII and leaves the rest to slice_is_utf8_by_character(). */
+bool slice_is_utf8_by_character(struct slice s);
 
 static inline bool slice_is_utf8(struct slice s) {
-    size_t ascii = slice_ascii_length(s);
-    return ascii == s.len || slice_is_utf8_from(s, ascii);
+    return slice_is_ascii(s) || slice_is_utf8_by_character(s);
 }
 
 #endif

@@ -135,7 +135,7 @@ void text_append_erlang_binary(struct text *text, struct slice bytes) {
     text_append(text, SLICE("<<"));
     if (bytes.len > 0 && is_printable_utf8(bytes)) {
         append_quoted(text, bytes);
-        if (slice_ascii_length(bytes) < bytes.len)
+        if (!slice_is_ascii(bytes))
             text_append(text, SLICE("/utf8"));
     } else {
         append_numbers(text, bytes);
