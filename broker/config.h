@@ -27,10 +27,10 @@
 #include "broker/base/secret.h"
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/vhost_defaults.h"
 
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_ITEMS_MAX     64
-#define CONFIG_USERS_MAX     32
 
 struct config_texts;
 
@@ -102,35 +102,6 @@ struct config_prometheus {
     bool return_per_object_metrics;
 };
 
-/* default_users.NAME.*: a user made with every new vhost whose name matches. */
-struct config_user {
-    const char *name;
-    struct secret password; /* not set: one that nobody knows */
-    const char *tags;       /* separated by commas */
-    const char *vhost_pattern;
-    const char *configure;
-    const char *write;
-    const char *read;
-};
-
-struct config_users {
-    struct config_user items[CONFIG_USERS_MAX];
-    size_t count;
-};
-
-/* default_limits.vhosts.N.*: limits of every new vhost whose name matches. */
-struct config_vhost_limit {
-    const char *name;
-    const char *pattern;
-    int64_t max_connections; /* -1: no limit */
-    int64_t max_queues;
-};
-
-struct config_vhost_limits {
-    struct config_vhost_limit items[CONFIG_USERS_MAX];
-    size_t count;
-};
-
 enum config_log_format { CONFIG_LOG_PLAINTEXT, CONFIG_LOG_JSON };
 enum config_log_side { CONFIG_LOG_STDOUT, CONFIG_LOG_STDERR };
 
@@ -189,8 +160,8 @@ struct config {
     const char *default_permissions_configure;
     const char *default_permissions_write;
     const char *default_permissions_read;
-    struct config_users default_users;
-    struct config_vhost_limits default_limits;
+    struct vhost_defaults
+        vhost_defaults;                 /* default_users.*, default_limits.*, default_policies.* */
     struct config_list loopback_users;  /* names; value "true" */
     struct config_list auth_mechanisms; /* empty: all there are */
     struct config_list vhosts; /* leveret.vhosts.N: made at first, beside the default one */

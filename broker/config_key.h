@@ -40,6 +40,9 @@ extern const size_t config_key_count;
 
 /* --- config_values.c --- */
 
+/* A whole number within the key's limits. */
+bool config_read_number(const struct config_match *match, struct slice value, uint64_t *ret_number,
+                        struct text *error);
 bool config_parse_boolean(struct slice value, bool *ret_boolean);
 /* Says what is allowed; a secret's value is not shown. Always false. */
 bool config_refuse(const struct config_match *match, struct slice value, const char *wanted,
@@ -81,6 +84,9 @@ void config_list_remove(struct config_list *list, struct slice name);
 
 config_reader read_listener;     /* struct config_listeners */
 config_reader read_no_listeners; /* `none` */
+
+/* --- config_vhost_defaults.c: of an entry with the word as its name --- */
+config_reader read_entry_text, read_entry_pattern, read_entry_secret, read_entry_number;
 
 /* --- config_foreign.c --- */
 

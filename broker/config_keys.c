@@ -4,10 +4,13 @@
 
 #include "broker/config_key.h"
 
-#define FIELD(member)     .offset = offsetof(struct config, member)
-#define FROM(least, most) .minimum = (least), .maximum = (most)
-#define PORT              FROM(0, 65535)
-#define LIVE              .when = CONFIG_RELOADABLE
+#define FIELD(member)        .offset = offsetof(struct config, member)
+#define USER(member)         .offset = offsetof(struct vhost_default_user, member)
+#define VHOST_LIMITS(member) .offset = offsetof(struct vhost_default_limits, member)
+#define POLICY(member)       .offset = offsetof(struct vhost_default_policy, member)
+#define FROM(least, most)    .minimum = (least), .maximum = (most)
+#define PORT                 FROM(0, 65535)
+#define LIVE                 .when = CONFIG_RELOADABLE
 
 static const char *const log_formats[] = {"plaintext", "json", NULL};
 static const char *const log_sides[] = {"stdout", "stderr", NULL};
@@ -196,6 +199,41 @@ const struct config_key config_keys[] = {
      .initially = ".*", .help = "where the default user may publish"},
     {.name = "default_permissions.read", .read = read_text, FIELD(default_permissions_read),
      .initially = ".*", .help = "what the default user may consume"},
+    {.name = "default_users.$user.vhost_pattern", .read = read_entry_pattern,
+     USER(vhost_pattern), LIVE,
+     .help = "this user may use every new virtual host whose name matches, and is made when missing"},
+    {.name = "default_users.$user.password", .read = read_entry_secret, USER(password), LIVE,
+     .help = "its password; none when not set"},
+    {.name = "default_users.$user.tags", .read = read_entry_text, USER(tags), LIVE,
+     .help = "its tags, separated by commas"},
+    {.name = "default_users.$user.configure", .read = read_entry_pattern, USER(configure), LIVE,
+     .help = "what it may declare and delete there; everything when not set"},
+    {.name = "default_users.$user.write", .read = read_entry_pattern, USER(write), LIVE,
+     .help = "where it may publish"},
+    {.name = "default_users.$user.read", .read = read_entry_pattern, USER(read), LIVE,
+     .help = "what it may consume"},
+    {.name = "default_limits.vhosts.$name.pattern", .read = read_entry_pattern,
+     VHOST_LIMITS(vhost_pattern), LIVE,
+     .help = "new virtual hosts whose names match have these limits; the first that matches counts"},
+    {.name = "default_limits.vhosts.$name.max_connections", .read = read_entry_number,
+     VHOST_LIMITS(max_connections), FROM(0, UINT32_MAX), LIVE, .help = "open connections to each"},
+    {.name = "default_limits.vhosts.$name.max_queues", .read = read_entry_number,
+     VHOST_LIMITS(max_queues), FROM(0, UINT32_MAX), LIVE, .help = "queues in each"},
+    {.name = "default_policies.operator.$name.vhost_pattern", .read = read_entry_pattern,
+     POLICY(vhost_pattern), LIVE,
+     .help = "new virtual hosts whose names match have this operator policy"},
+    {.name = "default_policies.operator.$name.queue_pattern", .read = read_entry_pattern,
+     POLICY(queue_pattern), LIVE, .help = "for queues whose names match; all when not set"},
+    {.name = "default_policies.operator.$name.expires", .read = read_entry_number, POLICY(expires),
+     FROM(1, UINT32_MAX), LIVE, .help = "its expires, ms"},
+    {.name = "default_policies.operator.$name.message_ttl", .read = read_entry_number,
+     POLICY(message_ttl), FROM(0, UINT32_MAX), LIVE, .help = "its message-ttl, ms"},
+    {.name = "default_policies.operator.$name.max_length", .read = read_entry_number,
+     POLICY(max_length), FROM(0, INT64_MAX), LIVE, .help = "its max-length, messages"},
+    {.name = "default_policies.operator.$name.max_length_bytes", .read = read_entry_number,
+     POLICY(max_length_bytes), FROM(0, INT64_MAX), LIVE, .help = "its max-length-bytes"},
+    {.name = "default_policies.operator.$name.delivery_limit", .read = read_entry_number,
+     POLICY(delivery_limit), FROM(0, UINT32_MAX), LIVE, .help = "its delivery-limit"},
     {.name = "loopback_users", .read = read_no_items, FIELD(loopback_users), LIVE,
      .help = "none: every user may log in from everywhere"},
     {.name = "loopback_users.$user", .read = read_flag_item, FIELD(loopback_users), LIVE,

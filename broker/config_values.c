@@ -15,7 +15,7 @@ static void *field_of(struct config *config, const struct config_match *match) {
 }
 
 bool config_key_is_secret(const struct config_key *key) {
-    return key->read == read_secret;
+    return key->read == read_secret || key->read == read_entry_secret;
 }
 
 bool config_refuse(const struct config_match *match, struct slice value, const char *wanted,
@@ -46,8 +46,8 @@ static bool is_within(const struct config_key *key, uint64_t number) {
     return number >= key->minimum && number <= key->maximum;
 }
 
-static bool read_bounded(const struct config_match *match, struct slice value, uint64_t *ret_number,
-                         struct text *error) {
+bool config_read_number(const struct config_match *match, struct slice value, uint64_t *ret_number,
+                        struct text *error) {
     char wanted[96];
     size_t len;
     if (parse_digits(value, ret_number, &len) && len == value.len &&
@@ -61,7 +61,7 @@ static bool read_bounded(const struct config_match *match, struct slice value, u
 bool read_uint16(struct config *config, const struct config_match *match, struct slice value,
                  struct text *error) {
     uint64_t number;
-    if (!read_bounded(match, value, &number, error))
+    if (!config_read_number(match, value, &number, error))
         return false;
     *(uint16_t *)field_of(config, match) = (uint16_t)number;
     return true;
@@ -70,7 +70,7 @@ bool read_uint16(struct config *config, const struct config_match *match, struct
 bool read_uint32(struct config *config, const struct config_match *match, struct slice value,
                  struct text *error) {
     uint64_t number;
-    if (!read_bounded(match, value, &number, error))
+    if (!config_read_number(match, value, &number, error))
         return false;
     *(uint32_t *)field_of(config, match) = (uint32_t)number;
     return true;
@@ -79,7 +79,7 @@ bool read_uint32(struct config *config, const struct config_match *match, struct
 bool read_uint64(struct config *config, const struct config_match *match, struct slice value,
                  struct text *error) {
     uint64_t number;
-    if (!read_bounded(match, value, &number, error))
+    if (!config_read_number(match, value, &number, error))
         return false;
     *(uint64_t *)field_of(config, match) = number;
     return true;
@@ -88,7 +88,7 @@ bool read_uint64(struct config *config, const struct config_match *match, struct
 bool read_port(struct config *config, const struct config_match *match, struct slice value,
                struct text *error) {
     uint64_t number;
-    if (!read_bounded(match, value, &number, error))
+    if (!config_read_number(match, value, &number, error))
         return false;
     *(int *)field_of(config, match) = (int)number;
     return true;

@@ -6,6 +6,7 @@
 #include "broker/entities/store.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/entities/vhost_defaults.h"
 
 /* default_user_tags.TAG = true; an administrator when none is named. */
 static bool set_default_tags(struct user *user, const struct config *config,
@@ -48,9 +49,11 @@ bool add_default_entities(struct broker *broker, const struct config *config, st
         return true;
     store_begin_atomic(broker);
     struct vhost *vhost = broker_add_vhost(broker, slice_from_text(config->broker.default_vhost));
+    vhost_apply_defaults(vhost);
     bool done = add_default_user(broker, vhost, config, &refusal);
     for (size_t i = 0; done && i < config->vhosts.count; i++) {
         vhost = broker_add_vhost(broker, slice_from_text(config->vhosts.items[i].value));
+        vhost_apply_defaults(vhost);
         done = add_default_user(broker, vhost, config, &refusal);
     }
     store_end_atomic(broker);

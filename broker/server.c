@@ -310,6 +310,8 @@ static char *node_name_of(const struct config *config) {
 static struct broker_settings settings_of(struct server *server) {
     struct broker_settings settings = server->config->broker;
 
+    settings.vhost_defaults = &server->config->vhost_defaults;
+
     if (server->broker != NULL && server->broker->cluster_name != NULL)
         settings.cluster_name = server->broker->cluster_name; /* set at run time */
     else if (settings.cluster_name[0] == '\0')

@@ -32,6 +32,7 @@ struct permission;
 struct queue;
 struct user;
 struct vhost;
+struct vhost_defaults;
 struct worker;
 
 /* Everything a peer can make grow, and what RabbitMQ lets one configure. Filled by config.c. */
@@ -57,6 +58,7 @@ struct broker_settings {
     const char *auth_mechanisms;                /* names and blanks; "": the usual ones */
     const char *anonymous_user;                 /* "" : ANONYMOUS is not offered */
     const char *anonymous_password;
+    const struct vhost_defaults *vhost_defaults; /* NULL: there are none */
     const char *product;
     const char *product_version;
     const char *cluster_name;
@@ -131,7 +133,7 @@ struct broker {
     uint64_t work;              /* steps of which one frame may ask for many (input.c) */
     uint64_t route_count;       /* numbers the routes, for route_mark */
     struct resources resources; /* limits of memory and disk, and what they are compared with */
-    bool dead_letters_wait; /* the first of them is on its way from disk */
+    bool dead_letters_wait;     /* the first of them is on its way from disk */
     uint64_t limits_reached[LIMIT_COUNT]; /* how often; see limits.h */
     bool memory_alarm;
     bool disk_alarm;

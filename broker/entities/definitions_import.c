@@ -15,6 +15,7 @@
 #include "broker/entities/table_json.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/entities/vhost_defaults.h"
 
 struct import {
     struct broker *broker;
@@ -220,7 +221,11 @@ static bool import_vhost(struct import *import, const json_t *entry) {
         done = refuse_member(import, "default_queue_type", "is no type of queues");
     if (done) {
         metadata.tags = text_slice(&tags);
-        vhost_set_metadata(broker_add_vhost(import->broker, name), &metadata);
+        bool is_new = broker_find_vhost(import->broker, name) == NULL;
+        struct vhost *vhost = broker_add_vhost(import->broker, name);
+        vhost_set_metadata(vhost, &metadata);
+        if (is_new)
+            vhost_apply_defaults(vhost);
     }
     text_clear(&tags);
     return done;

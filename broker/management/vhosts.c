@@ -6,6 +6,7 @@
 #include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
+#include "broker/entities/vhost_defaults.h"
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
 #include "broker/management/message_stats.h"
@@ -168,8 +169,10 @@ static void put(struct api_request *request) {
         if (is_new)
             vhost = broker_add_vhost(request->broker, name);
         vhost_set_metadata(vhost, &metadata);
-        if (is_new)
+        if (is_new) {
+            vhost_apply_defaults(vhost);
             permission_grant_all(request->user, vhost);
+        }
         api_reply_put(request, is_new);
     }
     text_clear(&tags);

@@ -389,6 +389,36 @@ static void what_cannot_be_reloaded_is_listed(void **state) {
     config_clear(&next);
 }
 
+static void defaults_of_vhosts_have_names(void **state) {
+    struct fixture *fixture = *state;
+    const struct vhost_defaults *defaults = &fixture->config.vhost_defaults;
+    expect_set(fixture, "default_users.qa.vhost_pattern=^qa");
+    expect_set(fixture, "default_users.qa.password=bunny");
+    expect_set(fixture, "default_users.other.tags=monitoring");
+    expect_set(fixture, "default_limits.vhosts.1.pattern=^qa");
+    expect_set(fixture, "default_limits.vhosts.1.max_queues=10");
+    expect_set(fixture, "default_policies.operator.cap.vhost_pattern=.*");
+    expect_set(fixture, "default_policies.operator.cap.expires=1000");
+    assert_int_equal(defaults->user_count, 2);
+    assert_string_equal(defaults->users[0].name, "qa");
+    assert_string_equal(defaults->users[0].vhost_pattern, "^qa");
+    assert_string_equal(defaults->users[0].password.hidden, "bunny");
+    assert_int_equal(defaults->limits[0].max_queues, 10);
+    assert_int_equal(defaults->limits[0].max_connections, -1);
+    assert_int_equal(defaults->policies[0].expires, 1000);
+    assert_int_equal(defaults->policies[0].message_ttl, -1);
+    assert_false(config_set_assignment(&fixture->config, "default_limits.vhosts.1.pattern=(",
+                                       &fixture->error));
+    text_clear(&fixture->error);
+    for (int i = 0; i < VHOST_DEFAULTS_MAX - 1; i++) {
+        char assignment[64];
+        snprintf(assignment, sizeof assignment, "default_limits.vhosts.n%d.max_queues=1", i);
+        expect_set(fixture, assignment);
+    }
+    expect_refused(fixture, "default_limits.vhosts.more.max_queues=1",
+                   "default_limits.vhosts.more.max_queues = 1: too many of them");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -414,6 +444,7 @@ int main(void) {
         TEST(what_needs_something_else_says_so),
         TEST(http_ports_are_rabbitmqs),
         TEST(what_cannot_be_reloaded_is_listed),
+        TEST(defaults_of_vhosts_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
