@@ -93,6 +93,7 @@ class Logins(ManagementTest):
         self.assertIn("Basic", headers["www-authenticate"])
 
     def test_tags_say_what_one_may(self):
+        """rows: 397"""
         self.assertEqual(self.api.status("PUT", "users/m", {"password": "p", "tags": "management"}), 201)
         user = Api(self.broker, "m", "p")
         self.assertEqual(user.get("whoami")["tags"], ["management"])
@@ -320,6 +321,12 @@ class Clients(ManagementTest):
             client.expect("nothing")
         self.assertIn("CONNECTION_FORCED - spring cleaning", str(closed.exception))
         self.assertEqual(self.api.get("connections"), [])
+
+    def test_a_client_may_give_its_connection_a_name(self):
+        """rows: 61"""
+        client = Amqp(self.broker.port, properties=[(b"connection_name", ("S", b"the march hare"))])
+        self.addCleanup(client.close)
+        self.assertEqual(self.api.get("connections")[0]["user_provided_name"], "the march hare")
 
     def test_channels_and_consumers_are_listed(self):
         """rows: 427"""
