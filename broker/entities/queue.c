@@ -78,8 +78,6 @@ void queue_set_features(struct queue *queue, struct queue_features *features) {
 static void free_when_unused(struct queue *queue) {
     if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
-    message_counters_add(&queue->vhost->broker->retired.queues[queue_type_index(queue->type)],
-                         &queue->counters);
     rate_window_destroy(queue->rates);
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
@@ -118,6 +116,8 @@ void queue_finish_undelivered(const struct queue *queue, struct entry entry) {
 void queue_delete(struct queue *queue) {
     assert(!queue->deleted);
     queue->deleted = true;
+    message_counters_add(&queue->vhost->broker->retired.queues[queue_type_index(queue->type)],
+                         &queue->counters);
     queue->vhost->broker->counters.queues_deleted++;
     list_remove(&queue->exclusive_link);
     list_remove(&queue->runnable_link);
