@@ -285,6 +285,12 @@ struct message *paging_message_of(struct broker *broker, const struct page *page
     return message;
 }
 
+/* It was read well, but there is no memory for it now: it stays on disk and is asked for again. */
+static bool is_out_of_memory(const struct page *page) {
+    return page->error == 0 && store_understands(page->content.address, page->content.header,
+                                                 page->content.body, page->content.body_parts);
+}
+
 /* What was away is here: the overflow file need not keep it. */
 static void let_go_of_page(struct broker *broker, const struct page *page) {
     broker->paging->statistics.paged_in++;
@@ -364,6 +370,8 @@ static void take_arrivals(struct page_in *page_in) {
             page_in->entries[i].message = message;
             continue;
         }
+        if (is_out_of_memory(&page_in->pages[i]))
+            break;
         bring_back(page_in, first, i);
         struct entry bad = take_bad(page_in->queue, list_of(page_in));
         quarantine(broker, page_in->queue, &bad, &page_in->pages[i]);
@@ -460,6 +468,8 @@ static void on_fetched(void *context, struct page_request *request) {
         struct message *message = paging_message_of(fetch->broker, &fetch->pages[i]);
         if (message != NULL)
             let_go_of_page(fetch->broker, &fetch->pages[i]);
+        else if (is_out_of_memory(&fetch->pages[i]))
+            continue;
         else
             quarantine(fetch->broker, fetch->queues[i], entry, &fetch->pages[i]);
         entry->message = message;

@@ -17,24 +17,17 @@
 #include "broker/entities/exchange.h"
 #include "broker/entities/expiration.h"
 #include "broker/entities/message.h"
-#include "broker/entities/paging.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_front.h"
 #include "broker/entities/store_private.h"
 #include "broker/entities/vhost.h"
 #include "persistence/journal.h"
-#include "persistence/pager.h"
-
-/* Bodies of more stretches than this (trickled in by a slow publisher) need a longer array. */
-#define BODY_PARTS_USUAL 64
 
 enum { EXCHANGE_AUTO_DELETE = 1, EXCHANGE_INTERNAL = 2 };
 enum { QUEUE_AUTO_DELETE = 1 };
 enum { DESTINATION_QUEUE = 0, DESTINATION_EXCHANGE = 1 };
 enum { MARK_DEAD_LETTERED = 1, MARK_KEYS_SPENT = 2, MARK_HIDDEN_KEYS = 4, MARK_PRIORITY = 8 };
-/* In the note of a message that is not in the journal: it says where it was spilled (memo_of). */
-enum { MARK_SPILLED = 0x80 };
-enum { NOTE_MARKS_AT = 8, TIME_TO_LIVE_BITS = 48 };
+enum { TIME_TO_LIVE_BITS = 48 };
 #define NO_TIME_TO_LIVE ((UINT64_C(1) << TIME_TO_LIVE_BITS) - 1)
 
 _Static_assert(STORE_NOTE == MESSAGE_STORED_HEAD, "a message has room for its note");
@@ -206,7 +199,7 @@ static size_t find_body_parts(const struct message *message, struct slice *parts
     return count + 1;
 }
 
-static uint64_t own_time_to_live(const struct message *message) {
+uint64_t store_own_time_to_live(const struct message *message) {
     struct amqp_properties properties;
     if (!(message_flags(message) & AMQP_EXPIRATION))
         return NO_TIME_TO_LIVE;
@@ -226,12 +219,12 @@ static void write_stored_head(struct message *message, int64_t wall_ms, uint64_t
     writer_u64(&w, marks << (TIME_TO_LIVE_BITS + 8) | rest | time_to_live);
 }
 
-/* What is stored of a message. `usual` has room for BODY_PARTS_USUAL parts of the body. */
-static struct journal_content content_of(struct broker *broker, struct message *message,
-                                         uint64_t time_to_live, struct slice *usual) {
+/* What is stored of a message. `usual` has room for STORE_PARTS_USUAL parts of the body. */
+struct journal_content store_content_of(struct broker *broker, struct message *message,
+                                        uint64_t time_to_live, struct slice *usual) {
     struct slice *parts = usual;
-    size_t part_count = find_body_parts(message, parts, BODY_PARTS_USUAL);
-    if (part_count > BODY_PARTS_USUAL) {
+    size_t part_count = find_body_parts(message, parts, STORE_PARTS_USUAL);
+    if (part_count > STORE_PARTS_USUAL) {
         parts = xmalloc(part_count * sizeof *parts);
         find_body_parts(message, parts, part_count);
     }
@@ -243,18 +236,18 @@ static struct journal_content content_of(struct broker *broker, struct message *
         .body_parts = part_count};
 }
 
-static void content_clear(const struct journal_content *content, const struct slice *usual) {
+void store_content_clear(const struct journal_content *content, const struct slice *usual) {
     if (content->body != usual)
         free((void *)(uintptr_t)content->body);
 }
 
 static uint64_t append(struct broker *broker, struct message *message, uint64_t time_to_live,
                        const struct journal_target *targets, size_t target_count) {
-    struct slice usual[BODY_PARTS_USUAL];
-    struct journal_content content = content_of(broker, message, time_to_live, usual);
+    struct slice usual[STORE_PARTS_USUAL];
+    struct journal_content content = store_content_of(broker, message, time_to_live, usual);
     uint64_t lsn = journal_append_message(broker->journal, &content, targets, target_count,
                                           message_release, message_ref(message), &message->stored);
-    content_clear(&content, usual);
+    store_content_clear(&content, usual);
     return lsn;
 }
 
@@ -268,9 +261,9 @@ uint64_t store_publish(struct broker *broker, struct message *message, struct qu
     if (queue_count > sizeof usual / sizeof *usual)
         targets = xmalloc(queue_count * sizeof *targets);
     size_t target_count = find_targets(message, queues, queue_count, targets);
-    uint64_t lsn = target_count > 0
-                       ? append(broker, message, own_time_to_live(message), targets, target_count)
-                       : 0;
+    uint64_t lsn = target_count > 0 ? append(broker, message, store_own_time_to_live(message),
+                                             targets, target_count)
+                                    : 0;
     if (targets != usual)
         free(targets);
     return lsn;
@@ -284,69 +277,6 @@ void store_settle(const struct queue *queue, const struct entry *entry) {
     broker->settle_lsn =
         journal_settle(broker->journal, entry->message->stored,
                        (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
-}
-
-/* --- messages that are not in memory --- */
-
-void store_settle_away(const struct queue *queue, const struct entry *entry) {
-    struct broker *broker = queue->vhost->broker;
-    struct away away = entry_away(entry);
-    if (away.stored == NULL)
-        paging_drop_spilled(broker, away.spilled);
-    else if (broker->journal != NULL)
-        broker->settle_lsn = journal_settle(
-            broker->journal, away.stored,
-            (struct journal_target){.queue_id = queue->id, .sequence = entry->sequence});
-}
-
-/*
- * A transient message of several queues is spilled once: its note, which nobody else needs, remembers
- * where. The overflow may have forgotten it meanwhile.
- */
-static uint32_t spilled_before(struct pager *pager, const struct message *message) {
-    uint32_t memo[2];
-    if (message->stored != NULL || message->stored_head[NOTE_MARKS_AT] != MARK_SPILLED)
-        return 0;
-    memcpy(memo, message->stored_head, sizeof memo);
-    return pager_share_spilled(pager, memo[0], memo[1]) ? memo[0] : 0;
-}
-
-static void remember_spilled(struct message *message, uint32_t number, uint32_t serial) {
-    const uint32_t memo[2] = {number, serial};
-    if (message->stored != NULL)
-        return;
-    memcpy(message->stored_head, memo, sizeof memo);
-    message->stored_head[NOTE_MARKS_AT] = MARK_SPILLED;
-}
-
-uint32_t store_spill(struct broker *broker, struct pager *pager, struct message *message) {
-    struct slice usual[BODY_PARTS_USUAL];
-    uint32_t serial;
-    uint32_t number = spilled_before(pager, message);
-    if (number != 0 || !message_is_complete(message))
-        return number;
-    uint8_t note[MESSAGE_STORED_HEAD]; /* of one that is stored, and may be being written */
-    memcpy(note, message->stored_head, sizeof note);
-    struct journal_content content = content_of(broker, message, own_time_to_live(message), usual);
-    number = pager_spill(pager, &content, &serial);
-    content_clear(&content, usual);
-    memcpy(message->stored_head, note, sizeof note);
-    if (number != 0)
-        remember_spilled(message, number, serial);
-    return number;
-}
-
-uint64_t store_length(const struct broker *broker, const struct entry *entry) {
-    struct away away = entry_away(entry);
-    return away.stored != NULL ? journal_message_length(away.stored)
-                               : paging_spilled_length(broker, away.spilled);
-}
-
-void store_quarantine(const struct queue *queue, const struct entry *entry) {
-    struct away away = entry_away(entry);
-    if (away.stored != NULL)
-        journal_quarantine_message(queue->vhost->broker->journal, away.stored);
-    store_settle_away(queue, entry);
 }
 
 /* --- what exchanges hold --- */
@@ -640,6 +570,19 @@ void store_read_note(const struct broker *broker, const uint8_t note[STORE_NOTE]
         .has_priority = (marks & MARK_PRIORITY) != 0,
         .priority = (uint8_t)(rest >> TIME_TO_LIVE_BITS),
     };
+}
+
+bool store_understands(struct slice address, struct slice header, const struct slice *body,
+                       size_t body_parts) {
+    struct cursor at = cursor_over(address);
+    struct amqp_content_header decoded;
+    cursor_u64(&at);
+    uint8_t marks = (uint8_t)(cursor_u64(&at) >> (TIME_TO_LIVE_BITS + 8));
+    bool has_keys = (marks & MARK_HIDDEN_KEYS) != 0;
+    cursor_shortstr(&at);
+    cursor_shortstr(&at);
+    return !cursor_failed(&at) &&
+           header_is_ours(header, body_length(body, body_parts), has_keys, &decoded);
 }
 
 struct message *store_restore_message(struct broker *broker, struct slice address,

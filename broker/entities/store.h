@@ -167,6 +167,10 @@ struct message *store_restore_message(struct broker *broker, struct slice addres
                                       struct slice header, const struct slice *body,
                                       size_t body_parts, int64_t *ret_waited_ms);
 
+/* Whether it can be understood: when nothing comes of it then, memory is out. */
+bool store_understands(struct slice address, struct slice header, const struct slice *body,
+                       size_t body_parts);
+
 #define STORE_NOTE 16
 
 struct restored_message {

@@ -34,7 +34,7 @@ SETTLED_AT_MOST = 400           # deliveries that one consumer takes in a round
 QUEUES = [b"one", b"two", b"deep", b"work"]
 FAN = [b"fan%d" % number for number in range(5)]
 SMALL = ("--set", "leveret.journal_segment_size=1048576",
-                  "--set", "leveret.message_memory_limit=1048576")
+         "--set", "leveret.message_memory_limit=1048576")
 SYSCALLS = ("pwritev", "fdatasync", "renameat", "fsync", "unlinkat")
 GONE = (OSError, EOFError, Refused)
 
