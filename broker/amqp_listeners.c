@@ -131,18 +131,25 @@ bool amqp_listeners_prepare(struct amqp_listeners *listeners, const struct confi
     return prepare_proxies(listeners, config, error) && prepare_tls(listeners, config, error);
 }
 
-bool amqp_listeners_reload(struct amqp_listeners *listeners, const struct config *config,
-                           struct text *error) {
+static bool reload_tls(struct amqp_listeners *listeners, const struct config *config,
+                       struct text *error) {
     struct tls_files named[CONFIG_ITEMS_MAX];
     const char *ciphers[CONFIG_ITEMS_MAX];
-
-    if (listeners->tls == NULL)
-        return true;
     const struct tls_options options =
         tls_options_from(config, &config->tls, "ssl_options", named, ciphers);
+
     if (!tls_context_reload(listeners->tls, &options, error))
         return false;
     warn_of_expiry(listeners);
+    return true;
+}
+
+bool amqp_listeners_reload(struct amqp_listeners *listeners, const struct config *config,
+                           struct text *error) {
+    if (listeners->tls != NULL && !reload_tls(listeners, config, error))
+        return false;
+    for (size_t i = 0; i < listeners->count; i++)
+        listener_set_opening_timeout(listeners->items[i], config->ssl_handshake_timeout_ms);
     return true;
 }
 

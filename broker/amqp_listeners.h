@@ -69,7 +69,8 @@ struct tls_figures {
 };
 
 /* False, and nothing changed, without TLS listeners. */
-bool amqp_listeners_figures(const struct amqp_listeners *listeners, struct tls_figures *ret_figures);
+bool amqp_listeners_figures(const struct amqp_listeners *listeners,
+                            struct tls_figures *ret_figures);
 
 /* Nobody new; what exists lives on. */
 void amqp_listeners_close(struct amqp_listeners *listeners);

@@ -269,6 +269,10 @@ void listener_drop_raw(int fd) {
     close(fd);
 }
 
+void listener_set_opening_timeout(struct listener *listener, uint32_t timeout_ms) {
+    listener->transport.opening_timeout_ms = timeout_ms;
+}
+
 void listener_close(struct listener *listener) {
     if (listener == NULL)
         return;

@@ -56,6 +56,9 @@ void listener_end_raw(int fd);
 /* Closes one that nobody has a use for. */
 void listener_drop_raw(int fd);
 
+/* For connections from now on. */
+void listener_set_opening_timeout(struct listener *listener, uint32_t timeout_ms);
+
 /* Connections that were accepted live on; a Unix socket's path is removed. NULL is allowed. */
 void listener_close(struct listener *listener);
 

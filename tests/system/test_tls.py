@@ -338,6 +338,22 @@ class Deadlines(unittest.TestCase):
             self.assertIn("it took too long", broker.log)
 
 
+class LiveDeadline(unittest.TestCase):
+    def test_the_deadline_is_read_again(self):
+        path = ROOM.write("deadline.conf", "ssl_handshake_timeout = 60000\n")
+        with Broker("--config", path, *options()) as broker:
+            ROOM.write("deadline.conf", "ssl_handshake_timeout = 300\n")
+            broker.process.send_signal(signal.SIGHUP)
+
+            def closed_soon():
+                with socket.create_connection((broker.address, broker.ready["amqps_port"]), timeout=2) as plain:
+                    try:
+                        return plain.recv(1) == b""
+                    except socket.timeout:
+                        return False
+            process.wait_until(closed_soon)
+
+
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
