@@ -49,7 +49,7 @@ void box_init(struct box *box, bool durable) {
                                 .wall_ms = INT64_C(1795000000000),
                                 .hash_seed = 42,
                                 .fill_random = fill,
-                                .log = {LOG_ERROR, no_line, NULL}}};
+                                .log = {.level = LOG_ERROR, .sink = no_line}}};
     broker_settings_init(&settings);
     box->broker = broker_create(&box->env, &settings);
     if (durable)
