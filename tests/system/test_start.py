@@ -46,7 +46,7 @@ class Log(unittest.TestCase):
             self.assertIn("rabbitmq_delayed_message_exchange", plugins)
 
     def test_without_json_the_log_is_on_stdout(self):
-        broker = subprocess.Popen([BROKER, "--port", "0", "--bind", "127.0.0.1"],
+        broker = subprocess.Popen([BROKER, "--ephemeral", "--port", "0", "--bind", "127.0.0.1"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             for line in broker.stdout:
@@ -122,7 +122,7 @@ class CommandLine(unittest.TestCase):
 
     def test_port_in_use_is_69(self):
         with Broker() as broker:
-            code, _, errors = run("--port", str(broker.port), "--bind", "127.0.0.1")
+            code, _, errors = run("--ephemeral", "--port", str(broker.port), "--bind", "127.0.0.1")
             self.assertEqual(code, 69)
             self.assertIn(str(broker.port), errors)
 
