@@ -32,8 +32,8 @@ enum log_category {
 typedef void log_sink(void *context, enum log_level level, const char *message);
 
 struct log {
-    enum log_level level;                               /* lines below this level are not made */
-    log_sink *sink;                                     /* NULL: no log */
+    enum log_level level; /* lines below this level are not made */
+    log_sink *sink;       /* NULL: no log */
     void *context;
     enum log_level category_levels[LOG_CATEGORY_COUNT]; /* nor are those below their category's */
 };
