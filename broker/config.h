@@ -142,8 +142,6 @@ struct config {
     bool tcp_keepalive;
     uint32_t tcp_sndbuf; /* octets; 0: the kernel's choice */
     uint32_t tcp_recbuf;
-    bool linger_on;
-    uint16_t linger_timeout_s;
     bool proxy_protocol;
     struct config_list
         proxy_sources; /* leveret.proxy_protocol.sources.N: address or address/bits */

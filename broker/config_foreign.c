@@ -34,6 +34,7 @@ static const struct foreign_key meaningless[] = {
     {"tcp_listen_options", "tcp_listen_options.* says what there is to say"},
     {"tcp_listen_options.buffer", "there is no buffer of that kind"},
     {"tcp_listen_options.delay_send", "output is written once a tick"},
+    {"tcp_listen_options.linger.*", "a connection is closed when everything has been sent"},
     {"tcp_listen_options.exit_on_close", "a closed connection is always taken down"},
     {"tcp_listen_options.high_msgq_watermark", ERLANG},
     {"tcp_listen_options.high_watermark", ERLANG},

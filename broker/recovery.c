@@ -248,8 +248,8 @@ static void add_held(struct restored_queue *restored, struct stored_message *sto
         restored->held_capacity = restored->held_capacity * 2 + 16;
         restored->held = xrealloc(restored->held, restored->held_capacity * sizeof *restored->held);
     }
-    restored->held[restored->held_count++] = (struct held_entry){
-        stored, sequence, what->time_to_live_ms - what->waited_ms};
+    restored->held[restored->held_count++] =
+        (struct held_entry){stored, sequence, what->time_to_live_ms - what->waited_ms};
 }
 
 static void on_message(void *context, struct stored_message *stored,
@@ -335,8 +335,8 @@ static void finish_exchange(struct recovery *recovery, struct restored_queue *re
         qsort(restored->held, restored->held_count, sizeof *restored->held, compare_held);
     for (size_t i = 0; i < restored->held_count; i++) {
         const struct held_entry *held = &restored->held[i];
-        if (exchange_restore_away(restored->exchange, restored->hold, held->stored,
-                                  held->sequence, held->left_ms))
+        if (exchange_restore_away(restored->exchange, restored->hold, held->stored, held->sequence,
+                                  held->left_ms))
             continue;
         struct message *message = read_held(recovery, held, &buffer, &waited_ms);
         if (message == NULL)

@@ -122,41 +122,58 @@ static void on_acceptable(struct ev_loop *ev, ev_io *watcher, int events) {
 
 /* --- binding --- */
 
-/* Accepted sockets inherit TCP_NODELAY, which saves a call per connection. */
-static int listen_on(const struct sockaddr *address, socklen_t len, int backlog) {
+/* Accepted sockets inherit all of these, which saves calls per connection. */
+static void set_options(int fd, const struct listener_options *options) {
+    int nodelay = !options->delays, keepalive = options->keepalive;
+    int send_buffer = (int)options->send_buffer, receive_buffer = (int)options->receive_buffer;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof nodelay);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keepalive, sizeof keepalive);
+    if (send_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    if (receive_buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+}
+
+static int backlog_of(const struct listener_options *options) {
+    return options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog;
+}
+
+static int listen_on(const struct sockaddr *address, socklen_t len,
+                     const struct listener_options *options) {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    set_options(fd, options);
     if (address->sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
-    if (bind(fd, address, len) == 0 && listen(fd, backlog) == 0)
+    if (bind(fd, address, len) == 0 && listen(fd, backlog_of(options)) == 0)
         return fd;
     int error = errno;
     close(fd);
     return -error;
 }
 
-static int listen_everywhere(uint16_t port, int backlog) {
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+static int listen_everywhere(const struct listener_options *options) {
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(options->port)};
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(options->port)};
 
-    int fd = listen_on((const struct sockaddr *)&ipv6, sizeof ipv6, backlog);
+    int fd = listen_on((const struct sockaddr *)&ipv6, sizeof ipv6, options);
     if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
         return fd;
-    return listen_on((const struct sockaddr *)&ipv4, sizeof ipv4, backlog);
+    return listen_on((const struct sockaddr *)&ipv4, sizeof ipv4, options);
 }
 
-static int listen_at(const char *address, uint16_t port, int backlog) {
+static int listen_at(const struct listener_options *options) {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
     char service[8];
 
-    snprintf(service, sizeof service, "%u", port);
-    if (getaddrinfo(address, service, &hints, &found) != 0)
+    snprintf(service, sizeof service, "%u", options->port);
+    if (getaddrinfo(options->address, service, &hints, &found) != 0)
         return -EINVAL;
-    int fd = listen_on(found->ai_addr, found->ai_addrlen, backlog);
+    int fd = listen_on(found->ai_addr, found->ai_addrlen, options);
     freeaddrinfo(found);
     return fd;
 }
@@ -193,13 +210,9 @@ static int listen_at_path(const char *path, int backlog) {
 }
 
 static int listen_as(const struct listener_options *options) {
-    int backlog = options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog;
-
     if (options->path != NULL)
-        return listen_at_path(options->path, backlog);
-    if (options->address == NULL)
-        return listen_everywhere(options->port, backlog);
-    return listen_at(options->address, options->port, backlog);
+        return listen_at_path(options->path, backlog_of(options));
+    return options->address == NULL ? listen_everywhere(options) : listen_at(options);
 }
 
 static int descriptor_end(bool may_use_reserved) {

@@ -32,6 +32,10 @@ struct listener_options {
     const struct proxy_sources *proxies;
     uint32_t opening_timeout_ms;
     bool may_use_reserved; /* of the descriptors */
+    bool delays;           /* the kernel may wait for more octets before it sends (Nagle) */
+    bool keepalive;        /* TCP's own */
+    uint32_t send_buffer;  /* octets; 0: the kernel's choice, as for the other */
+    uint32_t receive_buffer;
 };
 
 /*

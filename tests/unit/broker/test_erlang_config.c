@@ -79,7 +79,6 @@ static void an_old_configuration_is_understood(void **state) {
     assert_int_equal(config->memory_watermark_absolute, 512000000);
     assert_int_equal(config->disk_free_limit, 1000000);
     assert_int_equal(config->backlog, 128);
-    assert_int_equal(config->linger_timeout_s, 3);
     assert_int_equal(config->broker.heartbeat_s, 580);
     assert_int_equal(config->management.http.ssl_port, 15671);
     assert_int_equal(config->management.http.tcp_port, -1);

@@ -112,6 +112,41 @@ static void a_raw_listener_hands_over_descriptors(void **state) {
     listener_close(listener);
 }
 
+static int option_of(int fd, int level, int name) {
+    int value = -1;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static void accepted_sockets_have_the_options(void **state) {
+    struct fixture *fixture = *state;
+    struct listener *listener;
+    const struct listener_options plain = {.address = "127.0.0.1"};
+    const struct listener_options special = {.address = "127.0.0.1",
+                                             .delays = true,
+                                             .keepalive = true,
+                                             .send_buffer = 20000,
+                                             .receive_buffer = 30000};
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(listener_open_raw(fixture->loop, round == 0 ? &plain : &special,
+                                           take_descriptor, fixture, &listener),
+                         0);
+        taken_fd = -1;
+        int fd = connect_ipv4(listener_port(listener));
+        run_until(fixture, descriptor_was_taken);
+        assert_int_equal(option_of(taken_fd, IPPROTO_TCP, TCP_NODELAY), round == 0);
+        assert_int_equal(option_of(taken_fd, SOL_SOCKET, SO_KEEPALIVE), round == 1);
+        if (round == 1) { /* Linux doubles them for its own needs. */
+            assert_int_equal(option_of(taken_fd, SOL_SOCKET, SO_SNDBUF), 40000);
+            assert_int_equal(option_of(taken_fd, SOL_SOCKET, SO_RCVBUF), 60000);
+        }
+        close(taken_fd);
+        close(fd);
+        listener_close(listener);
+    }
+}
+
 static void an_address_limits_the_listener(void **state) {
     struct fixture *fixture = *state;
     struct listener *listener = open_listener(fixture, "127.0.0.1");
@@ -240,6 +275,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(one_listener_serves_ipv4_and_ipv6),
         TEST(a_raw_listener_hands_over_descriptors),
+        TEST(accepted_sockets_have_the_options),
         TEST(an_address_limits_the_listener),
         TEST(what_cannot_be_bound_is_an_errno),
         TEST(accepted_sockets_do_not_delay_small_writes),
