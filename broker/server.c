@@ -71,7 +71,7 @@ struct server {
     char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
     struct disk_watch disk;     /* all zero without a journal */
-    const char *data_directory; /* NULL: nothing is kept */
+    char *data_directory;          /* NULL: nothing is kept */
     int64_t started_ms;
     struct io *io;       /* the data directory, NULL when there is none */
     struct pager *pager; /* NULL without a journal */
@@ -446,7 +446,7 @@ struct server *server_create(struct config *config, const struct config_sources 
     loop_set_on_signal(server->loop, on_signal, server);
     const struct control_hooks hooks = {
         .context = server, .reload = reload, .rotate_logs = rotate_logs};
-    control_init(&server->control, server->broker, &hooks);
+    control_init(&server->control, server->broker, server->node_name, &hooks);
     return server;
 }
 
@@ -528,7 +528,7 @@ static char *join_path(const char *directory, const char *name) {
 }
 
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
-    server->data_directory = data_directory;
+    server->data_directory = data_directory == NULL ? NULL : strdup(data_directory);
     int code = EX_OK;
     if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
                                 &server->broker->timers, error))
@@ -647,6 +647,7 @@ static int open_management(struct server *server, struct text *error) {
         text_append(error, SLICE("cannot start the HTTP API: no descriptors left"));
         return -EMFILE;
     }
+    control_set_management(&server->control, server->management);
     return http_listeners_open(&server->http_listeners, server->loop, &server->env, config,
                                server->management, error);
 }
@@ -714,6 +715,7 @@ void server_destroy(struct server *server) {
     broker_destroy(server->broker);
     free(server->auth_mechanisms);
     io_posix_close(server->io);
+    free(server->data_directory);
     free(server->control_path);
     free(server->node_name);
     broker_log_close(&server->log);

@@ -12,8 +12,8 @@
 #define NAME_SIZE 128
 
 const struct command commands[COMMAND_COUNT] = {
-#define COMMAND(identifier, name, usage, place, group, help, details) \
-    [COMMAND_##identifier] = {name, usage, COMMAND_##place, group, help, details},
+#define COMMAND(identifier, name, usage, place, group, banner, help, details) \
+    [COMMAND_##identifier] = {name, usage, COMMAND_##place, group, banner, help, details},
 #include "broker/base/commands.def"
 #undef COMMAND
 };

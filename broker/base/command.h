@@ -16,6 +16,7 @@ struct command {
     const char *usage;
     enum command_place place;
     const char *group;
+    const char *banner;  /* what RabbitMQ's tools say before the answer; "": nothing */
     const char *help;    /* half a line */
     const char *details; /* lines, "" when there is no more to say */
 };

@@ -83,6 +83,13 @@ void control_text(struct control_call *call, const char *format, ...) {
     va_end(arguments);
 }
 
+void control_message(struct control_call *call, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(call, json_pack("{so}", "message", formatted(format, arguments)));
+    va_end(arguments);
+}
+
 void control_columns(struct control_call *call, const char *const *names) {
     json_t *columns = json_array();
     for (; *names != NULL; names++)
@@ -194,6 +201,7 @@ static void begin_answer(struct control_connection *connection) {
     const char *name = json_string_value(json_object_get(request, "command"));
     call->command = find_command(name);
     call->state = NULL;
+    say(call, json_pack("{ss}", "node", call->control->node_name));
     if (name == NULL)
         control_fail(call, EX_PROTOCOL, "the request is no JSON object with a command");
     else if (call->command == COMMAND_COUNT)
@@ -279,9 +287,13 @@ static const struct endpoint_ops control_ops = {
     .destroy = destroy,
 };
 
-void control_init(struct control *control, struct broker *broker,
+void control_init(struct control *control, struct broker *broker, const char *node_name,
                   const struct control_hooks *hooks) {
-    *control = (struct control){.broker = broker, .hooks = *hooks};
+    *control = (struct control){.broker = broker, .node_name = node_name, .hooks = *hooks};
+}
+
+void control_set_management(struct control *control, struct management *management) {
+    control->management = management;
 }
 
 struct endpoint *control_accept(void *context, const struct transport_peer *peer) {

@@ -6,9 +6,11 @@
  * One line of JSON asks, lines of JSON answer, the one with `exit` is the last:
  *
  *   {"command": "alarms", "arguments": [], "options": {}}
+ *   {"node": "rabbit@host"}                     comes first
  *   {"columns": ["resource", "node"]}           what the members of the rows are called
  *   {"row": ["memory", "rabbit@host"]}
  *   {"text": "a line for people"}
+ *   {"message": "what went well"}               an object that says so, for who reads JSON
  *   {"exit": 0}                                 or {"exit": 78, "error": "a sentence"}
  *
  * Then the next request may follow. Exit codes are those of sysexits.h. What a command takes is in
@@ -34,6 +36,7 @@
 
 struct broker;
 struct control_call;
+struct management;
 struct endpoint;
 struct json_t;
 struct text;
@@ -49,13 +52,17 @@ struct control_hooks {
 
 struct control {
     struct broker *broker;
+    struct management *management; /* for figures and the columns of lists */
+    const char *node_name;         /* rabbit@host */
     struct control_hooks hooks;
     size_t connection_count;
 };
 
-/* `broker` outlives the control. */
-void control_init(struct control *control, struct broker *broker,
+/* `broker` and `node_name` outlive the control. */
+void control_init(struct control *control, struct broker *broker, const char *node_name,
                   const struct control_hooks *hooks);
+/* Before the first call. */
+void control_set_management(struct control *control, struct management *management);
 
 /* A transport_factory; `context` is the struct control. NULL when there are too many. */
 struct endpoint *control_accept(void *context, const struct transport_peer *peer);
@@ -78,6 +85,9 @@ const char *control_option(const struct control_call *call, const char *name);
 
 /* A line for people. */
 void control_text(struct control_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* What went well, in a sentence. */
+void control_message(struct control_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* What the rows to come consist of; ends with NULL. */
 void control_columns(struct control_call *call, const char *const *names);

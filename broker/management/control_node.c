@@ -18,8 +18,7 @@ control_handler *const control_handlers[COMMAND_COUNT] = {
 };
 
 static void say_alarm(struct control_call *call, const char *resource) {
-    const char *node = call->control->broker->settings.cluster_name;
-    control_row(call, json_pack("[ss]", resource, node));
+    control_row(call, json_pack("[ss]", resource, call->control->node_name));
 }
 
 void control_alarms(struct control_call *call) {

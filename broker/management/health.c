@@ -5,6 +5,7 @@
 
 #include "broker/entities/broker.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/health.h"
 #include "broker/management/management_private.h"
 #include "broker/management/node.h"
 
@@ -124,7 +125,7 @@ static const struct {
     {"http/prometheus", "http/prometheus"},
 };
 
-static const char *protocol_named(struct slice asked) {
+const char *health_protocol_named(struct slice asked) {
     for (size_t i = 0; i < sizeof protocol_names / sizeof protocol_names[0]; i++) {
         if (slice_equal(asked, slice_from_text(protocol_names[i].asked)))
             return protocol_names[i].protocol;
@@ -134,7 +135,7 @@ static const char *protocol_named(struct slice asked) {
 
 static void check_protocol(struct api_request *request) {
     const struct node_figures figures = node_figures_read(request->management);
-    const char *protocol = protocol_named(request->parts[0]);
+    const char *protocol = health_protocol_named(request->parts[0]);
     struct json_out out = api_json(request);
 
     for (size_t i = 0; i < figures.listener_count; i++) {

@@ -77,7 +77,7 @@ class Socket(unittest.TestCase):
             rows = json.loads(ctl("alarms", *place, "--formatter", "json")[1])
             self.assertEqual([row["resource"] for row in rows], ["memory"])
             self.assertTrue(ctl("alarms", *place, "--formatter=csv")[1]
-                            .startswith("resource,node\nmemory,rabbit@"))
+                            .startswith('"resource","node"\n"memory","rabbit@'))
             broker.stop()
 
 

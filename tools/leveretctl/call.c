@@ -22,7 +22,8 @@ struct reading {
 /* --- the client's own options --- */
 
 static bool set_format(struct call *call, const char *value) {
-    static const char *const names[] = {"table", "csv", "json"};
+    static const char *const names[] = {"table", "pretty_table", "csv",
+                                        "json",  "json_stream",  "erlang"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(value, names[i]) == 0) {
             call->format = (enum call_format)i;
@@ -40,6 +41,64 @@ static bool set_socket(struct call *call, const char *value) {
 static bool set_data_directory(struct call *call, const char *value) {
     call->data_directory = value;
     return true;
+}
+
+static bool set_json(struct call *call, const char *value) {
+    (void)value;
+    call->format = CALL_FORMAT_JSON;
+    return true;
+}
+
+static bool set_node(struct call *call, const char *value) {
+    call->node = value;
+    return true;
+}
+
+static bool set_vhost(struct call *call, const char *value) {
+    call->vhost = value;
+    return true;
+}
+
+/* Also "infinity", as RabbitMQ's tools. */
+static bool set_timeout(struct call *call, const char *value) {
+    char *end;
+    long seconds = strtol(value, &end, 10);
+
+    call->timeout = value;
+    call->timeout_s = 0;
+    if (strcmp(value, "infinity") == 0)
+        return true;
+    if (end == value || *end != '\0' || seconds < 0 || seconds > 1000000)
+        return false;
+    call->timeout_s = (int)seconds;
+    return true;
+}
+
+/* There is neither a cookie nor a name to resolve. */
+static bool set_nothing(struct call *call, const char *value) {
+    (void)call;
+    (void)value;
+    return true;
+}
+
+static bool set_silent(struct call *call, const char *value) {
+    (void)value;
+    return call->silent = true;
+}
+
+static bool set_no_headers(struct call *call, const char *value) {
+    (void)value;
+    return call->no_headers = true;
+}
+
+static bool set_offline(struct call *call, const char *value) {
+    (void)value;
+    return call->offline = true;
+}
+
+static bool set_dry_run(struct call *call, const char *value) {
+    (void)value;
+    return call->dry_run = true;
 }
 
 static bool set_quiet(struct call *call, const char *value) {
@@ -66,7 +125,18 @@ static const struct client_option {
 } client_options[] = {
     {"socket", NULL, true, set_socket, ""},
     {"data-dir", NULL, true, set_data_directory, ""},
-    {"formatter", NULL, true, set_format, "table, csv or json"},
+    {"formatter", NULL, true, set_format, "table, pretty_table, csv, json, json_stream or erlang"},
+    {"json", NULL, false, set_json, ""},
+    {"node", "n", true, set_node, ""},
+    {"vhost", "p", true, set_vhost, ""},
+    {"timeout", "t", true, set_timeout, "seconds"},
+    {"longnames", "l", false, set_nothing, ""},
+    {"erlang-cookie", NULL, true, set_nothing, ""},
+    {"silent", "s", false, set_silent, ""},
+    {"no-table-headers", NULL, false, set_no_headers, ""},
+    {"offline", NULL, false, set_offline, ""},
+    {"online", NULL, false, set_nothing, ""},
+    {"dry-run", NULL, false, set_dry_run, ""},
     {"quiet", "q", false, set_quiet, ""},
     {"help", "h", false, set_help, ""},
     {"version", NULL, false, set_version, ""},
@@ -179,8 +249,8 @@ static bool refuse_command(struct reading *reading) {
 
 static bool refuse_usage(struct reading *reading, const char *why, const char *what) {
     const struct command *command = &commands[reading->call->command];
-    text_append_format(reading->error, "%s%s\nusage: leveretctl %s%s%s", why, what, command->name,
-                       command->usage[0] == '\0' ? "" : " ", command->usage);
+    text_append_format(reading->error, "%s%s\nusage: %s %s%s%s", why, what, reading->call->program,
+                       command->name, command->usage[0] == '\0' ? "" : " ", command->usage);
     return false;
 }
 
@@ -207,6 +277,24 @@ static bool check_arguments(struct reading *reading) {
     return true;
 }
 
+/* "list" is "plugins list", while "help" and "version" stay what they are. */
+static void put_plugins_first(struct reading *reading) {
+    const char *two[] = {"plugins", reading->words[0]};
+    size_t used = 0;
+
+    if (command_find(two, 2, &used) == COMMAND_COUNT || used != 2)
+        return;
+    memmove(reading->words + 1, reading->words, reading->word_count * sizeof(char *));
+    reading->words[0] = two[0];
+    reading->word_count++;
+}
+
+/* What stands behind the last slash of `path`. */
+static const char *program_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
 static bool read_command(struct reading *reading) {
     struct call *call = reading->call;
     size_t used = 0;
@@ -214,6 +302,8 @@ static bool read_command(struct reading *reading) {
     call->command = COMMAND_COUNT;
     if (reading->word_count == 0)
         return true;
+    if (strcmp(call->program, "rabbitmq-plugins") == 0)
+        put_plugins_first(reading);
     call->command = command_find(reading->words, reading->word_count, &used);
     if (call->command == COMMAND_COUNT)
         return refuse_command(reading);
@@ -226,7 +316,9 @@ int call_parse(struct call *call, int argc, char **argv, struct text *error) {
     struct reading reading = {.call = call, .error = error, .argv = argv, .argc = argc, .at = 1};
 
     memset(call, 0, sizeof *call);
-    if (argc > CALL_WORDS_MAX) {
+    call->program = program_of(argc > 0 ? argv[0] : "leveretctl");
+    call->is_rabbitmq = strncmp(call->program, "rabbitmq", strlen("rabbitmq")) == 0;
+    if (argc >= CALL_WORDS_MAX) {
         text_append(error, SLICE("too many words"));
         return EX_USAGE;
     }

@@ -2,6 +2,9 @@
 /*
  * One call of leveretctl, read off the command line and checked against the command's usage. Options may
  * stand anywhere; `--name value` and `--name=value` are the same; `--` ends them.
+ *
+ * The name under which the program was started counts: under RabbitMQ's names it talks as RabbitMQ's tools
+ * do, and rabbitmq-plugins is the same as leveretctl plugins.
  */
 #ifndef LEVERET_TOOLS_LEVERETCTL_CALL_H
 #define LEVERET_TOOLS_LEVERETCTL_CALL_H
@@ -14,7 +17,14 @@
 
 #define CALL_WORDS_MAX 256
 
-enum call_format { CALL_FORMAT_TABLE, CALL_FORMAT_CSV, CALL_FORMAT_JSON };
+enum call_format {
+    CALL_FORMAT_TABLE,
+    CALL_FORMAT_PRETTY_TABLE,
+    CALL_FORMAT_CSV,
+    CALL_FORMAT_JSON,
+    CALL_FORMAT_JSON_STREAM,
+    CALL_FORMAT_ERLANG,
+};
 
 struct call_option {
     const char *name;
@@ -31,11 +41,22 @@ struct call {
     char *names[CALL_WORDS_MAX]; /* of options given as --name=value */
     size_t name_count;
 
+    const char *program; /* the name it was started under */
+    bool is_rabbitmq;    /* which is one of RabbitMQ's */
+
     /* the client's own */
     const char *socket;
     const char *data_directory;
+    const char *node;  /* named in what is said; which broker is asked depends on the socket only */
+    const char *vhost; /* NULL: as the command has it */
+    const char *timeout; /* as given, NULL: as the command has it */
+    int timeout_s;       /* 0: none */
     enum call_format format;
-    bool quiet;
+    bool quiet;      /* no banner */
+    bool silent;     /* nor names of columns */
+    bool no_headers; /* the latter only */
+    bool offline;    /* without a broker */
+    bool dry_run;    /* checked, not done */
     bool wants_help;
     bool wants_version;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "broker/base/text.h"
 #include "broker/data_directory.h"
 #include "tools/leveretctl/call.h"
+#include "tools/leveretctl/node.h"
 #include "tools/leveretctl/output.h"
 
 /* --- where the broker is --- */
@@ -50,8 +52,23 @@ static int connect_to(const char *path) {
     return -error;
 }
 
-static int complain_unreachable(const char *path, int error) {
-    fprintf(stderr, "leveretctl: no broker answers at %s: %s\n", path, strerror(error));
+/* The words by which scripts know RabbitMQ's tools. */
+static void say_node_is_down(const struct call *call) {
+    struct text node = {0};
+
+    node_append(&node, call);
+    if (call->command == COMMAND_ping)
+        fprintf(stderr, "Error:\nFailed to connect and authenticate to %s in %d ms\n",
+                text_chars(&node), 1000 * (call->timeout_s > 0 ? call->timeout_s : 60));
+    else
+        fprintf(stderr, "Error: unable to perform an operation on node '%s'.\n", text_chars(&node));
+    text_clear(&node);
+}
+
+static int complain_unreachable(const struct call *call, const char *path, int error) {
+    if (call->is_rabbitmq)
+        say_node_is_down(call);
+    fprintf(stderr, "%s: no broker answers at %s: %s\n", call->program, path, strerror(error));
     if (error == EACCES)
         fputs("Only the user that runs the broker, and root, may talk to it.\n", stderr);
     else
@@ -59,20 +76,32 @@ static int complain_unreachable(const char *path, int error) {
     return error == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-static int reach_broker(const struct call *call, int *ret_fd) {
+static void limit_wait(int fd, const struct call *call) {
+    const struct timeval wait = {.tv_sec = call->timeout_s};
+
+    if (call->timeout_s > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+}
+
+/* Says what is wrong unless `quietly`. */
+static int reach_broker(const struct call *call, bool quietly, FILE **ret_broker) {
     struct text path = {0}, error = {0};
-    int result = EX_OK;
+    int result = EX_OK, fd = -1;
 
     if (!find_socket(call, &path, &error)) {
-        fprintf(stderr, "leveretctl: %s\n", text_chars(&error));
+        fprintf(stderr, "%s: %s\n", call->program, text_chars(&error));
         result = EX_UNAVAILABLE;
     } else {
-        *ret_fd = connect_to(text_chars(&path));
-        if (*ret_fd < 0)
-            result = complain_unreachable(text_chars(&path), -*ret_fd);
+        fd = connect_to(text_chars(&path));
+        if (fd < 0)
+            result = quietly ? EX_UNAVAILABLE : complain_unreachable(call, text_chars(&path), -fd);
     }
     text_clear(&path);
     text_clear(&error);
+    if (result == EX_OK) {
+        limit_wait(fd, call);
+        *ret_broker = fdopen(fd, "r+");
+    }
     return result;
 }
 
@@ -80,11 +109,14 @@ static int reach_broker(const struct call *call, int *ret_fd) {
 
 static json_t *request_of(const struct call *call) {
     json_t *arguments = json_array(), *options = json_object();
+    bool takes_value;
 
     for (size_t i = 0; i < call->argument_count; i++)
         json_array_append_new(arguments, json_string(call->arguments[i]));
     for (size_t i = 0; i < call->option_count; i++)
         json_object_set_new(options, call->options[i].name, json_string(call->options[i].value));
+    if (call->vhost != NULL && command_has_option(&commands[call->command], "vhost", &takes_value))
+        json_object_set_new(options, "vhost", json_string(call->vhost));
     return json_pack("{sssoso}", "command", commands[call->command].name, "arguments", arguments,
                      "options", options);
 }
@@ -97,6 +129,11 @@ static bool send_request(FILE *broker, const struct call *call) {
     return sent;
 }
 
+void client_complain(const struct call *call, const char *sentence) {
+    fprintf(stderr, call->is_rabbitmq ? "%sError:\n%s\n" : "%s: %s\n",
+            call->is_rabbitmq ? "" : call->program, sentence);
+}
+
 /* True when that was the last line. */
 static bool take_line(struct output *output, const char *line, int *exit_code) {
     json_t *answer = json_loads(line, 0, NULL);
@@ -107,42 +144,68 @@ static bool take_line(struct output *output, const char *line, int *exit_code) {
         *exit_code = (int)json_integer_value(last);
     else
         output_line(output, answer);
-    if (error != NULL)
-        fprintf(stderr, "leveretctl: %s\n", error);
+    if (error != NULL) {
+        fflush(stdout);
+        client_complain(output->call, error);
+    }
     json_decref(answer);
     return last != NULL;
 }
 
-static int show_answer(FILE *broker, const struct call *call) {
-    struct output output;
+static int complain_incomplete(const struct call *call, bool is_late) {
+    client_complain(call, is_late ? "the operation has timed out"
+                                  : "the broker went away before it had answered");
+    return is_late ? EX_TEMPFAIL : EX_UNAVAILABLE;
+}
+
+static int show_answer(FILE *broker, struct output *output) {
     char *line = NULL;
     size_t size = 0;
     int exit_code = EX_UNAVAILABLE;
     bool complete = false;
 
-    output_init(&output, call);
+    errno = 0;
     while (!complete && getline(&line, &size, broker) > 0)
-        complete = take_line(&output, line, &exit_code);
-    output_finish(&output);
+        complete = take_line(output, line, &exit_code);
+    bool is_late = errno == EAGAIN || errno == EWOULDBLOCK;
+    output_finish(output);
     free(line);
-    if (!complete)
-        fputs("leveretctl: the broker went away before it had answered\n", stderr);
-    return exit_code;
+    return complete ? exit_code : complain_incomplete(output->call, is_late);
+}
+
+static int ask(const struct call *call, FILE *broker, struct output *output) {
+    if (send_request(broker, call))
+        return show_answer(broker, output);
+    client_complain(call, "an argument is no UTF-8, or the broker went away");
+    return EX_DATAERR;
 }
 
 int client_run(const struct call *call) {
-    int fd = -1;
-    int result = reach_broker(call, &fd);
+    struct output output;
+    FILE *broker = NULL;
+    int result = reach_broker(call, false, &broker);
 
     if (result != EX_OK)
         return result;
-    FILE *broker = fdopen(fd, "r+");
-    if (send_request(broker, call)) {
-        result = show_answer(broker, call);
-    } else {
-        fputs("leveretctl: an argument is no UTF-8, or the broker went away\n", stderr);
-        result = EX_DATAERR;
-    }
+    output_init(&output, call);
+    result = ask(call, broker, &output);
     fclose(broker);
+    output_clear(&output);
+    return result;
+}
+
+int client_collect(const struct call *call, bool quietly, json_t **ret_rows) {
+    struct output output;
+    FILE *broker = NULL;
+    int result = reach_broker(call, quietly, &broker);
+
+    if (result != EX_OK)
+        return result;
+    output_init(&output, call);
+    output.collected = json_array();
+    result = ask(call, broker, &output);
+    fclose(broker);
+    *ret_rows = json_incref(output.collected);
+    output_clear(&output);
     return result;
 }

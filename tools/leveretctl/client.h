@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends a call to the broker and shows the answer (broker/management/control.h has the format). */
+/* Asks the broker, over its control socket (broker/management/control.h), and shows what it answers. */
 #ifndef LEVERET_TOOLS_LEVERETCTL_CLIENT_H
 #define LEVERET_TOOLS_LEVERETCTL_CLIENT_H
 
+#include <jansson.h>
+#include <stdbool.h>
+
 struct call;
 
-/* The broker's exit code; EX_UNAVAILABLE when there is none, with a sentence on stderr. */
+/* The exit code. */
 int client_run(const struct call *call);
+
+/* The same, but for the rows, which come as an array of objects instead of being shown; EX_OK or
+ * the exit code. With `quietly` nothing is said when no broker answers. */
+int client_collect(const struct call *call, bool quietly, json_t **ret_rows);
+
+/* On stderr, as the tool of the name that was called does. */
+void client_complain(const struct call *call, const char *sentence);
 
 #endif

@@ -20,13 +20,20 @@ static const char help_end[] =
     "control.sock\n"
     "                     in the data directory that a broker of this user would have\n"
     "  --data-dir DIR     the broker's data directory\n"
-    "  --formatter NAME   table (on a terminal), csv or json\n"
+    "  --formatter NAME   table, pretty_table, csv, json, json_stream or erlang; --json for json\n"
     "  -q, --quiet        only what was asked for: no column names\n"
+    "  -t, --timeout N    seconds to wait for an answer, exit code 75 when none came\n"
+    "  -p, --vhost NAME   the virtual host, of commands that are about one (/)\n"
+    "  --dry-run          only check the command line\n"
     "  --help, --version\n"
     "\n"
     "Exit codes: 0 done, 64 usage, 65 input is wrong, 69 no broker there, 70 it could not be "
     "done,\n"
-    "73 a file cannot be made, 77 not permitted to, 78 configuration.\n";
+    "73 a file cannot be made, 75 too late, 77 not permitted to, 78 configuration.\n"
+    "\n"
+    "Under the names rabbitmqctl, rabbitmq-diagnostics, rabbitmq-plugins, rabbitmq-queues,\n"
+    "rabbitmq-streams and rabbitmq-upgrade it talks as these do: -q leaves the first line out,\n"
+    "-s and --no-table-headers the column names, -n names the node in what is said.\n";
 
 static void print_group(const char *group) {
     printf("\n%c%s:\n", group[0] - 'a' + 'A', group + 1);
@@ -85,6 +92,12 @@ int local_help(const struct call *call) {
         return EX_USAGE;
     }
     print_command(&commands[id]);
+    return EX_OK;
+}
+
+int local_version(const struct call *call) {
+    (void)call;
+    puts(LEVERET_VERSION);
     return EX_OK;
 }
 

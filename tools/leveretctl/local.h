@@ -5,6 +5,10 @@
 
 struct call;
 
+int local_await_startup(const struct call *call);
+int local_check_port_connectivity(const struct call *call);
+int local_wait(const struct call *call);
+int local_version(const struct call *call);
 int local_help(const struct call *call);
 int local_list_commands(const struct call *call);
 int local_tls_init(const struct call *call);

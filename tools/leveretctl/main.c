@@ -35,6 +35,8 @@ static int run(const struct call *call) {
         help_print_command(commands[call->command].name);
         return EX_OK;
     }
+    if (call->dry_run)
+        return EX_OK;
     if (commands[call->command].place == COMMAND_LOCAL)
         return local_commands[call->command](call);
     return client_run(call);
@@ -49,7 +51,8 @@ int main(int argc, char **argv) {
     if (result == EX_OK)
         result = run(&call);
     else
-        fprintf(stderr, "leveretctl: %s\nleveretctl help tells more\n", text_chars(&error));
+        fprintf(stderr, "%s: %s\n%s help tells more\n", call.program, text_chars(&error),
+                call.program);
     call_clear(&call);
     text_clear(&error);
     return result;

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shows the lines of an answer as they come: texts as they are, rows as a table, CSV or JSON. */
+/*
+ * Shows the lines of an answer as they come: texts as they are, rows as a table, CSV, JSON or Erlang
+ * terms. Under RabbitMQ's names the command's banner comes first, and the names of a table's columns only
+ * when there is a row, as RabbitMQ's tools do it.
+ */
 #ifndef LEVERET_TOOLS_LEVERETCTL_OUTPUT_H
 #define LEVERET_TOOLS_LEVERETCTL_OUTPUT_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "tools/leveretctl/call.h"
 
 struct output {
-    enum call_format format;
-    bool quiet;
-    json_t *columns; /* NULL before they are known */
+    const struct call *call;
+    char *node;        /* as the broker told, NULL before */
+    json_t *columns;   /* NULL before they are known */
+    json_t *collected; /* not NULL: rows go here as objects and nothing is shown */
+    json_t *table;     /* rows of a pretty table, whose widths are known at its end */
     size_t row_count;
 };
 
@@ -23,5 +30,6 @@ void output_line(struct output *output, const json_t *line);
 
 /* Closes what the format opened. */
 void output_finish(struct output *output);
+void output_clear(struct output *output);
 
 #endif

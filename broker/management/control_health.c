@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Health checks: a sentence and 0 when all is well, otherwise 69 and what is not. The sentences are those of
+ * RabbitMQ's tools, which scripts compare (compat 4.7).
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "broker/base/text.h"
+#include "broker/entities/broker.h"
+#include "broker/management/control_handlers.h"
+#include "broker/management/health.h"
+#include "broker/management/node.h"
+
+static const char *node_of(const struct control_call *call) {
+    return call->control->node_name;
+}
+
+void control_ping(struct control_call *call) {
+    control_message(call, "Ping succeeded");
+    control_finish(call);
+}
+
+void control_check_running(struct control_call *call) {
+    control_message(call, "RabbitMQ on node %s is fully booted and running", node_of(call));
+    control_finish(call);
+}
+
+void control_is_running(struct control_call *call) {
+    control_check_running(call);
+}
+
+void control_is_booting(struct control_call *call) {
+    control_message(call,
+                    "RabbitMQ on node %s is fully booted (check with is_running), stopped or has "
+                    "not started booting yet",
+                    node_of(call));
+    control_finish(call);
+}
+
+/* --- alarms --- */
+
+static void check_alarms(struct control_call *call, const char *which) {
+    const struct broker *broker = call->control->broker;
+
+    if (!broker->memory_alarm && !broker->disk_alarm) {
+        control_message(call, "Node %s reported no %s", node_of(call), which);
+        control_finish(call);
+        return;
+    }
+    control_fail(call, EX_UNAVAILABLE, "%s alarm%s on node %s",
+                 !broker->disk_alarm     ? "Memory"
+                 : !broker->memory_alarm ? "Free disk space"
+                                         : "Memory and free disk space",
+                 broker->memory_alarm && broker->disk_alarm ? "s" : "", node_of(call));
+}
+
+void control_check_local_alarms(struct control_call *call) {
+    check_alarms(call, "local alarms");
+}
+
+void control_check_alarms(struct control_call *call) {
+    check_alarms(call, "alarms, local or clusterwide");
+}
+
+/* As RabbitMQ's own, it looks at the alarms too. */
+void control_node_health_check(struct control_call *call) {
+    const struct broker *broker = call->control->broker;
+
+    if (broker->memory_alarm || broker->disk_alarm) {
+        check_alarms(call, "");
+        return;
+    }
+    control_message(call, "Health check passed");
+    control_finish(call);
+}
+
+/* --- what there is one of, or all of --- */
+
+void control_check_virtual_hosts(struct control_call *call) {
+    control_message(call, "Node %s reported all vhosts as running", node_of(call));
+    control_finish(call);
+}
+
+void control_check_quorum_critical(struct control_call *call) {
+    control_message(call,
+                    "Node %s seems to be the only one in a single node cluster, the check does not "
+                    "apply",
+                    node_of(call));
+    control_finish(call);
+}
+
+/* --- listeners --- */
+
+static void fail_port(struct control_call *call, const struct node_figures *figures) {
+    struct text ports = {0};
+
+    for (size_t i = 0; i < figures->listener_count; i++)
+        text_append_format(&ports, "%s%u", i > 0 ? ", " : "", figures->listeners[i].port);
+    control_fail(call, EX_UNAVAILABLE,
+                 "No listener for port %s is active on node %s. Found listeners that use the "
+                 "following ports: %s",
+                 control_argument(call, 0), node_of(call), text_chars(&ports));
+    text_clear(&ports);
+}
+
+void control_check_port_listener(struct control_call *call) {
+    const struct node_figures figures = node_figures_read(call->control->management);
+    const char *asked = control_argument(call, 0);
+    char *end;
+    unsigned long port = strtoul(asked, &end, 10);
+
+    if (end == asked || *end != '\0' || port == 0 || port > UINT16_MAX) {
+        control_fail(call, EX_USAGE, "%s is no port", asked);
+        return;
+    }
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        if (figures.listeners[i].port == port) {
+            control_message(call, "A listener for port %lu is running on node %s.", port,
+                            node_of(call));
+            control_finish(call);
+            return;
+        }
+    }
+    fail_port(call, &figures);
+}
+
+static bool is_named_before(const struct node_figures *figures, size_t index) {
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(figures->listeners[i].protocol, figures->listeners[index].protocol) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void fail_protocol(struct control_call *call, const struct node_figures *figures) {
+    struct text protocols = {0};
+
+    for (size_t i = 0; i < figures->listener_count; i++) {
+        if (!is_named_before(figures, i))
+            text_append_format(&protocols, "%s%s", i > 0 ? ", " : "",
+                               figures->listeners[i].protocol);
+    }
+    control_fail(call, EX_UNAVAILABLE,
+                 "No listener for protocol %s is active on node %s. Found listeners for the "
+                 "following protocols: %s",
+                 control_argument(call, 0), node_of(call), text_chars(&protocols));
+    text_clear(&protocols);
+}
+
+void control_check_protocol_listener(struct control_call *call) {
+    const struct node_figures figures = node_figures_read(call->control->management);
+    const char *asked = control_argument(call, 0);
+    const char *protocol = health_protocol_named(slice_from_text(asked));
+
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        if (strcmp(figures.listeners[i].protocol, protocol) == 0) {
+            control_message(call, "A listener for protocol %s is running on node %s.", asked,
+                            node_of(call));
+            control_finish(call);
+            return;
+        }
+    }
+    fail_protocol(call, &figures);
+}

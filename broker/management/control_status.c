@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker is, uses and listens on. The titles are those of RabbitMQ's tools. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/base/text.h"
+#include "broker/base/map.h"
+#include "broker/entities/broker.h"
+#include "broker/entities/global_parameter.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/vhost.h"
+#include "broker/management/control_handlers.h"
+#include "broker/management/management.h"
+#include "broker/management/node.h"
+
+#define GIGABYTE 1073741824.0
+
+/* --- listeners --- */
+
+static const struct {
+    const char *protocol;
+    const char *purpose;
+} purposes[] = {
+    {"amqp", "AMQP 0-9-1"},
+    {"amqp/ssl", "AMQP 0-9-1 over TLS"},
+    {"http", "HTTP API"},
+    {"https", "HTTP API over TLS (HTTPS)"},
+    {"http/prometheus", "Prometheus exporter API over HTTP"},
+};
+
+static const char *purpose_of(const char *protocol) {
+    for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++) {
+        if (strcmp(purposes[i].protocol, protocol) == 0)
+            return purposes[i].purpose;
+    }
+    return "";
+}
+
+/* RabbitMQ's tools put IPv6 addresses into brackets. */
+static void append_interface(struct text *text, const struct node_listener *listener) {
+    bool is_ipv6 = strchr(listener->address, ':') != NULL;
+    text_append_format(text, is_ipv6 ? "[%s]" : "%s", listener->address);
+}
+
+static void say_listeners(struct control_call *call, const char *node_prefix) {
+    const struct node_figures figures = node_figures_read(call->control->management);
+
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        const struct node_listener *listener = &figures.listeners[i];
+        struct text interface = {0};
+        append_interface(&interface, listener);
+        control_text(call, "%s%snterface: %s, port: %u, protocol: %s, purpose: %s", node_prefix,
+                     node_prefix[0] == '\0' ? "I" : ", i", text_chars(&interface), listener->port,
+                     listener->protocol, purpose_of(listener->protocol));
+        text_clear(&interface);
+    }
+}
+
+void control_listeners(struct control_call *call) {
+    static const char *const columns[] = {"interface", "port", "protocol", "purpose", NULL};
+    const struct node_figures figures = node_figures_read(call->control->management);
+
+    control_columns(call, columns);
+    for (size_t i = 0; i < figures.listener_count; i++) {
+        const struct node_listener *listener = &figures.listeners[i];
+        struct text interface = {0};
+        append_interface(&interface, listener);
+        control_row(call, json_pack("[siss]", text_chars(&interface), (int)listener->port,
+                                    listener->protocol, purpose_of(listener->protocol)));
+        text_clear(&interface);
+    }
+    control_finish(call);
+}
+
+/* --- status --- */
+
+static void say_title(struct control_call *call, const char *title) {
+    control_text(call, "%s", "");
+    control_text(call, "%s", title);
+    control_text(call, "%s", "");
+}
+
+static void say_runtime(struct control_call *call, const struct node_figures *figures) {
+    control_text(call, "Runtime");
+    control_text(call, "%s", "");
+    control_text(call, "OS PID: %d", figures->process_id);
+    control_text(call, "OS: Linux");
+    control_text(call, "Uptime (seconds): %lld", (long long)(figures->uptime_ms / 1000));
+    control_text(call, "Is under maintenance?: false");
+    control_text(call, "RabbitMQ version: %s", call->control->broker->settings.product_version);
+    control_text(call, "Leveret version: %s", LEVERET_VERSION);
+    control_text(call, "Node name: %s", call->control->node_name);
+}
+
+static void say_plugins(struct control_call *call) {
+    say_title(call, "Plugins");
+    control_text(call, "Enabled plugins:");
+    control_text(call, "%s", "");
+    for (size_t i = 0; builtin_plugins[i] != NULL; i++)
+        control_text(call, " * %s", builtin_plugins[i]);
+}
+
+static void say_alarms(struct control_call *call) {
+    const struct broker *broker = call->control->broker;
+
+    say_title(call, "Alarms");
+    if (broker->memory_alarm)
+        control_text(call, "Memory alarm on node %s", call->control->node_name);
+    if (broker->disk_alarm)
+        control_text(call, "Free disk space alarm on node %s", call->control->node_name);
+    if (!broker->memory_alarm && !broker->disk_alarm)
+        control_text(call, "(none)");
+}
+
+static void say_resources(struct control_call *call, const struct node_figures *figures) {
+    const struct resources *resources = &call->control->broker->resources;
+
+    say_title(call, "Memory");
+    control_text(call, "Total memory used: %.4f gb", (double)resources->memory_used / GIGABYTE);
+    control_text(call, "Calculation strategy: rss");
+    control_text(call, "Memory high watermark setting: computed to: %.4f gb",
+                 (double)resources->memory_limit / GIGABYTE);
+    say_title(call, "File Descriptors");
+    control_text(call, "Total: %llu, limit: %llu", (unsigned long long)figures->descriptors_used,
+                 (unsigned long long)figures->descriptors_max);
+    control_text(call, "Sockets: %llu, limit: %llu", (unsigned long long)figures->sockets_used,
+                 (unsigned long long)figures->descriptors_max);
+    say_title(call, "Free Disk Space");
+    control_text(call, "Low free disk space watermark: %.4f gb",
+                 (double)resources->disk_limit / GIGABYTE);
+    control_text(call, "Free disk space: %.4f gb", (double)resources->disk_free / GIGABYTE);
+}
+
+static void say_totals(struct control_call *call) {
+    const struct broker *broker = call->control->broker;
+    size_t queues = 0, vhosts = 0;
+
+    for (const struct vhost *vhost = broker->vhosts; vhost != NULL; vhost = vhost->by_name.next) {
+        queues += MAP_COUNT(vhost->queues, by_name);
+        vhosts++;
+    }
+    say_title(call, "Totals");
+    control_text(call, "Connection count: %u", broker->connection_count);
+    control_text(call, "Queue count: %zu", queues);
+    control_text(call, "Virtual host count: %zu", vhosts);
+}
+
+void control_status(struct control_call *call) {
+    const struct node_figures figures = node_figures_read(call->control->management);
+
+    say_runtime(call, &figures);
+    say_plugins(call);
+    say_title(call, "Data directory");
+    control_text(call, "Node data directory: %s", figures.data_directory);
+    say_alarms(call);
+    say_resources(call, &figures);
+    say_totals(call);
+    say_title(call, "Listeners");
+    say_listeners(call, "");
+    control_finish(call);
+}
+
+void control_server_version(struct control_call *call) {
+    control_text(call, "%s", call->control->broker->settings.product_version);
+    control_finish(call);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for a broker to start. Nothing tells, so it is asked until it answers. */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "tools/leveretctl/call.h"
+#include "tools/leveretctl/client.h"
+#include "tools/leveretctl/local.h"
+
+#define LOOK_EVERY_MS 20
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What `--timeout` says of this command, whose own it is in RabbitMQ's tools too. */
+static int64_t deadline_of(const struct call *call, int otherwise_s) {
+    if (call->timeout != NULL && call->timeout_s == 0 && strcmp(call->timeout, "0") != 0)
+        return INT64_MAX; /* infinity */
+    return now_ms() + 1000 * (int64_t)(call->timeout == NULL ? otherwise_s : call->timeout_s);
+}
+
+static bool is_running(const struct call *call) {
+    struct call question = *call;
+    json_t *rows = NULL;
+
+    question.command = COMMAND_alarms;
+    question.argument_count = question.option_count = 0;
+    question.timeout_s = 1;
+    int result = client_collect(&question, true, &rows);
+    json_decref(rows);
+    return result == EX_OK;
+}
+
+static bool pause_until(int64_t deadline) {
+    const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+
+    if (now_ms() >= deadline)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+static int complain_late(const struct call *call) {
+    client_complain(call, "the broker did not start in time");
+    return EX_TEMPFAIL;
+}
+
+int local_await_startup(const struct call *call) {
+    int64_t deadline = deadline_of(call, 300);
+
+    while (!is_running(call)) {
+        if (!pause_until(deadline))
+            return complain_late(call);
+    }
+    return EX_OK;
+}
+
+/* 0: not there yet, or not written yet. */
+static long read_pid(const char *path) {
+    FILE *file = fopen(path, "re");
+    long pid = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%ld", &pid) != 1)
+        pid = 0;
+    fclose(file);
+    return pid;
+}
+
+static bool process_is_there(long pid) {
+    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
+static int wait_for(const struct call *call, long pid, const char *path, int64_t deadline) {
+    while (pid == 0 || !is_running(call)) {
+        if (pid != 0 && !process_is_there(pid)) {
+            client_complain(call, "the process is not running");
+            return EX_UNAVAILABLE;
+        }
+        if (!pause_until(deadline))
+            return complain_late(call);
+        if (pid == 0)
+            pid = read_pid(path);
+    }
+    return EX_OK;
+}
+
+int local_wait(const struct call *call) {
+    const char *given = call_option(call, "pid");
+    const char *path = call->argument_count == 0 ? NULL : call->arguments[0];
+    char *end = NULL;
+    long pid = given == NULL ? 0 : strtol(given, &end, 10);
+
+    if ((given == NULL) == (path == NULL) || (given != NULL && (*end != '\0' || pid <= 0))) {
+        client_complain(call, "wait wants a file with a process id, or --pid and a number");
+        return EX_USAGE;
+    }
+    return wait_for(call, pid != 0 ? pid : read_pid(path), path, deadline_of(call, 60));
+}
