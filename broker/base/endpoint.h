@@ -54,6 +54,8 @@ struct endpoint {
     struct outbuf output;
     uint64_t received_bytes; /* counted by the transport */
     uint64_t sent_bytes;
+    uint64_t received_count; /* reads and writes of the transport that moved octets */
+    uint64_t sent_count;
     bool input_paused; /* the endpoint wants nothing more for now; the transport stops reading */
     bool closing;      /* endpoint_close() was called */
     bool reset;        /* close at once, output is dropped */

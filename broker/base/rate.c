@@ -39,7 +39,9 @@ double rate_per_second(const struct rate_window *window, size_t index, uint64_t 
                        int64_t now_ms) {
     const int64_t past_ms = now_ms - window->older_ms;
 
-    return past_ms <= 0 ? 0 : (double)(counter - window->counters[index]) * 1000 / (double)past_ms;
+    return past_ms <= 0
+               ? 0
+               : (double)(int64_t)(counter - window->counters[index]) * 1000 / (double)past_ms;
 }
 
 void rate_window_destroy(struct rate_window *window) {

@@ -18,7 +18,8 @@ struct rate_window;
 void rate_window_update(struct rate_window **window, const uint64_t *counters, size_t count,
                         int64_t now_ms);
 
-/* Of the counter at `index`, whose value is `counter` now, a second; 0 at the first question. */
+/* Of the counter at `index`, whose value is `counter` now, a second; 0 at the first question. Negative for
+ * what can become less, like the length of a queue. */
 double rate_per_second(const struct rate_window *window, size_t index, uint64_t counter,
                        int64_t now_ms);
 

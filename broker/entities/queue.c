@@ -79,6 +79,7 @@ static void free_when_unused(struct queue *queue) {
     if (!queue->deleted || queue->unacked_count > 0 || queue->references > 0)
         return;
     rate_window_destroy(queue->rates);
+    rate_window_destroy(queue->length_rates);
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
     free(queue->features);

@@ -88,7 +88,8 @@ struct queue {
     struct timer message_timer; /* for the front message; may be early */
     struct timer expires_timer; /* x-expires */
     struct message_counters counters;
-    struct rate_window *rates; /* owned; NULL until somebody asks for rates (base/rate.h) */
+    struct rate_window *rates;        /* owned; NULL until somebody asks for rates (base/rate.h) */
+    struct rate_window *length_rates; /* likewise: ready, unacknowledged, both */
 };
 
 /*

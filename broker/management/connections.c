@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "amqp/spec.h"
+#include "broker/base/rate.h"
 #include "broker/base/tls_peer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/management_private.h"
 #include "broker/entities/table_json.h"
+#include "broker/management/message_stats.h"
 #include "broker/protocol/connection.h"
 
 /* --- both ends, out of "host:port -> host:port" --- */
@@ -184,6 +186,30 @@ static void write_send_pend(struct json_out *out, const void *object,
     json_out_unsigned(out, outbuf_size(&connection->endpoint.output) > 0);
 }
 
+enum { RATE_RECEIVED, RATE_SENT, RATES };
+
+static void write_rate(struct json_out *out, const void *object, size_t index,
+                       const struct management *management) {
+    struct connection *connection = (struct connection *)(uintptr_t)object;
+    const int64_t now_ms = management->broker->env->now_ms;
+    const uint64_t counters[RATES] = {[RATE_RECEIVED] = connection->endpoint.received_bytes,
+                                      [RATE_SENT] = connection->endpoint.sent_bytes};
+
+    rate_window_update(&connection->rates, counters, RATES, now_ms);
+    message_stats_write_rate(out,
+                             rate_per_second(connection->rates, index, counters[index], now_ms));
+}
+
+static void write_received_rate(struct json_out *out, const void *object,
+                                struct management *management) {
+    write_rate(out, object, RATE_RECEIVED, management);
+}
+
+static void write_sent_rate(struct json_out *out, const void *object,
+                            struct management *management) {
+    write_rate(out, object, RATE_SENT, management);
+}
+
 static const struct api_field fields[] = {
     {"name", .write = write_name},
     {"user", .write = write_user},
@@ -214,7 +240,11 @@ static const struct api_field fields[] = {
     {"user_provided_name", .write = write_provided_name, .is_absent = has_no_provided_name},
     {"user_who_performed_action", .write = write_user},
     API_MEMBER("recv_oct", API_UINT64, struct connection, endpoint.received_bytes),
+    {"recv_oct_details", .write = write_received_rate},
+    API_MEMBER("recv_cnt", API_UINT64, struct connection, endpoint.received_count),
     API_MEMBER("send_oct", API_UINT64, struct connection, endpoint.sent_bytes),
+    {"send_oct_details", .write = write_sent_rate},
+    API_MEMBER("send_cnt", API_UINT64, struct connection, endpoint.sent_count),
     {"send_pend", .write = write_send_pend},
     {.name = NULL},
 };

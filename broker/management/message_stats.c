@@ -39,6 +39,13 @@ bool message_stats_are_empty(const struct message_counters *counters) {
     return true;
 }
 
+void message_stats_write_rate(struct json_out *out, double rate) {
+    json_out_begin_object(out);
+    json_out_key(out, "rate");
+    json_out_double(out, rate);
+    json_out_end_object(out);
+}
+
 void message_stats_write_count(struct json_out *out, const char *name, uint64_t count,
                                double rate) {
     char details[64];
@@ -46,10 +53,7 @@ void message_stats_write_count(struct json_out *out, const char *name, uint64_t 
     json_out_put_unsigned(out, name, count);
     snprintf(details, sizeof details, "%s_details", name);
     json_out_key(out, details);
-    json_out_begin_object(out);
-    json_out_key(out, "rate");
-    json_out_double(out, rate);
-    json_out_end_object(out);
+    message_stats_write_rate(out, rate);
 }
 
 static void write_deliver_get(struct json_out *out, const struct message_counters *counters,

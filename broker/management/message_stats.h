@@ -21,6 +21,9 @@ bool message_stats_are_empty(const struct message_counters *counters);
 void message_stats_write(struct json_out *out, const struct message_counters *counters,
                          struct rate_window **window, int64_t now_ms);
 
+/* {"rate": 0.0} */
+void message_stats_write_rate(struct json_out *out, double rate);
+
 /* `NAME`: count and `NAME_details`: {"rate": 0.0}; for counters outside message_stats. */
 void message_stats_write_count(struct json_out *out, const char *name, uint64_t count, double rate);
 

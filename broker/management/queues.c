@@ -2,6 +2,7 @@
 /* GET, PUT and DELETE of queues and what is in them. */
 #include "broker/management/queues.h"
 
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/policy.h"
@@ -46,6 +47,39 @@ static void write_messages_ready(struct json_out *out, const void *object,
                                  struct management *management) {
     (void)management;
     json_out_unsigned(out, queue_ready_count(object));
+}
+
+enum { LENGTH_READY, LENGTH_UNACKNOWLEDGED, LENGTH_ALL, LENGTHS };
+
+/* A queue that has been empty whenever somebody looked needs no memory for it. */
+static void write_length_rate(struct json_out *out, const void *object, size_t index,
+                              const struct management *management) {
+    struct queue *queue = (struct queue *)(uintptr_t)object;
+    const uint64_t ready = queue_ready_count(queue), unacknowledged = queue->unacked_count;
+    const uint64_t lengths[LENGTHS] = {ready, unacknowledged, ready + unacknowledged};
+    const int64_t now_ms = management->broker->env->now_ms;
+    double rate = 0;
+
+    if (queue->length_rates != NULL || lengths[LENGTH_ALL] > 0) {
+        rate_window_update(&queue->length_rates, lengths, LENGTHS, now_ms);
+        rate = rate_per_second(queue->length_rates, index, lengths[index], now_ms);
+    }
+    message_stats_write_rate(out, rate);
+}
+
+static void write_ready_rate(struct json_out *out, const void *object,
+                             struct management *management) {
+    write_length_rate(out, object, LENGTH_READY, management);
+}
+
+static void write_unacknowledged_rate(struct json_out *out, const void *object,
+                                      struct management *management) {
+    write_length_rate(out, object, LENGTH_UNACKNOWLEDGED, management);
+}
+
+static void write_messages_rate(struct json_out *out, const void *object,
+                                struct management *management) {
+    write_length_rate(out, object, LENGTH_ALL, management);
 }
 
 static void write_type(struct json_out *out, const void *object, struct management *management) {
@@ -216,8 +250,11 @@ static const struct api_field fields[] = {
     API_MEMBER("arguments", API_TABLE, struct queue, arguments),
     {"node", .write = write_node},
     {"messages", .write = write_messages},
+    {"messages_details", .write = write_messages_rate},
     {"messages_ready", .write = write_messages_ready},
+    {"messages_ready_details", .write = write_ready_rate},
     API_MEMBER("messages_unacknowledged", API_SIZE, struct queue, unacked_count),
+    {"messages_unacknowledged_details", .write = write_unacknowledged_rate},
     API_MEMBER("consumers", API_SIZE, struct queue, consumer_count),
     {"consumer_capacity", .write = write_capacity},
     {"consumer_utilisation", .write = write_capacity},

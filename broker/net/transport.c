@@ -205,6 +205,7 @@ static void read_and_feed(struct transport *transport) {
     if (kept > 0)
         memcpy(buffer, transport->tail, kept);
     transport->endpoint->received_bytes += (uint64_t)got;
+    transport->endpoint->received_count++;
     transport_feed(transport, slice_of(buffer, kept + (size_t)got));
 }
 
@@ -322,6 +323,7 @@ static bool write_some(struct transport *transport, size_t *budget) {
     }
     outbuf_consume(&endpoint->output, taken);
     endpoint->sent_bytes += taken;
+    endpoint->sent_count += taken > 0;
     *budget -= taken < *budget ? taken : *budget;
     if (taken > 0 && transport->state == TRANSPORT_CLOSING)
         restart_linger_timer(transport);

@@ -129,6 +129,7 @@ void transport_tls_feed(struct transport *transport) {
         if (kept > 0)
             memcpy(buffer, transport->tail, kept);
         transport->endpoint->received_bytes += (uint64_t)len;
+        transport->endpoint->received_count++;
         transport_feed(transport, slice_of(buffer, kept + len));
     }
     if (status == TLS_FAILED)

@@ -7,6 +7,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/map.h"
+#include "broker/base/rate.h"
 #include "broker/base/tls_peer.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
@@ -45,6 +46,7 @@ static void destroy(struct endpoint *endpoint) {
     assert(connection->state == CONNECTION_CLOSED);
     outbuf_clear(&endpoint->output);
     list_remove(&endpoint->dirty_link);
+    rate_window_destroy(connection->rates);
     free((void *)(uintptr_t)connection->client_properties.data);
     free(connection->tls);
     free(connection->name);

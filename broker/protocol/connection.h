@@ -32,6 +32,7 @@
 
 struct broker;
 struct channel;
+struct rate_window;
 struct slow_login;
 struct tls_peer;
 struct user;
@@ -72,6 +73,7 @@ struct connection {
     struct user *user;              /* NULL before login, and once the user was deleted */
     struct vhost *vhost;            /* NULL before connection.open, and once it was deleted */
     struct slice client_properties; /* owned table octets */
+    struct rate_window *rates;      /* owned; NULL until somebody asks for rates (base/rate.h) */
     const char *auth_mechanism;     /* its name; "" before login */
     uint64_t connected_wall_ms;
 
