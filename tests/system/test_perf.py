@@ -510,13 +510,13 @@ class Bench(unittest.TestCase):
             results = pathlib.Path(folder, "results.json")
             done = subprocess.run(
                 [pathlib.Path(__file__).parents[2] / "tools" / "bench", "--build", BUILD,
-                 "--brokers", "leveret,null", "--only", "T128,A1000", "--rounds", "2",
+                 "--players", "L,N", "--only", "T128,A1000", "--rounds", "2",
                  "--seconds", "0.2", "--json", results],
                 capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             runs = json.loads(results.read_text())["results"]
         self.assertEqual({w: {b: len(r) for b, r in by.items()} for w, by in runs.items()},
-                         {"T128": {"Leveret": 2, "null": 2}, "A1000": {"Leveret": 2, "null": 2}})
+                         {"T128": {"L": 2, "N": 2}, "A1000": {"L": 2, "N": 2}})
         self.assertIn("| T128 ", done.stdout)
 
 
