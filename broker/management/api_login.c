@@ -10,6 +10,7 @@
 #include "broker/entities/permission.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/api_password.h"
 
 #define CREDENTIALS_MAX 1024 /* characters of base64 */
 
@@ -32,20 +33,20 @@ static bool refuse_access(struct api_request *request, const char *reason) {
     return false;
 }
 
-/* The user, or NULL. */
-static struct user *authenticate(const struct broker *broker, const char *encoded) {
+static enum login_answer authenticate(struct management *management, const char *encoded,
+                                      struct user **ret_user) {
     uint8_t decoded[BASE64_DECODED_MAX(CREDENTIALS_MAX)];
     size_t len;
     struct slice text = slice_from_text(encoded);
 
     if (text.len > CREDENTIALS_MAX || !base64_decode(text, decoded, &len))
-        return NULL;
+        return LOGIN_WRONG;
     const uint8_t *colon = memchr(decoded, ':', len);
     if (colon == NULL)
-        return NULL;
+        return LOGIN_WRONG;
     size_t name_len = (size_t)(colon - decoded);
-    return user_authenticate(broker, slice_of(decoded, name_len),
-                             slice_of(colon + 1, len - name_len - 1));
+    return api_password_check(management, slice_of(decoded, name_len),
+                              slice_of(colon + 1, len - name_len - 1), ret_user);
 }
 
 static bool log_in(struct api_request *request) {
@@ -53,9 +54,11 @@ static bool log_in(struct api_request *request) {
 
     if (header == NULL || strncasecmp(header, "Basic ", 6) != 0)
         return refuse_without_credentials(request);
-    request->user = authenticate(request->broker, header + 6);
-    if (request->user == NULL)
-        return refuse_credentials(request);
+    enum login_answer answer = authenticate(request->management, header + 6, &request->user);
+    if (answer == LOGIN_SLOW)
+        request->response->again = true;
+    if (answer != LOGIN_RIGHT)
+        return answer == LOGIN_WRONG && refuse_credentials(request);
     if (request->user->loopback_only && !request->http->is_loopback)
         return refuse_access(request, "User can only log in via localhost");
     return true;

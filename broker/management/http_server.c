@@ -48,6 +48,7 @@ struct turn {
     struct list wait_link; /* in server->waiting */
     struct text body;
     size_t body_max;
+    bool is_begun;
     bool is_answered;
     struct http_response response;
 };
@@ -179,14 +180,21 @@ void http_request_each_argument(const struct http_request *request,
     MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, on_argument, &argument);
 }
 
-static struct turn *begin_turn(struct link *link, const struct http_request *request) {
+static struct turn *create_turn(struct link *link) {
     struct turn *turn = xcalloc(1, sizeof *turn);
-    const struct http_handler *handler = &link->server->handler;
 
     turn->link = link;
+    return turn;
+}
+
+/* False when it has to be done once more, in a later tick; nothing of the body comes before. */
+static bool begin_turn(struct turn *turn, const struct http_request *request) {
+    const struct http_handler *handler = &turn->link->server->handler;
+
     turn->body_max = handler->begin(handler->context, request, &turn->response);
     turn->is_answered = turn->response.status != 0;
-    return turn;
+    turn->is_begun = !turn->response.again;
+    return turn->is_begun;
 }
 
 static void take_body(struct turn *turn, const char *octets, size_t len) {
@@ -211,6 +219,12 @@ static void answer(struct turn *turn, struct http_request *request) {
 }
 
 /* Waits in the tick; on_request() is called once more after that. */
+static void suspend(struct turn *turn) {
+    turn->response.again = false;
+    list_append(&turn->link->server->waiting, &turn->wait_link);
+    MHD_suspend_connection(turn->link->connection);
+}
+
 static bool must_wait(struct turn *turn) {
     struct http_server *server = turn->link->server;
 
@@ -218,9 +232,7 @@ static bool must_wait(struct turn *turn) {
         turn->is_answered = false;
     else if (store_is_safe(server->broker, turn->response.lsn))
         return false;
-    turn->response.again = false;
-    list_append(&server->waiting, &turn->wait_link);
-    MHD_suspend_connection(turn->link->connection);
+    suspend(turn);
     return true;
 }
 
@@ -250,9 +262,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
     (void)context;
     (void)version;
-    if (turn == NULL) {
-        *ret_state = turn = begin_turn(link, &request);
-        if (turn->is_answered && expects_continue(connection))
+    if (turn == NULL)
+        *ret_state = turn = create_turn(link);
+    if (!turn->is_begun) {
+        if (!begin_turn(turn, &request))
+            suspend(turn);
+        else if (turn->is_answered && expects_continue(connection))
             return send_response(turn);
         return MHD_YES;
     }

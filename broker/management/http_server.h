@@ -54,8 +54,7 @@ struct http_response {
     struct http_header headers[HTTP_RESPONSE_HEADER_MAX];
     size_t header_count;
     uint64_t lsn; /* what must be durable before this leaves; 0: nothing */
-    bool
-        again; /* what was asked for is on its way from disk: handle it once more in a later tick */
+    bool again; /* what it needs is on its way from disk or the worker: once more in a later tick */
 };
 
 /* Copies the value; more than HTTP_RESPONSE_HEADER_MAX is a programming error. */
@@ -84,7 +83,8 @@ void http_request_each_argument(const struct http_request *request,
 
 /* What is above the server: one table of functions for each kind of listener. */
 struct http_handler {
-    /* After the headers: the largest body it takes. Sets response->status to refuse at once. */
+    /* After the headers: the largest body it takes. Sets response->status to refuse at once, or
+     * response->again to be called once more before anything of the body is read. */
     size_t (*begin)(void *context, const struct http_request *request,
                     struct http_response *response);
     void (*handle)(void *context, const struct http_request *request,

@@ -9,6 +9,7 @@
 #include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/management/api_login.h"
+#include "broker/management/api_password.h"
 #include "broker/management/http_server.h"
 #include "broker/management/management_private.h"
 #include "broker/management/metrics.h"
@@ -133,7 +134,8 @@ static void on_handle(void *context, const struct http_request *http,
 
     if (route != NULL && parse_body(&request, route))
         route->handler(&request);
-    add_standard_headers(response);
+    if (!response->again)
+        add_standard_headers(response);
     clear_request(&request);
 }
 
@@ -149,6 +151,7 @@ struct management *management_create(struct loop *loop, struct broker *broker,
         .begin = metrics_begin, .handle = metrics_handle, .context = management};
 
     management->broker = broker;
+    list_init(&management->passwords);
     management->settings = *settings;
     management->hooks = *hooks;
     management->api_server = http_server_create(loop, broker, &handler);
@@ -165,6 +168,7 @@ void management_destroy(struct management *management) {
         return;
     http_server_destroy(management->api_server);
     http_server_destroy(management->metrics_server);
+    api_passwords_abandon(management);
     rate_window_destroy(management->rates);
     rate_window_destroy(management->churn_rates);
     free(management);

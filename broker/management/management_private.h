@@ -3,6 +3,7 @@
 #ifndef LEVERET_BROKER_MANAGEMENT_MANAGEMENT_PRIVATE_H
 #define LEVERET_BROKER_MANAGEMENT_MANAGEMENT_PRIVATE_H
 
+#include "broker/base/list.h"
 #include "broker/management/api.h"
 #include "broker/management/management.h"
 
@@ -12,6 +13,7 @@ struct management {
     struct management_hooks hooks;
     struct rate_window *rates;       /* of all channels together */
     struct rate_window *churn_rates; /* connections, channels and queues that come and go */
+    struct list passwords;           /* being verified, see api_password.c */
     struct http_server *api_server;
     struct http_server *metrics_server;
 };

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTP API and the metrics of the real process, asked as tools ask."""
 import base64
+import concurrent.futures
 import json
 import re
 import unittest
@@ -91,6 +92,26 @@ class Logins(ManagementTest):
         status, headers, body = Api(self.broker, password="no").ask("GET", "overview")
         self.assertEqual((status, body["error"]), (401, "not_authorized"))
         self.assertIn("Basic", headers["www-authenticate"])
+
+    def test_a_slow_hash_is_verified_beside_the_others(self):
+        """rows: 414"""
+        with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256") as broker:
+            guest = Api(broker)
+            self.assertEqual(guest.ask("GET", "whoami")[0], 200)
+            self.assertEqual(guest.status("PUT", "users/u", {"password": "p", "tags": "administrator"}), 201)
+            big = {"routing_key": "", "properties": {}, "payload": "x" * 2_000_000, "payload_encoding": "string"}
+            publish = "exchanges/%2F/amq.fanout/publish"
+            self.assertEqual(guest.status("PUT", "permissions/%2F/u",
+                                          {"configure": "", "write": ".*", "read": ""}), 201)
+            self.assertEqual(Api(broker, "u", "p").ask("POST", publish, big)[2], {"routed": False})
+            self.assertEqual(Api(broker, "u", "q").status("GET", "whoami"), 401)
+            self.assertEqual(Api(broker, "nobody", "q").status("POST", publish, big), 401)
+            with concurrent.futures.ThreadPoolExecutor(40) as pool:
+                wrong = [pool.submit(Api(broker, "u", f"wrong{i}").status, "GET", "whoami") for i in range(20)]
+                # Twenty hashes take two seconds on their thread; who is known is answered between two of them.
+                self.assertEqual(guest.ask("GET", "whoami")[0], 200)
+                self.assertLess(sum(future.done() for future in wrong), 20)
+                self.assertEqual([future.result() for future in wrong], [401] * 20)
 
     def test_tags_say_what_one_may(self):
         """rows: 397"""
