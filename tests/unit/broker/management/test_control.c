@@ -45,7 +45,7 @@ static int set_up(void **state) {
     broker_settings_init(&settings);
     settings.cluster_name = "rabbit@here";
     room->broker = broker_create(&room->env, &settings);
-    control_init(&room->control, room->broker, &hooks);
+    control_init(&room->control, room->broker, "rabbit@here", &hooks);
     room->endpoint = control_accept(&room->control, NULL);
     *state = room;
     return room->endpoint == NULL;
