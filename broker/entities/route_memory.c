@@ -13,7 +13,7 @@
 #include "broker/entities/route.h"
 #include "broker/entities/vhost.h"
 
-#define PAIRS      16384u /* 2 MiB in all */
+#define PAIRS      (ROUTE_MEMORY_SIZE / 128)
 #define QUEUES_MAX 2
 #define KEY_MAX    30
 
@@ -26,7 +26,7 @@ struct remembered {
     uint8_t key[KEY_MAX];
 };
 
-_Static_assert(sizeof(struct remembered) == 64, "one cache line");
+_Static_assert(2 * sizeof(struct remembered) == 128, "a pair is two cache lines");
 
 struct route_memory {
     struct remembered pairs[PAIRS][2]; /* of two the first came later */

@@ -12,6 +12,9 @@
 
 #include "amqp/slice.h"
 
+/* Octets of address space; pages are taken as keys are remembered. */
+#define ROUTE_MEMORY_SIZE (2u << 20)
+
 struct exchange;
 struct route;
 struct route_memory;

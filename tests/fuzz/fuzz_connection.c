@@ -22,6 +22,7 @@
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/permission.h"
+#include "broker/entities/route_memory.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/blocking.h"
@@ -79,12 +80,13 @@ static void open_world(struct world *world, struct slice script) {
     struct broker_settings settings;
 
     memset(world, 0, sizeof *world);
-    world->env = (struct env){.now_ms = 5000,
-                              .wall_ms = INT64_C(1795000000000),
-                              .hash_seed = 42,
-                              .fill_random = fill_random,
-                              .random_context = world,
-                              .log = {LOG_DEBUG, check_log_line, world}};
+    world->env =
+        (struct env){.now_ms = 5000,
+                     .wall_ms = INT64_C(1795000000000),
+                     .hash_seed = 42,
+                     .fill_random = fill_random,
+                     .random_context = world,
+                     .log = {.level = LOG_DEBUG, .sink = check_log_line, .context = world}};
     world->script = cursor_over(script);
     broker_settings_init(&settings);
     settings.channel_max_per_node = 40;
@@ -149,8 +151,8 @@ static size_t allowance_of_queues(const struct world *world) {
 /*
  * The rule is 4 octets for each one received and 512 for each frame.  Beside that stands what a
  * connection costs (a chunk of output, and output that the client does not read), the two chunks of
- * entries of a queue, a channel's publisher and ring, and the nodes that the words of a topic
- * pattern make.
+ * entries of a queue, a channel's publisher and ring, the nodes that the words of a topic pattern
+ * make, and what a vhost remembers of routes.
  */
 static size_t heap_allowance(const struct world *world) {
     size_t allowance = 2048 + HEAP_LIMIT(world->fed) + 512 * world->fed_frames +
@@ -162,6 +164,8 @@ static size_t heap_allowance(const struct world *world) {
             allowance += OUTBUF_CHUNK_SIZE + 2048 + 2048 * connection->channel_count +
                          2 * outbuf_size(&connection->endpoint.output);
     }
+    if (broker_find_vhost(world->broker, SLICE("/"))->route_memory != NULL)
+        allowance += ROUTE_MEMORY_SIZE;
     return allowance;
 }
 
