@@ -196,6 +196,14 @@ static void on_signal(void *context, int number) {
         begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
 }
 
+static void stop(void *context) {
+    struct server *server = context;
+
+    log_info(&server->env.log, "Asked to stop by a command");
+    if (!server->stopping)
+        begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
+}
+
 /* --- the tick --- */
 
 /* Flushing fed connections that were held up, or woke consumers: there is more to do. */
@@ -256,6 +264,7 @@ static void server_before_wait(void *context) {
         keep_promises(broker);
     confirms_settle(broker);
     management_settle(server->management);
+    control_settle(&server->control);
     bool is_paging = paging_tick(broker->paging);
     memory_watch_tick(&server->memory);
     disk_watch_tick(&server->disk);
@@ -445,7 +454,7 @@ struct server *server_create(struct config *config, const struct config_sources 
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
     const struct control_hooks hooks = {
-        .context = server, .reload = reload, .rotate_logs = rotate_logs};
+        .context = server, .reload = reload, .rotate_logs = rotate_logs, .stop = stop};
     control_init(&server->control, server->broker, server->node_name, &hooks);
     return server;
 }

@@ -178,7 +178,7 @@ static void add(struct api_items *items, const struct vhost *vhost, const struct
     api_items_add(items, &binding_resource, listed);
 }
 
-static void collect_vhost(struct api_items *items, const struct vhost *vhost) {
+void bindings_collect_vhost(struct api_items *items, const struct vhost *vhost) {
     for (struct queue *queue = vhost->queues; queue != NULL; queue = queue->by_name.next)
         add(items, vhost, NULL, queue);
     for (const struct binding *at = vhost->bindings; at != NULL; at = at->by_identity.next)
@@ -190,7 +190,7 @@ void bindings_collect(struct api_request *request, const struct vhost *only,
     for (const struct vhost *vhost = request->broker->vhosts; vhost != NULL;
          vhost = vhost->by_name.next) {
         if (only == NULL ? api_may_see_vhost(request->user, vhost) : vhost == only)
-            collect_vhost(items, vhost);
+            bindings_collect_vhost(items, vhost);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/store.h"
 #include "broker/management/control_handlers.h"
 #include "broker/net/transport.h"
 
@@ -30,6 +31,9 @@ struct control_connection {
     json_t *request;
     control_handler *step; /* runs in the next turn; NULL: none */
     bool answering;
+    uint64_t lsn;    /* of what it waits for */
+    bool is_waiting; /* for the disk */
+    struct list wait_link;
     bool newline_due; /* the octet offered next is the answered request's */
 };
 
@@ -83,6 +87,10 @@ void control_text(struct control_call *call, const char *format, ...) {
     va_end(arguments);
 }
 
+void control_banner(struct control_call *call, const char *text) {
+    say(call, json_pack("{ss}", "banner", text));
+}
+
 void control_message(struct control_call *call, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -117,6 +125,35 @@ void control_finish(struct control_call *call) {
     end_answer(call, json_pack("{si}", "exit", EX_OK));
 }
 
+void control_finish_durably(struct control_call *call) {
+    struct control_connection *connection = connection_of(call);
+    struct control *control = call->control;
+
+    if (store_is_safe(control->broker, control->broker->promise_lsn)) {
+        control_finish(call);
+        return;
+    }
+    connection->lsn = control->broker->promise_lsn;
+    connection->is_waiting = true;
+    list_append(&control->waiting, &connection->wait_link);
+}
+
+static void stop_waiting(struct control_connection *connection) {
+    if (connection->is_waiting)
+        list_remove(&connection->wait_link);
+    connection->is_waiting = false;
+}
+
+void control_settle(struct control *control) {
+    LIST_FOR_EACH_SAFE(&control->waiting, at) {
+        struct control_connection *connection = LIST_ITEM(at, struct control_connection, wait_link);
+        if (!store_is_safe(control->broker, connection->lsn))
+            continue;
+        stop_waiting(connection);
+        control_finish(&connection->call);
+    }
+}
+
 void control_fail(struct control_call *call, int exit_code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -138,6 +175,20 @@ const char *control_argument(const struct control_call *call, size_t index) {
 const char *control_option(const struct control_call *call, const char *name) {
     const json_t *options = json_object_get(connection_of(call)->request, "options");
     return json_string_value(json_object_get(options, name));
+}
+
+const char *control_vhost_name(const struct control_call *call) {
+    const char *given = control_option(call, "vhost");
+    return given == NULL ? "/" : given;
+}
+
+struct vhost *control_vhost(struct control_call *call) {
+    const char *name = control_vhost_name(call);
+    struct vhost *vhost = broker_find_vhost(call->control->broker, slice_from_text(name));
+
+    if (vhost == NULL)
+        control_fail(call, EX_DATAERR, "Virtual host '%s' does not exist", name);
+    return vhost;
 }
 
 static bool options_are_known(const struct command *command, const json_t *options) {
@@ -261,6 +312,7 @@ static void on_end_of_input(struct endpoint *endpoint) {
 
     connection->answering = false;
     connection->step = NULL;
+    stop_waiting(connection);
     if (call->on_abandoned != NULL)
         call->on_abandoned(call);
     call->on_abandoned = NULL;
@@ -275,6 +327,7 @@ static void destroy(struct endpoint *endpoint) {
     struct control_connection *connection = (struct control_connection *)(void *)endpoint;
 
     connection->call.control->connection_count--;
+    stop_waiting(connection);
     json_decref(connection->request);
     text_clear(&connection->line);
     free(connection);
@@ -290,6 +343,7 @@ static const struct endpoint_ops control_ops = {
 void control_init(struct control *control, struct broker *broker, const char *node_name,
                   const struct control_hooks *hooks) {
     *control = (struct control){.broker = broker, .node_name = node_name, .hooks = *hooks};
+    list_init(&control->waiting);
 }
 
 void control_set_management(struct control *control, struct management *management) {

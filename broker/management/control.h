@@ -10,6 +10,7 @@
  *   {"columns": ["resource", "node"]}           what the members of the rows are called
  *   {"row": ["memory", "rabbit@host"]}
  *   {"text": "a line for people"}
+ *   {"banner": "a line that -q leaves out"}
  *   {"message": "what went well"}               an object that says so, for who reads JSON
  *   {"exit": 0}                                 or {"exit": 78, "error": "a sentence"}
  *
@@ -27,6 +28,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "broker/base/command.h"
 #include "broker/base/list.h"
@@ -41,6 +43,7 @@ struct endpoint;
 struct json_t;
 struct text;
 struct transport_peer;
+struct vhost;
 
 /* What only the whole server can do. */
 struct control_hooks {
@@ -48,6 +51,7 @@ struct control_hooks {
     /* False with a sentence in `error` when nothing was changed. */
     bool (*reload)(void *context, struct text *error);
     bool (*rotate_logs)(void *context, struct text *error); /* likewise */
+    void (*stop)(void *context);
 };
 
 struct control {
@@ -56,6 +60,9 @@ struct control {
     const char *node_name;         /* rabbit@host */
     struct control_hooks hooks;
     size_t connection_count;
+    uint64_t memory_limit_before; /* an alarm was set by command; 0: none was */
+    uint64_t disk_limit_before;
+    struct list waiting; /* of connections whose answer waits for the disk */
 };
 
 /* `broker` and `node_name` outlive the control. */
@@ -66,6 +73,9 @@ void control_set_management(struct control *control, struct management *manageme
 
 /* A transport_factory; `context` is the struct control. NULL when there are too many. */
 struct endpoint *control_accept(void *context, const struct transport_peer *peer);
+
+/* In the tick, after the journal's: answers that waited for the disk leave. */
+void control_settle(struct control *control);
 
 /* --- for handlers --- */
 
@@ -78,6 +88,10 @@ struct control_call {
 
 typedef void control_handler(struct control_call *call);
 
+/* The one that --vhost names, or the default one. NULL when the call has been refused. */
+struct vhost *control_vhost(struct control_call *call);
+const char *control_vhost_name(const struct control_call *call);
+
 /* NULL beyond the last one. */
 const char *control_argument(const struct control_call *call, size_t index);
 /* The value of `--name`; NULL when it was not given, "" for one without value. */
@@ -86,6 +100,8 @@ const char *control_option(const struct control_call *call, const char *name);
 /* A line for people. */
 void control_text(struct control_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What RabbitMQ's tools say beside the answer. */
+void control_banner(struct control_call *call, const char *text);
 /* What went well, in a sentence. */
 void control_message(struct control_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -95,6 +111,8 @@ void control_columns(struct control_call *call, const char *const *names);
 void control_row(struct control_call *call, struct json_t *members);
 
 void control_finish(struct control_call *call);
+/* The same when all that was promised so far is on disk: ends what changed something. */
+void control_finish_durably(struct control_call *call);
 /* The same with a code of sysexits.h and a sentence. */
 void control_fail(struct control_call *call, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "broker/base/text.h"
 #include "broker/base/map.h"
@@ -43,15 +44,16 @@ static void append_interface(struct text *text, const struct node_listener *list
     text_append_format(text, is_ipv6 ? "[%s]" : "%s", listener->address);
 }
 
-static void say_listeners(struct control_call *call, const char *node_prefix) {
+/* `prefix`: "Node: ..." or "". */
+static void say_listeners(struct control_call *call, const char *prefix) {
     const struct node_figures figures = node_figures_read(call->control->management);
 
     for (size_t i = 0; i < figures.listener_count; i++) {
         const struct node_listener *listener = &figures.listeners[i];
         struct text interface = {0};
         append_interface(&interface, listener);
-        control_text(call, "%s%snterface: %s, port: %u, protocol: %s, purpose: %s", node_prefix,
-                     node_prefix[0] == '\0' ? "I" : ", i", text_chars(&interface), listener->port,
+        control_text(call, "%s%snterface: %s, port: %u, protocol: %s, purpose: %s", prefix,
+                     prefix[0] == '\0' ? "I" : ", i", text_chars(&interface), listener->port,
                      listener->protocol, purpose_of(listener->protocol));
         text_clear(&interface);
     }
@@ -159,6 +161,69 @@ void control_status(struct control_call *call) {
     say_title(call, "Listeners");
     say_listeners(call, "");
     control_finish(call);
+}
+
+/* --- the cluster, of one node --- */
+
+static void say_flags(struct control_call *call) {
+    const struct feature_flag *flag;
+
+    say_title(call, "Feature flags");
+    for (size_t i = 0; (flag = feature_flag_at(i)) != NULL; i++)
+        control_text(call, "Flag: %s, state: enabled", flag->name);
+}
+
+void control_cluster_status(struct control_call *call) {
+    const struct broker *broker = call->control->broker;
+    const char *node = call->control->node_name;
+    struct text prefix = {0};
+
+    control_text(call, "Basics");
+    control_text(call, "%s", "");
+    control_text(call, "Cluster name: %s",
+                 broker->cluster_name != NULL ? broker->cluster_name
+                                              : broker->settings.cluster_name);
+    say_title(call, "Disk Nodes");
+    control_text(call, "%s", node);
+    say_title(call, "Running Nodes");
+    control_text(call, "%s", node);
+    say_title(call, "Versions");
+    control_text(call, "%s: RabbitMQ %s", node, broker->settings.product_version);
+    say_title(call, "Maintenance status");
+    control_text(call, "Node: %s, status: not under maintenance", node);
+    say_alarms(call);
+    say_title(call, "Network Partitions");
+    control_text(call, "(none)");
+    say_title(call, "Listeners");
+    text_append_format(&prefix, "Node: %s", node);
+    say_listeners(call, text_chars(&prefix));
+    say_flags(call);
+    control_finish(call);
+    text_clear(&prefix);
+}
+
+void control_list_feature_flags(struct control_call *call) {
+    static const char *const columns[] = {"name", "state", NULL};
+    const struct feature_flag *flag;
+
+    control_columns(call, columns);
+    for (size_t i = 0; (flag = feature_flag_at(i)) != NULL; i++)
+        control_row(call, json_pack("[ss]", flag->name, "enabled"));
+    control_finish(call);
+}
+
+void control_enable_feature_flag(struct control_call *call) {
+    const char *name = control_argument(call, 0);
+    const struct feature_flag *flag;
+    bool is_known = strcmp(name, "all") == 0;
+
+    for (size_t i = 0; (flag = feature_flag_at(i)) != NULL; i++)
+        is_known |= strcmp(flag->name, name) == 0;
+    if (is_known)
+        control_finish(call);
+    else
+        control_fail(call, EX_USAGE, "This feature flag is not supported by node %s",
+                     call->control->node_name);
 }
 
 void control_server_version(struct control_call *call) {

@@ -6,10 +6,7 @@
 #include "broker/management/management_private.h"
 #include "broker/management/node.h"
 
-static const struct {
-    const char *name;
-    const char *description;
-} flags[] = {
+static const struct feature_flag flags[] = {
     {"classic_mirrored_queue_version", "Support setting version for classic mirrored queues"},
     {"classic_queue_type_delivery_support", "Bug fix for classic queue deliveries"},
     {"detailed_queues_endpoint", "Add a detailed queues HTTP API endpoint"},
@@ -30,6 +27,10 @@ static const struct {
 };
 
 #define FLAG_COUNT (sizeof flags / sizeof flags[0])
+
+const struct feature_flag *feature_flag_at(size_t index) {
+    return index < FLAG_COUNT ? &flags[index] : NULL;
+}
 
 static void list(struct api_request *request) {
     struct json_out out = api_json(request);

@@ -11,6 +11,14 @@ extern const struct api_route node_routes[];
 extern const struct api_route health_routes[];
 extern const struct api_route feature_routes[];
 
+struct feature_flag {
+    const char *name;
+    const char *description;
+};
+
+/* NULL beyond the last one. All of them are enabled. */
+const struct feature_flag *feature_flag_at(size_t index);
+
 /* Asks the program. */
 struct node_figures node_figures_read(struct management *management);
 

@@ -97,7 +97,7 @@ class CommandLine(unittest.TestCase):
                            (["alarms", "x"], "too many arguments"), (["tls", "init"], "too few"),
                            (["alarms", "--days", "1"], "no option --days"), (["alarms", "--x"], "--x"),
                            (["alarms", "--socket"], "wants a value"), (["tls", "ini", "x"], "tls init"),
-                           (["alarms", "--formatter", "xml"], "table, csv or json")):
+                           (["alarms", "--formatter", "xml"], "json_stream or erlang")):
             code, output, errors = ctl(*words)
             self.assertEqual((code, output), (64, ""), words)
             self.assertIn(why, errors)

@@ -2,6 +2,7 @@
 #include "tools/leveretctl/banner.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 
 static void print_arguments(const struct call *call, size_t first, bool all) {
     for (size_t i = first; i < call->argument_count; i++) {
-        printf("%s%s", i > first ? ", " : "", call->arguments[i]);
+        bool is_shown = i == 0 && call->shown_argument != NULL;
+        printf("%s%s", i > first ? ", " : "", is_shown ? call->shown_argument : call->arguments[i]);
         if (!all)
             break;
     }
@@ -51,7 +53,7 @@ static const char *print_field(const struct call *call, const char *node, const 
 }
 
 /* Formats that programs read have none. */
-static bool is_wanted(const struct call *call) {
+bool banner_is_wanted(const struct call *call) {
     return call->is_rabbitmq && !call->quiet && !call->silent && call->format != CALL_FORMAT_JSON &&
            call->format != CALL_FORMAT_JSON_STREAM && call->format != CALL_FORMAT_CSV;
 }
@@ -59,7 +61,7 @@ static bool is_wanted(const struct call *call) {
 void banner_print(const struct call *call, const char *node) {
     const char *at = commands[call->command].banner;
 
-    if (!is_wanted(call) || at[0] == '\0')
+    if (!banner_is_wanted(call) || at[0] == '\0')
         return;
     while (*at != '\0') {
         size_t plain = strcspn(at, "{");

@@ -36,6 +36,7 @@ struct call {
     enum command_id command; /* COMMAND_COUNT: none was given */
     const char *arguments[CALL_WORDS_MAX];
     size_t argument_count;
+    const char *shown_argument; /* what banners show for the first one; NULL: itself */
     struct call_option options[CALL_WORDS_MAX]; /* the command's own */
     size_t option_count;
     char *names[CALL_WORDS_MAX]; /* of options given as --name=value */

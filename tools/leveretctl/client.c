@@ -15,6 +15,7 @@
 #include "broker/base/text.h"
 #include "broker/data_directory.h"
 #include "tools/leveretctl/call.h"
+#include "tools/leveretctl/files.h"
 #include "tools/leveretctl/node.h"
 #include "tools/leveretctl/output.h"
 
@@ -180,17 +181,42 @@ static int ask(const struct call *call, FILE *broker, struct output *output) {
     return EX_DATAERR;
 }
 
-int client_run(const struct call *call) {
+/* A broker that was asked to stop has stopped when the socket is closed. */
+static void await_end(const struct call *call, FILE *broker) {
+    if (call->command != COMMAND_stop && call->command != COMMAND_shutdown)
+        return;
+    while (fgetc(broker) != EOF)
+        continue;
+}
+
+static int run(const struct call *call, FILE *file) {
     struct output output;
     FILE *broker = NULL;
     int result = reach_broker(call, false, &broker);
 
     if (result != EX_OK)
         return result;
-    output_init(&output, call);
+    output_init(&output, call, file);
     result = ask(call, broker, &output);
+    await_end(call, broker);
     fclose(broker);
     output_clear(&output);
+    return result;
+}
+
+int client_run(struct call *call) {
+    struct text content = {0};
+    int result = files_fill_in(call, &content);
+    FILE *file = result == EX_OK ? files_open_output(call) : NULL;
+
+    if (result == EX_OK && file == NULL)
+        result = EX_CANTCREAT;
+    if (file != NULL) {
+        result = run(call, file);
+        int closed = files_close_output(call, file);
+        result = result == EX_OK ? closed : result;
+    }
+    text_clear(&content);
     return result;
 }
 
@@ -201,7 +227,7 @@ int client_collect(const struct call *call, bool quietly, json_t **ret_rows) {
 
     if (result != EX_OK)
         return result;
-    output_init(&output, call);
+    output_init(&output, call, stdout);
     output.collected = json_array();
     result = ask(call, broker, &output);
     fclose(broker);

@@ -8,8 +8,8 @@
 
 struct call;
 
-/* The exit code. */
-int client_run(const struct call *call);
+/* The exit code. What the call names by file is read first. */
+int client_run(struct call *call);
 
 /* The same, but for the rows, which come as an array of objects instead of being shown; EX_OK or
  * the exit code. With `quietly` nothing is said when no broker answers. */

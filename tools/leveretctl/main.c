@@ -22,7 +22,7 @@ static local_command *const local_commands[COMMAND_COUNT] = {
 #undef COMMAND
 };
 
-static int run(const struct call *call) {
+static int run(struct call *call) {
     if (call->wants_version) {
         puts("leveretctl " LEVERET_VERSION);
         return EX_OK;

@@ -9,8 +9,8 @@
 #include "tools/leveretctl/erlang_term.h"
 #include "tools/leveretctl/pretty_table.h"
 
-void output_init(struct output *output, const struct call *call) {
-    *output = (struct output){.call = call, .table = json_array()};
+void output_init(struct output *output, const struct call *call, FILE *file) {
+    *output = (struct output){.call = call, .file = file, .table = json_array()};
 }
 
 /* --- fields of tables --- */
@@ -181,10 +181,12 @@ static void print_json(const json_t *value) {
 }
 
 static void print_text(const struct output *output, const json_t *text) {
-    if (is_for_programs(output))
+    bool is_document = output->call->command == COMMAND_export_definitions;
+
+    if (is_for_programs(output) && !is_document)
         print_json(text);
     else
-        puts(json_string_value(text));
+        fprintf(output->file, "%s\n", json_string_value(text));
 }
 
 /* What went well: a sentence, or an object that says so. */
@@ -210,12 +212,15 @@ static void take_node(struct output *output, const char *node) {
 void output_line(struct output *output, const json_t *line) {
     const json_t *text = json_object_get(line, "text");
     json_t *message = json_object_get(line, "message");
+    const char *banner = json_string_value(json_object_get(line, "banner"));
     const char *node = json_string_value(json_object_get(line, "node"));
     json_t *columns = json_object_get(line, "columns");
     const json_t *row = json_object_get(line, "row");
 
     if (node != NULL)
         take_node(output, node);
+    if (banner != NULL && banner_is_wanted(output->call))
+        puts(banner);
     if (text != NULL)
         print_text(output, text);
     if (message != NULL)

@@ -16,6 +16,7 @@
 
 struct output {
     const struct call *call;
+    FILE *file;        /* where texts go */
     char *node;        /* as the broker told, NULL before */
     json_t *columns;   /* NULL before they are known */
     json_t *collected; /* not NULL: rows go here as objects and nothing is shown */
@@ -23,7 +24,7 @@ struct output {
     size_t row_count;
 };
 
-void output_init(struct output *output, const struct call *call);
+void output_init(struct output *output, const struct call *call, FILE *file);
 
 /* One line of the answer, but for the last. */
 void output_line(struct output *output, const json_t *line);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual hosts and their limits. */
+#include <jansson.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "broker/entities/broker.h"
+#include "broker/entities/vhost.h"
+#include "broker/management/control_handlers.h"
+#include "broker/management/control_json.h"
+#include "broker/protocol/forced_close.h"
+
+static void read_option(const struct control_call *call, const char *name, struct slice *text) {
+    const char *value = control_option(call, name);
+
+    if (value != NULL)
+        *text = slice_from_text(value);
+}
+
+/* One that exists gets what the options say. */
+void control_add_vhost(struct control_call *call) {
+    struct slice name = slice_from_text(control_argument(call, 0));
+
+    if (name.len == 0 || name.len > 255) {
+        control_fail(call, EX_DATAERR, "a virtual host's name has 1 to 255 octets");
+        return;
+    }
+    struct vhost *vhost = broker_add_vhost(call->control->broker, name);
+    struct vhost_metadata metadata = vhost->metadata;
+    read_option(call, "description", &metadata.description);
+    read_option(call, "tags", &metadata.tags);
+    read_option(call, "default-queue-type", &metadata.default_queue_type);
+    vhost_set_metadata(vhost, &metadata);
+    control_finish_durably(call);
+}
+
+void control_delete_vhost(struct control_call *call) {
+    const char *name = control_argument(call, 0);
+    struct vhost *vhost = broker_find_vhost(call->control->broker, slice_from_text(name));
+
+    if (vhost == NULL) {
+        control_fail(call, EX_DATAERR, "Virtual host '%s' does not exist", name);
+        return;
+    }
+    forced_close_vhost(vhost);
+    control_finish_durably(call);
+}
+
+/* --- limits --- */
+
+void control_set_vhost_limits(struct control_call *call) {
+    struct vhost *vhost = control_vhost(call);
+    json_t *object = vhost == NULL ? NULL : control_json_object(call, 0);
+
+    if (object == NULL)
+        return;
+    struct vhost_limits limits = vhost->limits;
+    const struct control_limit known[] = {{"max-connections", &limits.max_connections},
+                                          {"max-queues", &limits.max_queues},
+                                          {.name = NULL}};
+    if (control_read_limits(call, object, known)) {
+        vhost_set_limits(vhost, limits);
+        control_finish_durably(call);
+    }
+    json_decref(object);
+}
+
+void control_clear_vhost_limits(struct control_call *call) {
+    struct vhost *vhost = control_vhost(call);
+
+    if (vhost == NULL)
+        return;
+    vhost_set_limits(vhost, (struct vhost_limits){.max_connections = -1, .max_queues = -1});
+    control_finish_durably(call);
+}
+
+static bool has_limits(const struct vhost *vhost) {
+    return vhost->limits.max_connections >= 0 || vhost->limits.max_queues >= 0;
+}
+
+static json_t *limits_of(const struct vhost *vhost) {
+    json_t *limits = json_object();
+
+    control_put_limit(limits, "max-connections", vhost->limits.max_connections);
+    control_put_limit(limits, "max-queues", vhost->limits.max_queues);
+    return limits;
+}
+
+void control_list_vhost_limits(struct control_call *call) {
+    static const char *const columns[] = {"vhost", "limits", NULL};
+    bool is_global = control_option(call, "global") != NULL;
+    const struct vhost *wanted = is_global ? NULL : control_vhost(call);
+
+    if (wanted == NULL && !is_global)
+        return;
+    control_columns(call, columns);
+    for (const struct vhost *vhost = call->control->broker->vhosts; vhost != NULL;
+         vhost = vhost->by_name.next) {
+        if ((is_global || vhost == wanted) && has_limits(vhost))
+            control_row(call, json_pack("[oo]", control_slice(vhost->name),
+                                        control_json_text(limits_of(vhost))));
+    }
+    control_finish(call);
+}
