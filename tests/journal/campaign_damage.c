@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "persistence/segment.h"
 #include "tests/journal/campaign_private.h"
 
 /*
@@ -108,6 +109,47 @@ static bool check_kept(struct run *run, const struct harvest *kept, const struct
            run_fail(run, "%s: %s lost %zu undamaged things", where, what, lost);
 }
 
+/* From there to the end of its segment nothing was ever written, as far as anyone can see. */
+static void wipe_tail(struct memory_disk *disk, const struct journal_report *report) {
+    char wanted[SEGMENT_NAME_SIZE];
+    const char *name;
+    uint8_t *octets;
+    size_t len;
+
+    segment_name(wanted, report->torn_segment);
+    for (size_t i = 0; (name = memory_disk_file(disk, i, &octets, &len)) != NULL; i++)
+        if (strcmp(name, wanted) == 0)
+            memset(octets + report->torn_offset, 0, len - report->torn_offset);
+}
+
+/*
+ * Damage across a boundary can be that of one batch and of the last one behind it, which is then a torn
+ * tail to salvage as well: it is measured by what an intact directory holds before that place.
+ */
+static bool check_kept_before_tail(struct run *run, const struct harvest *kept,
+                                   const struct flip_plan *plan,
+                                   const struct journal_report *report, const char *where) {
+    struct memory_disk *disk = memory_disk_copy(run->disk);
+    struct flip_plan shorter = *plan;
+    struct journal_report before;
+    struct journal_error error;
+    struct harvest intact;
+    bool good;
+
+    wipe_tail(disk, report);
+    if (harvest_disk(run, disk, false, &intact, &before, &error) == 0)
+        shorter.intact = &intact;
+    good = check_kept(run, kept, &shorter, where, "salvage");
+    harvest_clear(&intact);
+    memory_disk_destroy(disk);
+    return good;
+}
+
+static bool has_torn_tail(const struct journal_report *report, const struct flip_plan *plan) {
+    return report->torn_tail && report->last_index < plan->intact_report->last_index &&
+           report->last_index + plan->torn_batches >= plan->intact_report->last_index;
+}
+
 /*
  * After salvage: nothing that never was, at most what was hit is missing, and the next start is an
  * ordinary one.
@@ -123,7 +165,9 @@ static bool check_salvage(struct run *run, struct memory_disk *disk, const struc
     if (code < 0)
         good = run_fail(run, "%s: salvage failed: %s", where, error.text);
     if (good)
-        good = check_kept(run, &kept, plan, where, "salvage");
+        good = has_torn_tail(&report, plan)
+                   ? check_kept_before_tail(run, &kept, plan, &report, where)
+                   : check_kept(run, &kept, plan, where, "salvage");
     if (good && kept.unreadable > 0)
         good = run_fail(run, "%s: salvage kept what cannot be read", where);
     if (good) {
@@ -163,9 +207,7 @@ static bool check_damaged(struct run *run, struct memory_disk *disk, const struc
                run_fail(run, "%s: %zu messages are unreadable", where, found.unreadable);
         good = good && check_kept(run, &found, plan, where, "the start") &&
                check_salvage(run, for_salvage, plan, where);
-    } else if (report.torn_tail &&
-               report.last_index + plan->torn_batches >= plan->intact_report->last_index &&
-               report.last_index < plan->intact_report->last_index) {
+    } else if (has_torn_tail(&report, plan)) {
         run->figures->torn_tails++;
         good = run_is_possible(run, SIZE_MAX, report.last_index, found.sum, false) ||
                run_fail(run, "%s: the torn tail left a state of no batch", where);
