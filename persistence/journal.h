@@ -66,7 +66,7 @@ struct journal_options {
     uint8_t uuid[16]; /* of a journal that is new */
     bool verify;      /* read every message at the start, not only the indexes of the segments */
     bool threaded;    /* false: no writer thread, journal_write_now() does its work */
-    void (*notify)(void *context); /* a batch was finished; called on the writer thread */
+    void (*notify)(void *context); /* a batch was finished; of the writer thread, which needs it */
     void *notify_context;
 };
 

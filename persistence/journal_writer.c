@@ -510,30 +510,25 @@ static void publish(struct journal_writer *writer, int error) {
     writer->figures.disk_full = writer->figures.starved || writer->spare_postponed;
     writer->figures.next_segment = writer->options.next_segment;
     writer->published = writer->figures;
-    if (error < 0 && writer->failure == 0)
+    if (error < 0)
         writer->failure = error;
 }
 
-static void notify(struct journal_writer *writer) {
-    if (writer->options.notify != NULL)
-        writer->options.notify(writer->options.notify_context);
-}
-
-/* Writes the submitted batch. False when the disk is full: it still waits. Called locked. */
+/*
+ * Writes the submitted batch. False when the disk is full: it still waits. Called locked. Behind the
+ * one that failed none comes: who took that back knows.
+ */
 static bool run_batch(struct journal_writer *writer) {
     struct batch *batch = writer->submitted;
     int error;
 
-    if (writer->failure == 0) {
-        pthread_mutex_unlock(&writer->mutex);
-        error = write_batch(writer, batch);
-        pthread_mutex_lock(&writer->mutex);
-        publish(writer, writer->figures.starved ? 0 : error);
-        if (error < 0 && writer->figures.starved)
-            return false;
-    } else {
-        error = writer->failure;
-    }
+    assert(writer->failure == 0);
+    pthread_mutex_unlock(&writer->mutex);
+    error = write_batch(writer, batch);
+    pthread_mutex_lock(&writer->mutex);
+    publish(writer, writer->figures.starved ? 0 : error);
+    if (writer->figures.starved)
+        return false;
     batch->result.error = error;
     writer->submitted = NULL;
     writer->finished = batch;
@@ -577,7 +572,7 @@ void journal_writer_run(struct journal_writer *writer) {
 
 static void notify_unlocked(struct journal_writer *writer) {
     pthread_mutex_unlock(&writer->mutex);
-    notify(writer);
+    writer->options.notify(writer->options.notify_context);
     pthread_mutex_lock(&writer->mutex);
 }
 
@@ -586,10 +581,8 @@ static void wait_at_most(struct journal_writer *writer, long pause_ms) {
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += pause_ms * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
 }
 
@@ -665,8 +658,10 @@ static void *thread_main(void *argument) {
 }
 
 int journal_writer_start_thread(struct journal_writer *writer) {
-    int error = pthread_create(&writer->thread, NULL, thread_main, writer);
+    int error;
 
+    assert(writer->options.notify != NULL);
+    error = pthread_create(&writer->thread, NULL, thread_main, writer);
     writer->has_thread = error == 0;
     return -error;
 }

@@ -89,19 +89,18 @@ static int remove_file(struct replay *replay, const char *name) {
 }
 
 /* What the older checkpoint lists stays until another checkpoint was made. */
-static int remove_segment(struct replay *replay, const struct found_segment *segment) {
+static void remove_segment(struct replay *replay, const struct found_segment *segment) {
     if (replay_counts(segment))
-        return 0;
+        return;
     if (!segment->is_void && replay->has_older &&
         checkpoint_find_segment(&replay->older, segment->number) != NULL) {
         uint32_t slot = journal_add_segment(replay->journal, segment->number, segment->size);
 
         replay->journal->segments[slot].sealed = true;
         replay->journal->segments[slot].unlisted = 1;
-        return 0;
+        return;
     }
     journal_writer_add_dead(replay->journal->writer, segment->number, segment->size);
-    return 0;
 }
 
 static bool keeps_checkpoint(const struct replay *replay, uint64_t index) {
@@ -113,8 +112,8 @@ static int remove_garbage(struct replay *replay) {
     struct journal *journal = replay->journal;
     int error = 0;
 
-    for (size_t i = 0; i < replay->found_count && error == 0; i++)
-        error = remove_segment(replay, &replay->found[i]);
+    for (size_t i = 0; i < replay->found_count; i++)
+        remove_segment(replay, &replay->found[i]);
     for (size_t i = 0; i < replay->checkpoint_count && error == 0; i++) {
         char name[CHECKPOINT_NAME_SIZE];
 

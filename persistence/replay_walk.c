@@ -74,7 +74,7 @@ int replay_walk(struct replay *replay, struct found_segment *segment, uint64_t o
                 uint64_t limit, bool must_reach, record_visitor visit) {
     segment->sealed = false;
     segment->end = offset;
-    while (offset < limit && limit - offset >= SEGMENT_BLOCK) {
+    while (offset < limit) {
         struct segment_place place = replay_place(replay, segment, offset);
         struct batch_header header;
         bool header_valid, wrong_index;

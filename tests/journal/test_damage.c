@@ -19,9 +19,10 @@
 #include "persistence/journal.h"
 #include "tests/support/read_journal.h"
 #include "persistence/segment.h"
+#include "tests/support/forged_segment.h"
 #include "tests/support/memory_disk.h"
 
-enum { SEGMENT = 32 * 1024, QUEUE = 1, FORGED_SIZE = 8 * SEGMENT_BLOCK };
+enum { SEGMENT = 32 * 1024, QUEUE = 1 };
 
 struct fixture {
     struct memory_disk *disk;
@@ -153,60 +154,12 @@ static void put_u32(uint8_t *at, uint32_t value) {
 
 /* ---- forged segments ---- */
 
-struct forged {
-    uint8_t octets[FORGED_SIZE];
-    uint64_t number;
-    uint64_t end;
-};
-
-static struct forged forge(uint64_t number) {
-    struct segment_header header = {.number = number, .size = FORGED_SIZE};
-    struct forged forged = {.number = number, .end = SEGMENT_BLOCK};
-
-    memcpy(header.uuid, uuid, sizeof uuid);
-    segment_header_encode(&header, forged.octets);
-    return forged;
-}
-
-/* A batch of one record, valid in every checksum. */
-static void forge_batch(struct forged *forged, uint64_t index, uint8_t type, uint8_t version,
-                        uint16_t flags, struct slice body) {
-    struct segment_place place = {uuid, forged->number, forged->end};
-    uint8_t *at = forged->octets + forged->end;
-    uint8_t *head = at + BATCH_HEADER;
-    struct batch_header header = {
-        .length = BATCH_HEADER + record_padded_length(body.len), .index = index, .record_count = 1};
-
-    record_head_begin(head, 0, type, flags, body.len, (uint32_t)index);
-    head[5] = version;
-    if (body.len > 0)
-        memcpy(head + RECORD_HEAD, body.data, body.len);
-    record_seal(head,
-                record_seed(record_journal_seed(uuid), place.number, place.offset + BATCH_HEADER),
-                body);
-    header.payload_crc = crc32c(segment_seed(&place), head, RECORD_HEAD);
-    batch_header_encode(&header, &place, at);
-    forged->end += segment_round_up(header.length);
-}
-
-static void put_forged(struct fixture *fixture, const struct forged *forged) {
-    struct io *io = memory_disk_io(fixture->disk);
-    char name[SEGMENT_NAME_SIZE];
-    int handle;
-
-    segment_name(name, forged->number);
-    handle = io->ops->open_new(io, name);
-    assert_true(handle >= 0);
-    assert_int_equal(io_write_octets(io, handle, forged->octets, FORGED_SIZE, 0), 0);
-    io->ops->close(io, handle);
-}
-
 static int start_forged(struct fixture *fixture, uint8_t type, uint8_t version, uint16_t flags,
                         struct slice body) {
-    struct forged forged = forge(1);
+    struct forged forged = forge(uuid, 1);
 
     forge_batch(&forged, 1, type, version, flags, body);
-    put_forged(fixture, &forged);
+    forge_file(memory_disk_io(fixture->disk), &forged);
     return start(fixture, false);
 }
 
@@ -224,7 +177,7 @@ static void a_newer_version_of_a_known_record_is_refused(void **state) {
 static void a_skippable_record_is_passed_over(void **state) {
     struct fixture *fixture = *state;
 
-    assert_int_equal(start_forged(fixture, 6, 1, RECORD_SKIPPABLE, SLICE("?")), 0);
+    assert_int_equal(start_forged(fixture, 9, 1, RECORD_SKIPPABLE, SLICE("?")), 0);
     assert_int_equal(fixture->report.last_index, 1);
 }
 
@@ -251,13 +204,13 @@ static void malformed_records_are_damage(void **state) {
 
 static void a_batch_that_goes_back_is_damage_and_left_out(void **state) {
     struct fixture *fixture = *state;
-    struct forged forged = forge(1);
+    struct forged forged = forge(uuid, 1);
 
     for (uint64_t index = 1; index < 4; index++)
-        forge_batch(&forged, index, 6, 1, RECORD_SKIPPABLE, SLICE("?"));
-    forge_batch(&forged, 2, 6, 1, RECORD_SKIPPABLE, SLICE("?"));
-    forge_batch(&forged, 4, 6, 1, RECORD_SKIPPABLE, SLICE("?"));
-    put_forged(fixture, &forged);
+        forge_batch(&forged, index, 9, 1, RECORD_SKIPPABLE, SLICE("?"));
+    forge_batch(&forged, 2, 9, 1, RECORD_SKIPPABLE, SLICE("?"));
+    forge_batch(&forged, 4, 9, 1, RECORD_SKIPPABLE, SLICE("?"));
+    forge_file(memory_disk_io(fixture->disk), &forged);
     assert_int_equal(start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "offset 16384: batch out of order"));
     assert_int_equal(start(fixture, true), 0);
@@ -267,13 +220,13 @@ static void a_batch_that_goes_back_is_damage_and_left_out(void **state) {
 
 static void a_length_beyond_the_file_is_a_torn_tail(void **state) {
     struct fixture *fixture = *state;
-    struct forged forged = forge(1);
+    struct forged forged = forge(uuid, 1);
     struct segment_place place = {uuid, 1, 2 * SEGMENT_BLOCK};
     struct batch_header header = {.length = UINT64_MAX - 5, .index = 2};
 
-    forge_batch(&forged, 1, 6, 1, RECORD_SKIPPABLE, SLICE("?"));
+    forge_batch(&forged, 1, 9, 1, RECORD_SKIPPABLE, SLICE("?"));
     batch_header_encode(&header, &place, forged.octets + place.offset);
-    put_forged(fixture, &forged);
+    forge_file(memory_disk_io(fixture->disk), &forged);
     assert_int_equal(start(fixture, false), 0);
     assert_true(fixture->report.torn_tail);
     assert_int_equal(fixture->report.torn_offset, 2 * SEGMENT_BLOCK);

@@ -60,6 +60,7 @@ struct memory_disk {
     bool fail_sticky, fail_short, fail_dead;
     bool has_failed;
     int64_t open_handles;
+    int64_t room;
 };
 
 static void *must(void *memory) {
@@ -354,8 +355,7 @@ static int64_t memory_size(struct io *io, int handle) {
 }
 
 static int64_t memory_free_space(struct io *io) {
-    (void)io;
-    return INT64_MAX;
+    return disk_of(io)->room;
 }
 
 static const struct io_ops memory_ops = {
@@ -378,6 +378,7 @@ struct memory_disk *memory_disk_create(void) {
     struct memory_disk *disk = must(calloc(1, sizeof *disk));
 
     disk->io.ops = &memory_ops;
+    disk->room = INT64_MAX;
     return disk;
 }
 
@@ -443,6 +444,10 @@ void memory_disk_kill(struct memory_disk *disk, uint64_t at) {
 
 void memory_disk_heal(struct memory_disk *disk) {
     set_failure(disk, 0, 0, false);
+}
+
+void memory_disk_set_room(struct memory_disk *disk, int64_t octets) {
+    disk->room = octets;
 }
 
 bool memory_disk_has_failed(const struct memory_disk *disk) {

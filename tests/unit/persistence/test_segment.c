@@ -35,6 +35,7 @@ static void names_are_sixteen_digits(void **state) {
     assert_false(segment_parse_name("00000000000001f.lvj", ".lvj", &number));
     assert_false(segment_parse_name("000000000000001F.lvj", ".lvj", &number));
     assert_false(segment_parse_name("000000000000001g.lvj", ".lvj", &number));
+    assert_false(segment_parse_name("00000000000000 1.lvj", ".lvj", &number));
     assert_false(segment_parse_name("000000000000001f.lvj.tmp", ".lvj", &number));
     assert_false(segment_parse_name("quarantine-000000000000001f.lvj", ".lvj", &number));
     assert_false(segment_parse_name("..", ".lvj", &number));
