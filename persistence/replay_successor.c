@@ -50,7 +50,7 @@ static void state_supersession(struct replay *replay, struct segment_header *hea
     if (replay->last != NULL) {
         header->superseded = replay->last->number;
         header->superseded_end = replay->last_offset;
-    } else if (replay->has_checkpoint) {
+    } else if (replay->checkpoint.segment_count > 0) {
         const struct checkpoint *checkpoint = &replay->checkpoint;
 
         header->superseded = replay_last_listed(replay);
