@@ -608,8 +608,8 @@ static bool spare_is_ahead(const struct journal_writer *writer) {
  * them, so that each batch waits for as little of it as possible.
  */
 static bool spare_can_wait(const struct journal_writer *writer) {
-    return writer->job == NULL && writer->failure == 0 && wants_spare(writer) &&
-           spare_is_ahead(writer) && clock_ms() - writer->last_batch_ms < QUIET_MS;
+    return writer->job == NULL && wants_spare(writer) && spare_is_ahead(writer) &&
+           clock_ms() - writer->last_batch_ms < QUIET_MS;
 }
 
 /*
@@ -618,7 +618,6 @@ static bool spare_can_wait(const struct journal_writer *writer) {
  */
 static void thread_step(struct journal_writer *writer) {
     bool had_job = writer->job != NULL;
-    int failure = writer->failure;
     bool wrote = false, worked;
 
     writer->has_news = false;
@@ -629,15 +628,13 @@ static void thread_step(struct journal_writer *writer) {
             notify_unlocked(writer);
         }
     }
-    if (writer->stop)
-        return;
     if (spare_can_wait(writer)) {
-        if (!wrote && !writer->has_news)
+        if (!wrote) /* and the mutex was never free */
             wait_at_most(writer, QUIET_MS);
         return;
     }
     worked = run_background(writer);
-    if ((had_job && writer->job == NULL) || writer->failure != failure)
+    if (had_job && writer->job == NULL)
         notify_unlocked(writer);
     if (worked || wrote || writer->has_news)
         return;

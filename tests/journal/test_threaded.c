@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,6 +174,27 @@ static void messages_survive_a_restart_and_settled_ones_do_not(void **state) {
     free(messages);
 }
 
+/* The second spare waits for a quiet moment, or for the segment to fill up. */
+static void spares_are_made_when_nobody_publishes(void **state) {
+    struct fixture *fixture = *state;
+    struct journal_statistics statistics = {0};
+    struct stored_message *message;
+
+    for (uint64_t sequence = 4001; sequence <= 4020;
+         sequence++) { /* past half of a first segment */
+        uint64_t lsn = publish(fixture, sequence, &message);
+
+        journal_submit(fixture->journal, 1);
+        while (journal_safe_lsn(fixture->journal) < lsn)
+            wait_for_writer(fixture);
+    }
+    do {
+        poll(NULL, 0, 1); /* nothing tells of a spare */
+        journal_statistics(fixture->journal, &statistics);
+    } while (statistics.spares < 2);
+    assert_true(statistics.batches >= 20);
+}
+
 static void a_stop_without_notice_is_not_clean(void **state) {
     struct fixture *fixture = *state;
     struct stored_message *message;
@@ -239,6 +261,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(messages_survive_a_restart_and_settled_ones_do_not),
+        CASE(spares_are_made_when_nobody_publishes),
         CASE(a_stop_without_notice_is_not_clean),
         CASE(nothing_is_made_before_the_first_record),
         CASE(files_are_for_the_owner_alone),
