@@ -10,11 +10,15 @@
 #include "broker/management/management.h"
 #include "broker/net/listener.h"
 
+/* What the kernel may take of a reply that its peer does not read. */
+#define SEND_BUFFER (256 * 1024)
+
 static int open_plain(struct loop *loop, const struct config_http *wanted,
                       struct http_server *server, struct listener **ret_listener,
                       struct text *error) {
     const struct listener_options options = {.address = wanted->tcp_address,
                                              .port = (uint16_t)wanted->tcp_port,
+                                             .send_buffer = SEND_BUFFER,
                                              .may_use_reserved = true};
 
     if (wanted->tcp_port < 0)

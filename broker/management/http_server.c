@@ -19,6 +19,8 @@
 
 /* A stream is made in pieces of about this size, one for each time the socket takes something. */
 #define STREAM_PIECE 32768
+/* So many of them in one iteration of the loop, for all connections: whoever publishes has his turn too. */
+#define STREAM_PIECES_PER_TURN 2
 
 struct http_server {
     struct broker *broker;
@@ -29,6 +31,8 @@ struct http_server {
     struct timer timer;                   /* libmicrohttpd's, and ours for slow requests */
     struct list links;                    /* open connections */
     struct list waiting;                  /* turns that wait for the disk */
+    struct list throttled;                /* streams whose next piece has to wait for its turn */
+    size_t pieces_left;                   /* of this iteration */
     const struct transport_peer *arrival; /* during MHD_add_connection() */
 };
 
@@ -73,21 +77,47 @@ static void response_clear(struct http_response *response) {
 
 /* The pieces of a stream on their way to the socket. */
 struct piece {
+    struct link *link;
+    struct list throttle_link; /* in server->throttled */
     struct http_stream stream;
     struct text text;
     size_t sent;
     bool is_last;
 };
 
+static void make_piece(struct piece *piece) {
+    text_clear(&piece->text);
+    piece->sent = 0;
+    while (!piece->is_last && piece->text.len < STREAM_PIECE)
+        piece->is_last = !piece->stream.next(piece->stream.state, &piece->text);
+}
+
+static void throttle(struct piece *piece) {
+    list_append(&piece->link->server->throttled, &piece->throttle_link);
+    MHD_suspend_connection(piece->link->connection);
+}
+
+/* In the order in which they began to wait. */
+static void resume_throttled(struct http_server *server, size_t count) {
+    for (; count > 0 && !list_is_empty(&server->throttled); count--) {
+        struct piece *piece =
+            LIST_ITEM(list_take_first(&server->throttled), struct piece, throttle_link);
+        MHD_resume_connection(piece->link->connection);
+    }
+}
+
 static ssize_t read_piece(void *context, uint64_t position, char *buffer, size_t size) {
     struct piece *piece = context;
+    struct http_server *server = piece->link->server;
 
     (void)position;
     if (piece->sent == piece->text.len && !piece->is_last) {
-        text_clear(&piece->text);
-        piece->sent = 0;
-        while (!piece->is_last && piece->text.len < STREAM_PIECE)
-            piece->is_last = !piece->stream.next(piece->stream.state, &piece->text);
+        if (server->pieces_left == 0) {
+            throttle(piece);
+            return 0;
+        }
+        server->pieces_left--;
+        make_piece(piece);
     }
     if (piece->sent == piece->text.len)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -100,14 +130,16 @@ static ssize_t read_piece(void *context, uint64_t position, char *buffer, size_t
 static void end_piece(void *context) {
     struct piece *piece = context;
 
+    list_remove(&piece->throttle_link);
     piece->stream.end(piece->stream.state);
     text_clear(&piece->text);
     free(piece);
 }
 
-static struct MHD_Response *stream_response(struct http_response *response) {
+static struct MHD_Response *stream_response(struct link *link, struct http_response *response) {
     struct piece *piece = xcalloc(1, sizeof *piece);
 
+    piece->link = link;
     piece->stream = response->stream;
     response->stream.next = NULL;
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE, read_piece, piece,
@@ -125,8 +157,9 @@ static struct MHD_Response *body_response(struct http_response *response) {
 
 static enum MHD_Result send_response(struct turn *turn) {
     struct http_response *response = &turn->response;
-    struct MHD_Response *made =
-        response->stream.next != NULL ? stream_response(response) : body_response(response);
+    struct MHD_Response *made = response->stream.next != NULL
+                                    ? stream_response(turn->link, response)
+                                    : body_response(response);
 
     if (made == NULL)
         return MHD_NO;
@@ -313,7 +346,7 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
 static void on_timer(struct timer *timer);
 
 static int64_t next_deadline(const struct http_server *server) {
-    int64_t next = TIMERS_NONE;
+    int64_t next = list_is_empty(&server->throttled) ? TIMERS_NONE : server->broker->env->now_ms;
     unsigned long long timeout_ms;
 
     LIST_FOR_EACH(&server->links, at) {
@@ -331,6 +364,8 @@ static int64_t next_deadline(const struct http_server *server) {
 
 /* libmicrohttpd does what is ready, and says when it wants to be called again. */
 static void run(struct http_server *server) {
+    server->pieces_left = STREAM_PIECES_PER_TURN;
+    resume_throttled(server, STREAM_PIECES_PER_TURN);
     MHD_run(server->daemon);
     timer_stop(&server->broker->timers, &server->timer);
     int64_t next = next_deadline(server);
@@ -435,6 +470,7 @@ struct http_server *http_server_create(struct loop *loop, struct broker *broker,
     server->handler = *handler;
     list_init(&server->links);
     list_init(&server->waiting);
+    list_init(&server->throttled);
     return server;
 }
 
@@ -477,6 +513,8 @@ static void drop_waiting(struct http_server *server) {
                 ->connect_fd);
         MHD_resume_connection(turn->link->connection);
     }
+    server->pieces_left = SIZE_MAX;
+    resume_throttled(server, SIZE_MAX);
     MHD_run(server->daemon);
 }
 

@@ -50,13 +50,14 @@ class Report:
 
 def attacks():
     import connections
+    import http_api
     import objects
     import readers
     import tls
     return {"preauth": connections.preauth, "slow": connections.slow, "flood": connections.flood,
             "fd": connections.descriptors, "body": objects.bodies, "route": objects.routes,
             "flood-obj": objects.floods, "reader": readers.stalled, "tls": tls.attack,
-            "reload": tls.reload}
+            "reload": tls.reload, "http": http_api.attack}
 
 
 def main():
