@@ -167,18 +167,29 @@ def crowd(report, broker):
     report.check("S7", "and the API after they have gone", b"rabbitmq_version" in ask(broker, "overview"))
 
 
+def forget_peak(broker):
+    with open(f"/proc/{broker.process.pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def peak_kib(broker):
+    with open(f"/proc/{broker.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
 def large_list(report, broker):
     """10,000 queues, listed over and over while somebody measures."""
     for path in ("overview", "queues?page=1&page_size=1"):
         ask(broker, path)
     before = settled_rss(broker)
+    forget_peak(broker)
     took, size = [], 0
     for _ in range(5):
         begun = time.monotonic()
         size = len(ask(broker, "queues"))
         took.append(time.monotonic() - begun)
     report.figure("F6", f"a list of 10,000 queues ({size / 1e6:.1f} MB) in", sorted(took)[2], "s", most=0.3)
-    report.figure("F6", "memory for it", max(0, settled_rss(broker) - before) / KIB, "KiB", most=4 * KIB)
+    report.figure("F6", "memory for it", peak_kib(broker) - before / KIB, "KiB at most", most=4 * KIB)
     if report.full:     # beside other programs the time of single messages says nothing
         publish_meanwhile(report, broker)
 
