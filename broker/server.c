@@ -13,6 +13,7 @@
 #include "broker/amqp_listeners.h"
 #include "broker/base/alloc.h"
 #include "broker/base/worker.h"
+#include "broker/base/plugins.h"
 #include "broker/broker_log.h"
 #include "broker/default_entities.h"
 #include "broker/definitions_boot.h"
@@ -70,8 +71,8 @@ struct server {
     struct http_listeners http_listeners;
     char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
-    struct disk_watch disk;     /* all zero without a journal */
-    char *data_directory;          /* NULL: nothing is kept */
+    struct disk_watch disk; /* all zero without a journal */
+    char *data_directory;   /* NULL: nothing is kept */
     int64_t started_ms;
     struct io *io;       /* the data directory, NULL when there is none */
     struct pager *pager; /* NULL without a journal */
@@ -373,20 +374,12 @@ static void set_loopback_users(struct server *server) {
     free(names);
 }
 
-static bool is_builtin(const char *plugin) {
-    for (size_t i = 0; builtin_plugins[i] != NULL; i++) {
-        if (strcmp(builtin_plugins[i], plugin) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* enabled_plugins is often one file for many brokers: what is missing is said, not refused. */
 static void log_plugins(struct server *server) {
     const struct config_list *plugins = &server->config->plugins;
 
     for (size_t i = 0; i < plugins->count; i++) {
-        if (!is_builtin(plugins->items[i].name))
+        if (!plugin_is_builtin(plugins->items[i].name))
             log_warning(&server->env.log,
                         "Plugin %s is enabled, but not built in: nothing serves it",
                         plugins->items[i].name);

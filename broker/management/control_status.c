@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "broker/base/plugins.h"
 #include "broker/base/text.h"
 #include "broker/base/map.h"
 #include "broker/entities/broker.h"
@@ -12,7 +13,6 @@
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/control_handlers.h"
-#include "broker/management/management.h"
 #include "broker/management/node.h"
 
 #define GIGABYTE 1073741824.0

@@ -17,11 +17,6 @@
 
 #define API_ROOT "/api/"
 
-const char *const builtin_plugins[] = {
-    "rabbitmq_consistent_hash_exchange", "rabbitmq_delayed_message_exchange", "rabbitmq_management",
-    "rabbitmq_random_exchange",          "rabbitmq_recent_history_exchange",  NULL,
-};
-
 /* --- finding the row --- */
 
 static struct api_request make_request(struct management *management,

@@ -14,9 +14,6 @@ struct loop;
 struct management;
 struct node_figures;
 
-/* RabbitMQ's plugins whose whole function is built in; ends with NULL. */
-extern const char *const builtin_plugins[];
-
 /* What only the whole server can tell or do. */
 struct management_hooks {
     void *context;

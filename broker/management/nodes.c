@@ -2,6 +2,7 @@
 /* GET nodes: there is one. */
 #include <stdio.h>
 
+#include "broker/base/plugins.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/global_parameter.h"
 #include "broker/management/management_private.h"

@@ -172,6 +172,21 @@ static bool known_to_any_command(const char *name, bool *ret_takes_value) {
     return false;
 }
 
+/* Letters of commands' own options. */
+static const struct {
+    const char *letter;
+    const char *name;
+} option_letters[] = {
+    {"e", "enabled"}, {"E", "explicitly-enabled"}, {"m", "minimal"}, {"v", "verbose"}};
+
+static const char *name_of_letter(const char *letter) {
+    for (size_t i = 0; i < sizeof option_letters / sizeof option_letters[0]; i++) {
+        if (strcmp(option_letters[i].letter, letter) == 0)
+            return option_letters[i].name;
+    }
+    return letter;
+}
+
 static bool take_value(struct reading *reading, const char *name, const char **value) {
     if (*value != NULL)
         return true;
@@ -203,7 +218,9 @@ static bool read_option(struct reading *reading, const char *word) {
 
     if (option != NULL)
         return read_client_option(reading, option, value);
-    if (word[1] != '-' || !known_to_any_command(name, &takes_value)) {
+    if (word[1] != '-')
+        name = name_of_letter(name);
+    if (!known_to_any_command(name, &takes_value)) {
         text_append_format(reading->error, "no command has an option %s", word);
         return false;
     }
