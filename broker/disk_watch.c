@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/disk_watch.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "broker/base/env.h"
 #include "broker/base/list.h"
@@ -19,13 +21,38 @@ static bool is_low(const struct disk_watch *watch) {
 }
 
 /* The journal knows before the file system says so: quotas, and files larger than what is left. */
-static bool journal_lacks_room(struct journal *journal) {
-    struct journal_statistics statistics;
-    journal_statistics(journal, &statistics);
-    if (!statistics.disk_full && !statistics.starved)
+static bool journal_lacks_room(struct journal *journal,
+                               const struct journal_statistics *statistics) {
+    if (!statistics->disk_full && !statistics->starved)
         return false;
     journal_retry_space(journal);
     return true;
+}
+
+/* It is tried again and again; the log has it once, until it went well or fails otherwise. */
+static void tell_failures(struct disk_watch *watch, const struct journal_statistics *statistics) {
+    bool is_new = statistics->maintenance_failures != watch->told_failures;
+    watch->told_failures = statistics->maintenance_failures;
+    if (is_new && statistics->maintenance_cause != watch->told_error)
+        log_warning(&watch->broker->env->log,
+                    "Journal: %s could not be made ahead: %s; it is tried again, nothing is lost",
+                    statistics->maintenance_file, strerror(-statistics->maintenance_cause));
+    if (is_new)
+        watch->told_error = statistics->maintenance_cause;
+    else if (statistics->maintenance_error == 0)
+        watch->told_error = 0;
+}
+
+static void tell_damaged(struct disk_watch *watch, const struct journal_statistics *statistics) {
+    uint64_t count = statistics->damaged_messages - watch->told_damaged;
+    if (count == 0)
+        return;
+    watch->told_damaged = statistics->damaged_messages;
+    log_warning(
+        &watch->broker->env->log,
+        "Journal: %" PRIu64 " stored message%s cannot be read, the last one at offset %" PRIu64
+        " of %016" PRIx64 ".lvj; what is there was put aside as quarantine-*.lvr",
+        count, count == 1 ? "" : "s", statistics->damaged_offset, statistics->damaged_segment);
 }
 
 static void on_look(struct timer *timer);
@@ -33,7 +60,11 @@ static void on_look(struct timer *timer);
 static void look(struct disk_watch *watch) {
     struct broker *broker = watch->broker;
     broker->resources.disk_limit_changed = false;
-    bool lacks_room = journal_lacks_room(broker->journal);
+    struct journal_statistics statistics;
+    journal_statistics(broker->journal, &statistics);
+    tell_failures(watch, &statistics);
+    tell_damaged(watch, &statistics);
+    bool lacks_room = journal_lacks_room(broker->journal, &statistics);
     bool low = is_low(watch);
     broker_set_disk_alarm(broker, lacks_room || low);
     if (broker->disk_alarm)

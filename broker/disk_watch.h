@@ -4,6 +4,9 @@
  * where the journal is, or while the journal finds no room for what it makes ahead. Looked at
  * DISK_WATCH_MS after the journal began to write, and once a second while the alarm is set; never
  * while nothing is written.
+ *
+ * At the same times the log is told, once each, of what the journal could not do and goes on without: a
+ * spare segment or a checkpoint that could not be made, and messages that were found to be damaged.
  */
 #ifndef LEVERET_BROKER_DISK_WATCH_H
 #define LEVERET_BROKER_DISK_WATCH_H
@@ -22,6 +25,9 @@ struct disk_watch {
     struct broker *broker;
     struct io *io;
     struct timer look;
+    uint64_t told_failures; /* of the journal's figures: what the log knows of */
+    uint64_t told_damaged;
+    int told_error; /* 0 again when the journal got over it */
 };
 
 /* Looks once. The broker has its journal and the limit, `io` is where the journal is. */

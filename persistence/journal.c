@@ -479,7 +479,9 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
                                      .checkpoints = journal->checkpoint_count,
                                      .unlinked_segments = journal->unlinked_count,
                                      .live_messages = journal->pool.used,
-                                     .damaged_messages = journal->damaged_messages};
+                                     .damaged_messages = journal->damaged_messages,
+                                     .damaged_segment = journal->damaged_segment,
+                                     .damaged_offset = journal->damaged_offset};
     struct writer_statistics writer;
 
     journal_writer_statistics(journal->writer, &writer);
@@ -493,6 +495,9 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
     all.disk_full = writer.disk_full;
     all.recycled_segments = writer.recycled_segments;
     all.maintenance_error = writer.maintenance_error;
+    all.maintenance_failures = writer.maintenance_failures;
+    all.maintenance_cause = writer.maintenance_cause;
+    memcpy(all.maintenance_file, writer.maintenance_file, sizeof all.maintenance_file);
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++) {
         const struct journal_segment *segment = &journal->segments[slot];
 

@@ -226,11 +226,16 @@ struct journal_statistics {
     uint64_t live_bytes, live_messages;
     uint64_t relocated_bytes, checkpoints, unlinked_segments, recycled_segments;
     uint64_t damaged_messages; /* that could not be read, since the journal was opened */
+    /* The place of the last one: number of the segment and offset there. */
+    uint64_t damaged_segment, damaged_offset;
     uint64_t sync_us_max;
     unsigned spares;
     bool disk_full; /* no room for a spare segment: time to stop who publishes; acks still fit */
     int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
-    bool starved;          /* no room for the batch under way either: it waits, nothing is lost */
+    uint64_t maintenance_failures; /* how often that was */
+    int maintenance_cause;         /* the last time, and of which file */
+    char maintenance_file[32];
+    bool starved; /* no room for the batch under way either: it waits, nothing is lost */
 };
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics);
 

@@ -76,6 +76,7 @@ struct journal {
     uint64_t credit;         /* octets that may be copied while others publish */
     int64_t credit_ms;       /* when some was given last */
     uint64_t damaged_messages;
+    uint64_t damaged_segment, damaged_offset; /* of the last one */
     uint64_t relocated_bytes, checkpoint_count, unlinked_count;
 };
 

@@ -440,6 +440,16 @@ static bool has_room_for_spare(const struct journal_writer *writer) {
     return room < 0 || (uint64_t)room > writer->options.segment_size;
 }
 
+/* How making that file went. */
+static void note_maintenance(struct journal_writer *writer, int error, const char *file) {
+    writer->figures.maintenance_error = error < 0 ? error : 0;
+    if (error >= 0)
+        return;
+    writer->figures.maintenance_failures++;
+    writer->figures.maintenance_cause = error;
+    snprintf(writer->figures.maintenance_file, sizeof writer->figures.maintenance_file, "%s", file);
+}
+
 static int fresh_spare_step(struct journal_writer *writer) {
     int done;
 
@@ -454,6 +464,9 @@ static int fresh_spare_step(struct journal_writer *writer) {
 }
 
 static void spare_step(struct journal_writer *writer) {
+    uint64_t number =
+        writer->is_making ? writer->maker.header.number : writer->options.next_segment;
+    char name[SEGMENT_NAME_SIZE];
     int error =
         !writer->is_making && writer->dead_count > 0 ? recycle(writer) : fresh_spare_step(writer);
 
@@ -461,7 +474,8 @@ static void spare_step(struct journal_writer *writer) {
         writer->spare_postponed = true;
     else
         writer->spare_failed = error < 0;
-    writer->figures.maintenance_error = error;
+    segment_name(name, number);
+    note_maintenance(writer, error, name);
 }
 
 /*
@@ -486,6 +500,7 @@ static bool give_room(struct journal_writer *writer, struct checkpoint_job *job)
 /* One step of whatever there is; false when there is nothing. */
 static bool background_step(struct journal_writer *writer, struct checkpoint_job *job,
                             bool *ret_job_done) {
+    char name[CHECKPOINT_NAME_SIZE];
     int done;
 
     if (job == NULL) {
@@ -497,7 +512,8 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
     done = job_step(writer, job);
     if (is_full(done) && give_room(writer, job))
         return true;
-    writer->figures.maintenance_error = done < 0 ? done : 0;
+    checkpoint_name(name, job->checkpoint.index);
+    note_maintenance(writer, done, name);
     job->error = done < 0 ? done : 0;
     *ret_job_done = done != 0;
     return true;

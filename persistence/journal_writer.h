@@ -95,6 +95,9 @@ struct writer_statistics {
     bool disk_full;
     uint64_t next_segment;
     int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
+    uint64_t maintenance_failures; /* how often that was */
+    int maintenance_cause;         /* the last time, and of which file */
+    char maintenance_file[SEGMENT_NAME_SIZE];
     uint64_t recycled_segments;
 };
 void journal_writer_statistics(struct journal_writer *writer, struct writer_statistics *ret);

@@ -102,6 +102,8 @@ void journal_quarantine_message(struct journal *journal, const struct stored_mes
     if (journal_locate(journal, message, &place) < 0)
         return;
     journal->damaged_messages++;
+    journal->damaged_segment = place.segment;
+    journal->damaged_offset = place.offset;
     keep_octets(journal, &place);
 }
 

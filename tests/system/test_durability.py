@@ -3,6 +3,7 @@
 """What outlives the process: clean stops, kill -9, disks that fail, directories that are not as they should be."""
 import glob
 import os
+import re
 import shutil
 import signal
 import stat
@@ -508,6 +509,59 @@ class Damage(Case):
         self.assertEqual([m.body for m in client.drain(b"q")], [b"%d" % n * 1000 for n in range(4)])
         self.assertEqual(self.broker.stop(), 0)
         self.assertRegex(self.broker.log, r"\[warning\].*last batch was not written to its end.*offset")
+
+
+class Told(Case):
+    """What the journal goes on without is in the log, with its file."""
+
+    def logged(self):
+        return os.pread(self.broker.log_file.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def await_log(self, pattern):
+        wait_until(lambda: re.search(pattern, self.logged()), pattern)
+        return re.findall(pattern, self.logged())
+
+    def damage(self, wanted):
+        """One octet of it, in the segment that is returned."""
+        for segment in self.segments():
+            with open(segment, "r+b") as file:
+                at = file.read().find(wanted)
+                if at >= 0:
+                    file.seek(at + 5)
+                    file.write(b"x")
+                    return segment
+        raise AssertionError("it is in no segment")
+
+    def test_damaged_message_is_put_aside_and_told_once(self):
+        client = self.start()
+        client.declare_queue(b"q")
+        for number in range(6):
+            client.publish(b"q", b"%d" % number * 1000000)
+            client.await_confirms(number + 1)
+        self.assertEqual(self.broker.stop(), 0)
+        segment = self.damage(b"2" * 1000)
+        client = self.start()    # which reads the indexes and no message
+        self.assertEqual([m.body[:1] for m in client.drain(b"q")], [b"0", b"1", b"3", b"4", b"5"])
+        pattern = r"\[warning\].*Journal: 1 stored message cannot be read, .* of (\S+\.lvj)"
+        self.assertEqual(self.await_log(pattern), [os.path.basename(segment)])
+        self.assertEqual(len(glob.glob(os.path.join(self.data, "quarantine-*.lvr"))), 1)
+        client.publish(b"q", b"more")
+        client.await_confirms(1)
+        self.assertEqual(self.broker.stop(), 0)
+        self.assertEqual(len(re.findall(pattern, self.broker.log)), 1)
+
+    def test_spare_that_cannot_be_made_is_told(self):
+        client = self.start(*SMALL_SEGMENTS)
+        in_the_way = os.path.join(self.data, "0000000000000003.tmp")    # its name while it is made
+        os.mkdir(in_the_way)
+        client.declare_queue(b"q")
+        client.publish(b"q", b"m" * 700000)    # past half of the first segment: a second spare is due
+        client.await_confirms(1)
+        self.assertEqual(self.await_log(r"\[warning\].*Journal: (\S+) could not be made ahead: (.*);"),
+                         [("0000000000000003.lvj", "File exists")])
+        os.rmdir(in_the_way)
+        client = self.restart(clean=True)
+        self.assertEqual(client.get(b"q").body, b"m" * 700000)
 
 
 # So that making spares ahead takes few of the calls that are counted; counts are per thread.
