@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/rabbitmqadmin/objects.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define POLICY_FIELDS  "pattern,definition,apply-to=all,priority=0"
+#define POLICY_COLUMNS "vhost,name,apply-to,definition,pattern,priority"
+
+static const struct object objects[] = {
+    {"exchange", "exchanges", "/exchanges/{vhost}/{name}",
+     "type,auto_delete=false,durable=true,internal=false,arguments={}", "PUT", "", "/exchanges",
+     "name,type"},
+    {"queue", "queues", "/queues/{vhost}/{name}", "auto_delete=false,durable=true,arguments={}",
+     "PUT", "", "/queues", "name,messages"},
+    {"binding", "bindings", "/bindings/{vhost}/e/{source}/{destination_char}/{destination}",
+     "routing_key=,arguments={}", "POST", "/{properties_key}", "/bindings",
+     "source,destination,routing_key"},
+    {"vhost", "vhosts", "/vhosts/{name}", "tracing?,description?,tags?,default_queue_type?", "PUT",
+     "", "/vhosts", "name,messages"},
+    {"user", "users", "/users/{name}", "password?,password_hash?,hashing_algorithm?,tags=", "PUT",
+     "", "/users", "name,hashing_algorithm,password_hash,tags"},
+    {"permission", "permissions", "/permissions/{vhost}/{user}", "configure,write,read", "PUT", "",
+     "/permissions", "configure,read,user,vhost,write"},
+    {"parameter", "parameters", "/parameters/{component}/{vhost}/{name}", "value", "PUT", "",
+     "/parameters", "component,name,value,vhost"},
+    {"policy", "policies", "/policies/{vhost}/{name}", POLICY_FIELDS, "PUT", "", "/policies",
+     POLICY_COLUMNS},
+    {"operator_policy", "operator_policies", "/operator-policies/{vhost}/{name}", POLICY_FIELDS,
+     "PUT", "", "/operator-policies", POLICY_COLUMNS},
+    {"vhost_limit", "vhost_limits", "/vhost-limits/{vhost}/{name}", "value", "PUT", "",
+     "/vhost-limits", "vhost,value"},
+    {"user_limit", "user_limits", "/user-limits/{user}/{name}", "value", "PUT", "", "/user-limits",
+     "user,value"},
+    {"connection", "connections", NULL, "", "", "", "/connections", "name,user,channels"},
+    {"channel", "channels", NULL, "", "", "", "/channels", "name,user"},
+    {"consumer", "consumers", NULL, "", "", "", "/consumers", "consumer_tag,queue,ack_required"},
+    {"node", "nodes", NULL, "", "", "", "/nodes", "name,type,mem_used"},
+    {"feature_flag", "feature_flags", NULL, "", "", "", "/feature-flags", "name,state"},
+};
+
+static bool names_are_same(const char *a, const char *b) {
+    for (; *a != '\0' && *b != '\0'; a++, b++) {
+        if (*a != *b && !(*a == '-' && *b == '_'))
+            return false;
+    }
+    return *a == *b;
+}
+
+const struct object *object_find(const char *name) {
+    for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
+        if (names_are_same(name, objects[i].name) || names_are_same(name, objects[i].plural))
+            return &objects[i];
+    }
+    return NULL;
+}
