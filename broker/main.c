@@ -16,6 +16,7 @@
 #include "broker/config.h"
 #include "broker/config_sources.h"
 #include "broker/data_directory.h"
+#include "broker/net/service_manager.h"
 #include "broker/options.h"
 #include "broker/server.h"
 
@@ -153,6 +154,7 @@ static void announce(const struct config *config, const struct server *server,
     write_pid_file(config);
     if (options->json)
         announce_ready(config, server, started_ms);
+    service_manager_tell("READY=1");
     background_ready();
 }
 
@@ -166,6 +168,7 @@ static int listen_and_run(struct server *server, const struct config *config,
     } else {
         announce(config, server, options, started_ms);
         server_run(server);
+        service_manager_tell("STOPPING=1");
         remove_pid_file(config);
     }
     text_clear(&error);

@@ -12,6 +12,8 @@ int local_plugins_enable(const struct call *call);
 int local_plugins_set(const struct call *call);
 int local_plugins_disable(const struct call *call);
 int local_plugins_is_enabled(const struct call *call);
+int local_completion(const struct call *call);
+int local_manual(const struct call *call);
 int local_wait(const struct call *call);
 int local_version(const struct call *call);
 int local_help(const struct call *call);

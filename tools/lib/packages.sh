@@ -7,14 +7,14 @@
 # it says what to install and returns 69 (EX_UNAVAILABLE).  All words go to stderr.
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build libev-dev libssl-dev uthash-dev libxxhash-dev libpcre2-dev libjansson-dev libmicrohttpd-dev"
-TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace openssl"
+TEST_PACKAGES="$BUILD_PACKAGES libcmocka-dev python3 strace openssl scdoc"
 FUZZ_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev llvm"
 LINT_PACKAGES="clang clang-format"
 
 # Away from Debian a package name means nothing, so look for what the package is wanted for.
 package_is_usable() {
     case "$1" in
-    gcc | cmake | clang | python3 | strace | openssl) command -v "$1" >/dev/null ;;
+    gcc | cmake | clang | python3 | strace | openssl | scdoc) command -v "$1" >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
     llvm) command -v llvm-symbolizer >/dev/null ;;
     libc6-dev) has_header stdio.h ;;
