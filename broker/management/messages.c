@@ -222,6 +222,10 @@ static bool read_getting(struct api_request *request, struct getting *getting) {
         !api_body_text(request, "encoding", true, &encoding) ||
         !api_body_integer(request, "truncate", false, &getting->truncate))
         return false;
+    if (getting->count < 0) {
+        api_refuse_bad(request, "count must not be negative");
+        return false;
+    }
     getting->always_base64 = slice_equal(encoding, SLICE("base64"));
     if (getting->count > MESSAGES_GET_MAX)
         getting->count = MESSAGES_GET_MAX;
@@ -256,11 +260,17 @@ static uint8_t *copy_body(const struct message *message, size_t len) {
     return body;
 }
 
+/* As far as the answer shows it. */
+static size_t shown_octets(const struct getting *getting, const struct message *message) {
+    const size_t size = (size_t)message->body_size;
+
+    return getting->truncate >= 0 && (uint64_t)getting->truncate < size ? (size_t)getting->truncate
+                                                                        : size;
+}
+
 static void write_payload(struct json_out *out, const struct message *message,
                           const struct getting *getting) {
-    const size_t len = getting->truncate >= 0 && (uint64_t)getting->truncate < message->body_size
-                           ? (size_t)getting->truncate
-                           : (size_t)message->body_size;
+    const size_t len = shown_octets(getting, message);
     uint8_t *body = copy_body(message, len);
     const struct slice payload = slice_of(body, len);
     const bool as_text = !getting->always_base64 && slice_is_utf8(payload);
@@ -312,17 +322,18 @@ static void settle(const struct getting *getting, struct entry *entries, size_t 
 
 /* Stops before the first message that is not in memory, once there is one to show. */
 static size_t take(const struct getting *getting, struct entry *entries, bool *ret_is_away) {
+    size_t octets = 0;
     size_t count = 0;
 
     *ret_is_away = false;
-    while (count < (size_t)getting->count) {
+    while (count < (size_t)getting->count && octets < MESSAGES_GET_OCTETS_MAX) {
         if (!queue_prepare_get(getting->queue)) {
             *ret_is_away = count == 0;
             break;
         }
         if (!queue_get(getting->queue, false, &entries[count]))
             break;
-        count++;
+        octets += shown_octets(getting, entries[count++].message);
     }
     return count;
 }

@@ -8,6 +8,9 @@
 /* More than this many messages are not handed out by one request. */
 #define MESSAGES_GET_MAX 10000
 
+/* And no further one once the bodies come to this many octets: the answer is made in one piece. */
+#define MESSAGES_GET_OCTETS_MAX (64 * 1024 * 1024)
+
 extern const struct api_route message_routes[];
 
 #endif

@@ -217,6 +217,23 @@ class Objects(ManagementTest):
         status, _, body = self.api.ask("POST", "queues/%2F/q/get", {"count": 1, "encoding": "auto"})
         self.assertEqual((status, body["reason"]), (400, "[{key_missing,ackmode}]"))
 
+    def test_get_of_less_than_nothing_is_400(self):
+        self.declare()
+        self.publish("one")
+        for count in (-1, -1000, "-3"):
+            status = self.api.status("POST", "queues/%2F/q/get", {
+                "count": count, "ackmode": "ack_requeue_false", "encoding": "auto"})
+            self.assertEqual(status, 400, count)
+        self.assertEqual(self.take("ack_requeue_true", count=0), [])
+        self.assertEqual([taken["payload"] for taken in self.take("ack_requeue_true")], ["one"])
+
+    def test_get_answers_with_no_more_octets_than_memory_is_good_for(self):
+        self.declare()
+        large = "x" * (15 * 1024 * 1024)
+        for _ in range(6):
+            self.assertEqual(self.publish(large)[0], 200)
+        self.assertEqual(len(self.take("ack_requeue_true", count=6)), 5)
+
     def test_bindings_have_keys_of_their_own(self):
         """rows: 421 422"""
         self.declare()
