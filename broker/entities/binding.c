@@ -209,6 +209,7 @@ struct exchange *binding_unlink(struct binding *binding) {
     list_remove(&binding->destination_link);
     MAP_REMOVE(vhost->bindings, by_identity, binding);
     vhost->routing_generation++;
+    vhost->broker->counters.bindings_removed++;
     free(binding);
     return source->auto_delete && list_is_empty(&source->bindings) ? source : NULL;
 }

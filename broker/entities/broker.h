@@ -76,6 +76,8 @@ struct broker_counters {
     uint64_t channels_opened;
     uint64_t channels_closed;
     uint64_t consumers_removed;
+    uint64_t bindings_removed;
+    uint64_t exchanges_removed;
     uint64_t queues_declared;
     uint64_t queues_created;
     uint64_t queues_deleted;

@@ -8,8 +8,10 @@
 
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
+#include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/store.h"
+#include "broker/entities/vhost.h"
 
 static const struct exchange_type *const exchange_types[] = {
     &exchange_type_direct,          &exchange_type_fanout,          &exchange_type_topic,
@@ -110,5 +112,6 @@ void exchange_destroy(struct exchange *exchange) {
         exchange->routing_type->close(exchange);
     if (exchange->type->close != NULL)
         exchange->type->close(exchange);
+    exchange->vhost->broker->counters.exchanges_removed++;
     free(exchange);
 }

@@ -155,14 +155,10 @@ static bool is_gone(struct management *management, const void *object) {
     return true;
 }
 
-/* Moves with every change of any vhost's routing. */
+/* Those of the default exchange go with their queues. */
 static uint64_t epoch(struct management *management) {
-    uint64_t sum = 0;
-
-    for (const struct vhost *vhost = management->broker->vhosts; vhost != NULL;
-         vhost = vhost->by_name.next)
-        sum += map_hash(vhost->routing_generation, slice_of(&vhost, sizeof vhost));
-    return sum;
+    const struct broker_counters *counters = &management->broker->counters;
+    return counters->bindings_removed + counters->queues_deleted;
 }
 
 const struct api_resource binding_resource = {

@@ -7,7 +7,6 @@
 #include "broker/entities/permission.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
-#include "broker/management/bindings.h"
 #include "broker/management/management_private.h"
 #include "broker/entities/table_json.h"
 
@@ -64,7 +63,7 @@ static bool is_gone(struct management *management, const void *object) {
 }
 
 static uint64_t epoch(struct management *management) {
-    return binding_resource.epoch(management);
+    return management->broker->counters.exchanges_removed;
 }
 
 const struct api_resource exchange_resource = {
