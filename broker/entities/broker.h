@@ -71,6 +71,7 @@ void broker_settings_init(struct broker_settings *settings);
 struct broker_counters {
     uint64_t connections_opened;
     uint64_t connections_closed;
+    uint64_t connections_ended; /* also those that never were open */
     uint64_t logins_accepted;
     uint64_t logins_refused;
     uint64_t channels_opened;

@@ -265,7 +265,7 @@ static bool is_gone(struct management *management, const void *object) {
 }
 
 static uint64_t epoch(struct management *management) {
-    return management->broker->counters.connections_closed;
+    return management->broker->counters.connections_ended;
 }
 
 const struct api_resource connection_resource = {

@@ -176,6 +176,7 @@ void connection_end(struct connection *connection, bool reset) {
     heartbeat_stop(connection);
     timer_stop(&connection->broker->timers, &connection->deadline);
     list_remove(&connection->broker_link);
+    connection->broker->counters.connections_ended++;
     gate_end(connection);
     fetch_end(connection);
     endpoint_close(&connection->endpoint, reset);

@@ -14,8 +14,10 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/connections.h"
 #include "broker/management/exchanges.h"
 #include "broker/management/management_private.h"
+#include "broker/protocol/connection.h"
 
 static void fill_random(void *context, void *buffer, size_t len) {
     (void)context;
@@ -64,10 +66,30 @@ static void exchanges_of_a_vhost_made_anew_are_others(void **state) {
     a_vhost_made_anew_is_another(&exchange_resource);
 }
 
+/* The metrics list it too. */
+static void a_connection_goes_that_was_never_open(void **state) {
+    struct env env = {.fill_random = fill_random};
+    struct broker_settings settings;
+
+    (void)state;
+    broker_settings_init(&settings);
+    struct broker *broker = broker_create(&env, &settings);
+    struct management management = {.broker = broker};
+    struct connection *connection =
+        connection_create(broker, &(struct connection_peer){.name = "a -> b"});
+    const uint64_t before = connection_resource.epoch(&management);
+    connection_end(connection, false);
+    assert_int_not_equal(connection_resource.epoch(&management), before);
+    assert_true(connection_resource.is_gone(&management, connection));
+    connection->endpoint.ops->destroy(&connection->endpoint);
+    broker_destroy(broker);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bindings_of_a_vhost_made_anew_are_others),
         cmocka_unit_test(exchanges_of_a_vhost_made_anew_are_others),
+        cmocka_unit_test(a_connection_goes_that_was_never_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
