@@ -34,6 +34,7 @@ struct http_server {
     struct list throttled;                /* streams whose next piece has to wait for its turn */
     size_t pieces_left;                   /* of this iteration */
     const struct transport_peer *arrival; /* during MHD_add_connection() */
+    bool is_ending;                       /* nobody is answered any more */
 };
 
 /* One connection. */
@@ -295,6 +296,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
     (void)context;
     (void)version;
+    if (link->server->is_ending)
+        return MHD_NO;
     if (turn == NULL)
         *ret_state = turn = create_turn(link);
     if (!turn->is_begun) {
@@ -502,15 +505,12 @@ void http_server_take(void *context, int fd, const struct transport_peer *peer) 
 }
 
 /* libmicrohttpd must not be stopped with suspended connections; what they waited for is not promised
- * any more, so their sockets are shut before they go on. */
+ * any more, so they go on to be cut off. So is whoever asks now: he might have to wait in turn. */
 static void drop_waiting(struct http_server *server) {
+    server->is_ending = true;
     LIST_FOR_EACH_SAFE(&server->waiting, at) {
         struct turn *turn = LIST_ITEM(at, struct turn, wait_link);
         list_remove(&turn->wait_link);
-        turn->response.lsn = 0;
-        listener_end_raw(
-            MHD_get_connection_info(turn->link->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                ->connect_fd);
         MHD_resume_connection(turn->link->connection);
     }
     server->pieces_left = SIZE_MAX;
