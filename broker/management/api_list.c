@@ -432,7 +432,8 @@ static void cut_page(struct api_items *items, const struct api_resource *resourc
         if (i < begin || i >= end)
             release(resource, items->objects[i]);
     }
-    memmove(items->objects, items->objects + begin, (end - begin) * sizeof *items->objects);
+    if (begin > 0)
+        memmove(items->objects, items->objects + begin, (end - begin) * sizeof *items->objects);
     items->count = end - begin;
 }
 

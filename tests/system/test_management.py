@@ -264,6 +264,10 @@ class Objects(ManagementTest):
         self.assertEqual(self.api.status("GET", "queues?page=1&page_size=501"), 400)
         self.assertEqual(self.api.status("GET", "queues?page=1&name=(&use_regex=true"), 400)
 
+    def test_a_page_of_nothing_is_empty(self):
+        page = self.api.get("queues?page=1")
+        self.assertEqual((page["items"], page["page_count"], page["total_count"]), ([], 1, 0))
+
     def test_columns_and_order_can_be_chosen(self):
         """rows: 424"""
         self.declare("q1", arguments={"x-max-length": 5, "x-expires": 1000000})
