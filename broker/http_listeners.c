@@ -4,18 +4,76 @@
 
 #include <string.h>
 
+#include "broker/amqp_listeners.h"
 #include "broker/base/env.h"
 #include "broker/config.h"
+#include "broker/entities/broker.h"
 #include "broker/management/http_server.h"
 #include "broker/management/management.h"
 #include "broker/net/listener.h"
+#include "broker/net/tls_context.h"
 
 /* What the kernel may take of a reply that its peer does not read. */
 #define SEND_BUFFER (256 * 1024)
 
-static int open_plain(struct loop *loop, const struct config_http *wanted,
-                      struct http_server *server, struct listener **ret_listener,
-                      struct text *error) {
+/* --- certificates --- */
+
+/* *tls is made, or reads its files again when it is there. */
+static bool read_certificates(const struct config *config, const struct config_http *http,
+                              const char *prefix, struct tls_context **tls, struct text *error) {
+    struct tls_files named[CONFIG_ITEMS_MAX];
+    const char *ciphers[CONFIG_ITEMS_MAX];
+
+    if (http->ssl_port < 0)
+        return true;
+    if (http->tls.certfile == NULL || http->tls.keyfile == NULL) {
+        text_append_format(error, "%s.port needs %s.certfile and %s.keyfile", prefix, prefix,
+                           prefix);
+        return false;
+    }
+    const struct tls_options options = tls_options_from(config, &http->tls, prefix, named, ciphers);
+    return *tls == NULL ? tls_context_create(&options, tls, error)
+                        : tls_context_reload(*tls, &options, error);
+}
+
+bool http_listeners_prepare(struct http_listeners *listeners, const struct config *config,
+                            struct text *error) {
+    return read_certificates(config, &config->management.http, "management.ssl",
+                             &listeners->api_tls.tls, error) &&
+           read_certificates(config, &config->prometheus.http, "prometheus.ssl",
+                             &listeners->metrics_tls.tls, error);
+}
+
+/* Ports count after a restart only: what has none yet gets none. */
+bool http_listeners_reload(struct http_listeners *listeners, const struct config *config,
+                           struct text *error) {
+    return (listeners->api_tls.tls == NULL ||
+            read_certificates(config, &config->management.http, "management.ssl",
+                              &listeners->api_tls.tls, error)) &&
+           (listeners->metrics_tls.tls == NULL ||
+            read_certificates(config, &config->prometheus.http, "prometheus.ssl",
+                              &listeners->metrics_tls.tls, error));
+}
+
+/* --- opening --- */
+
+/* Which of the two, and its words in the log. */
+struct service {
+    const char *name; /* "Management plugin" */
+    const struct config_http *wanted;
+    struct http_server *server;
+};
+
+static int report(int result, const char *address, int port, struct text *error) {
+    if (result < 0)
+        text_append_format(error, "cannot listen on %s, port %d: %s",
+                           address == NULL ? "any address" : address, port, strerror(-result));
+    return result;
+}
+
+static int open_plain(struct loop *loop, const struct env *env, const struct service *service,
+                      struct listener **ret_listener, struct text *error) {
+    const struct config_http *wanted = service->wanted;
     const struct listener_options options = {.address = wanted->tcp_address,
                                              .port = (uint16_t)wanted->tcp_port,
                                              .send_buffer = SEND_BUFFER,
@@ -23,34 +81,70 @@ static int open_plain(struct loop *loop, const struct config_http *wanted,
 
     if (wanted->tcp_port < 0)
         return 0;
-    int result = listener_open_raw(loop, &options, http_server_take, server, ret_listener);
-    if (result < 0)
-        text_append_format(error, "cannot listen on %s, port %d: %s",
-                           wanted->tcp_address == NULL ? "any address" : wanted->tcp_address,
-                           wanted->tcp_port, strerror(-result));
-    return result;
+    int result = listener_open_raw(loop, &options, http_server_take, service->server, ret_listener);
+    if (result == 0)
+        log_info(&env->log, "%s: HTTP (non-TLS) listener started on port %u", service->name,
+                 listener_port(*ret_listener));
+    return report(result, wanted->tcp_address, wanted->tcp_port, error);
 }
 
-int http_listeners_open(struct http_listeners *listeners, struct loop *loop, const struct env *env,
+static int open_tls(struct loop *loop, struct broker *broker, const struct service *service,
+                    uint32_t handshake_timeout_ms, struct https *https, struct text *error) {
+    const struct config_http *wanted = service->wanted;
+    const struct listener_options options = {.address = wanted->ssl_address,
+                                             .port = (uint16_t)wanted->ssl_port,
+                                             .send_buffer = SEND_BUFFER,
+                                             .tls = https->tls,
+                                             .opening_timeout_ms = handshake_timeout_ms,
+                                             .may_use_reserved = true};
+
+    if (https->tls == NULL)
+        return 0;
+    https->target = (struct relay_target){.loop = loop,
+                                          .lists = &broker->endpoints,
+                                          .pool = &broker->outbufs,
+                                          .take = http_server_take,
+                                          .take_context = service->server};
+    int result = listener_open(loop, &options, relay_create, &https->target, &https->listener);
+    if (result == 0)
+        log_info(&broker->env->log, "%s: HTTPS listener started on port %u", service->name,
+                 listener_port(https->listener));
+    return report(result, wanted->ssl_address, wanted->ssl_port, error);
+}
+
+int http_listeners_open(struct http_listeners *listeners, struct loop *loop, struct broker *broker,
                         const struct config *config, struct management *management,
                         struct text *error) {
-    int result = open_plain(loop, &config->management.http, management_api_server(management),
-                            &listeners->api, error);
+    const struct service api = {"Management plugin", &config->management.http,
+                                management_api_server(management)};
+    const struct service metrics = {"Prometheus metrics", &config->prometheus.http,
+                                    management_metrics_server(management)};
+    const uint32_t timeout_ms = config->ssl_handshake_timeout_ms;
 
+    int result = open_plain(loop, broker->env, &api, &listeners->api, error);
     if (result == 0)
-        result = open_plain(loop, &config->prometheus.http, management_metrics_server(management),
-                            &listeners->metrics, error);
-    if (listeners->api != NULL)
-        log_info(&env->log, "Management plugin: HTTP (non-TLS) listener started on port %u",
-                 listener_port(listeners->api));
-    if (listeners->metrics != NULL)
-        log_info(&env->log, "Prometheus metrics: HTTP (non-TLS) listener started on port %u",
-                 listener_port(listeners->metrics));
+        result = open_tls(loop, broker, &api, timeout_ms, &listeners->api_tls, error);
+    if (result == 0)
+        result = open_plain(loop, broker->env, &metrics, &listeners->metrics, error);
+    if (result == 0)
+        result = open_tls(loop, broker, &metrics, timeout_ms, &listeners->metrics_tls, error);
     return result;
 }
 
 void http_listeners_close(struct http_listeners *listeners) {
-    listener_close(listeners->api);
-    listener_close(listeners->metrics);
+    struct listener **const all[] = {&listeners->api, &listeners->metrics,
+                                     &listeners->api_tls.listener,
+                                     &listeners->metrics_tls.listener};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        listener_close(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
+void http_listeners_clear(struct http_listeners *listeners) {
+    http_listeners_close(listeners);
+    tls_context_destroy(listeners->api_tls.tls);
+    tls_context_destroy(listeners->metrics_tls.tls);
     *listeners = (struct http_listeners){0};
 }

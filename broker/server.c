@@ -125,7 +125,8 @@ static bool adopt(struct server *server, const struct config *next, struct text 
 
     if (!config_merge(server->config, next, &merged, error))
         return false;
-    bool good = amqp_listeners_reload(&server->listeners, &merged, error);
+    bool good = amqp_listeners_reload(&server->listeners, &merged, error) &&
+                http_listeners_reload(&server->http_listeners, &merged, error);
     if (good) {
         log_unreloadable(server, next);
         config_replace(server->config, &merged);
@@ -533,7 +534,8 @@ int server_recover(struct server *server, const char *data_directory, struct tex
     server->data_directory = data_directory == NULL ? NULL : strdup(data_directory);
     int code = EX_OK;
     if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
-                                &server->broker->timers, error))
+                                &server->broker->timers, error) ||
+        !http_listeners_prepare(&server->http_listeners, server->config, error))
         return EX_CONFIG;
     if (data_directory != NULL)
         code = open_directory(server, data_directory, error);
@@ -632,7 +634,10 @@ static void read_figures(void *context, struct node_figures *figures) {
                                   server->listeners.items[i]);
     read_tls_figures(server, figures);
     node_figures_add_listener(figures, "http", server->http_listeners.api);
+    node_figures_add_listener(figures, "https", server->http_listeners.api_tls.listener);
     node_figures_add_listener(figures, "http/prometheus", server->http_listeners.metrics);
+    node_figures_add_listener(figures, "https/prometheus",
+                              server->http_listeners.metrics_tls.listener);
 }
 
 static int open_management(struct server *server, struct text *error) {
@@ -650,7 +655,7 @@ static int open_management(struct server *server, struct text *error) {
         return -EMFILE;
     }
     control_set_management(&server->control, server->management);
-    return http_listeners_open(&server->http_listeners, server->loop, &server->env, config,
+    return http_listeners_open(&server->http_listeners, server->loop, server->broker, config,
                                server->management, error);
 }
 
@@ -709,6 +714,7 @@ void server_destroy(struct server *server) {
     management_destroy(server->management);
     transports_close_all(server->loop);
     amqp_listeners_clear(&server->listeners);
+    http_listeners_clear(&server->http_listeners);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
     disk_watch_clear(&server->disk);

@@ -179,7 +179,7 @@ static void write_contexts(struct json_out *out, struct management *management,
         const struct node_listener *listener = &figures->listeners[i];
         if (!serves_http(listener))
             continue;
-        const bool is_metrics = strcmp(listener->protocol, "http/prometheus") == 0;
+        const bool is_metrics = strstr(listener->protocol, "/prometheus") != NULL;
         json_out_begin_object(out);
         json_out_put_string(out, "description",
                             is_metrics ? "RabbitMQ Prometheus" : "RabbitMQ Management");

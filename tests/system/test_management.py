@@ -3,14 +3,20 @@
 """The HTTP API and the metrics of the real process, asked as tools ask."""
 import base64
 import concurrent.futures
+import http.client
 import json
+import os
 import re
+import socket
+import ssl
+import tempfile
 import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import process
+from certificates import Room
 from client import Amqp, Refused
 from process import Broker
 
@@ -106,12 +112,12 @@ class Logins(ManagementTest):
             self.assertEqual(Api(broker, "u", "p").ask("POST", publish, big)[2], {"routed": False})
             self.assertEqual(Api(broker, "u", "q").status("GET", "whoami"), 401)
             self.assertEqual(Api(broker, "nobody", "q").status("POST", publish, big), 401)
-            with concurrent.futures.ThreadPoolExecutor(40) as pool:
-                wrong = [pool.submit(Api(broker, "u", f"wrong{i}").status, "GET", "whoami") for i in range(20)]
-                # Twenty hashes take two seconds on their thread; who is known is answered between two of them.
+            with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                wrong = [pool.submit(Api(broker, "u", f"wrong{i}").status, "GET", "whoami") for i in range(5)]
+                # Five hashes take half a second of their thread; who is known is answered meanwhile.
                 self.assertEqual(guest.ask("GET", "whoami")[0], 200)
-                self.assertLess(sum(future.done() for future in wrong), 20)
-                self.assertEqual([future.result() for future in wrong], [401] * 20)
+                self.assertLess(sum(future.done() for future in wrong), 5)
+                self.assertEqual([future.result() for future in wrong], [401] * 5)
 
     def test_tags_say_what_one_may(self):
         """rows: 397"""
@@ -439,6 +445,94 @@ class Node(ManagementTest):
         self.assertIn(f"Management plugin: HTTP (non-TLS) listener started on port "
                       f"{self.broker.ready['management_port']}", log)
         self.assertIn(" * rabbitmq_management", log)
+
+
+class Tls(unittest.TestCase):
+    """API and metrics over TLS."""
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.room = Room(place.name).make_usual()
+        self.port, self.metrics_port = process.free_port(), process.free_port()
+        options = []
+        for prefix, port in (("management.ssl", self.port), ("prometheus.ssl", self.metrics_port)):
+            options += ["--set", f"{prefix}.port={port}", "--set", f"{prefix}.ip=127.0.0.1",
+                        "--set", f"{prefix}.certfile={self.room.certificate('server')}",
+                        "--set", f"{prefix}.keyfile={self.room.key('server')}"]
+        self.broker = Broker(*options)
+        self.addCleanup(self.broker.__exit__)
+        self.context = ssl.create_default_context(cafile=self.room.certificate("ca"))
+
+    def connect(self, port=None):
+        connection = http.client.HTTPSConnection("localhost", port or self.port, timeout=30, context=self.context)
+        self.addCleanup(connection.close)
+        return connection
+
+    def ask(self, connection, method, path, body=None):
+        connection.request(method, path, body and json.dumps(body).encode(),
+                           {"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode()})
+        answer = connection.getresponse()
+        return answer.status, decode(answer.read())
+
+    def test_many_requests_on_a_connection(self):
+        connection = self.connect()
+        listeners = {row["protocol"] for row in self.ask(connection, "GET", "/api/overview")[1]["listeners"]}
+        self.assertEqual(listeners, {"amqp", "https", "https/prometheus"})
+        queues = [{"name": f"q{i}", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+                  for i in range(3000)]
+        self.assertEqual(self.ask(connection, "POST", "/api/definitions", {"queues": queues})[0], 204)
+        for _ in range(3):
+            self.assertEqual(len(self.ask(connection, "GET", "/api/queues")[1]), 3000)
+        payload = "x" * 3_000_000
+        self.assertEqual(self.ask(connection, "POST", "/api/exchanges/%2F/amq.default/publish",
+                                  {"routing_key": "q1", "properties": {}, "payload": payload,
+                                   "payload_encoding": "string"})[1], {"routed": True})
+        _, messages = self.ask(connection, "POST", "/api/queues/%2F/q1/get",
+                               {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"})
+        self.assertEqual(messages[0]["payload"], payload)
+
+    def test_metrics(self):
+        connection = self.connect(self.metrics_port)
+        connection.request("GET", "/metrics")
+        self.assertIn(b"rabbitmq_identity_info", connection.getresponse().read())
+
+    def test_who_does_not_read_stops_nobody(self):
+        connection = self.connect()
+        queues = [{"name": f"q{i}", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+                  for i in range(3000)]
+        self.ask(connection, "POST", "/api/definitions", {"queues": queues})
+        stalled = self.connect()
+        stalled.connect()
+        stalled.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.request("GET", "/api/queues", headers={"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
+        self.assertEqual(self.ask(connection, "GET", "/api/whoami")[0], 200)
+        self.assertEqual(len(decode(stalled.getresponse().read())), 3000)
+
+    def test_both_ends_may_end_it(self):
+        folder = f"/proc/{self.broker.process.pid}/fd"
+        self.ask(self.connect(), "GET", "/api/whoami")
+        plain = socket.create_connection(("127.0.0.1", self.port))
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertNotIn(b"HTTP", plain.recv(100))
+        plain.close()
+        before = self.connect()
+        self.ask(before, "GET", "/api/whoami")
+        many = [self.connect() for _ in range(5)]
+        for connection in many:
+            self.ask(connection, "GET", "/api/whoami")
+        held = len(os.listdir(folder))
+        for connection in many:
+            connection.close()
+        process.wait_until(lambda: len(os.listdir(folder)) <= held - 3 * len(many), "their descriptors")
+        self.assertEqual(self.ask(before, "GET", "/api/whoami")[0], 200)
+        self.broker.stop()
+        self.assertEqual(self.broker.process.returncode, 0)
+
+    def test_a_port_without_a_certificate_is_no_configuration(self):
+        code, _, log = process.run("--config", "/dev/null", "--ephemeral", "--set", "management.ssl.port=0")
+        self.assertEqual(code, 78)
+        self.assertIn("management.ssl.certfile", log)
 
 
 # drop-in C.6
