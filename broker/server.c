@@ -37,6 +37,7 @@
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/fetch.h"
+#include "broker/protocol/forced_close.h"
 #include "broker/protocol/gate.h"
 #include "broker/recovery.h"
 #include "persistence/journal.h"
@@ -204,6 +205,34 @@ static void stop(void *context) {
     log_info(&server->env.log, "Asked to stop by a command");
     if (!server->stopping)
         begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
+}
+
+static void stop_app(void *context) {
+    struct server *server = context;
+
+    log_info(&server->env.log, "Stopping the listeners for AMQP, as asked by a command");
+    amqp_listeners_close(&server->listeners);
+    connections_force_close_all(server->broker, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
+}
+
+static struct endpoint *create_connection(void *context, const struct transport_peer *peer);
+
+static bool start_app(void *context, struct text *error) {
+    struct server *server = context;
+
+    if (amqp_listeners_open(&server->listeners, server->loop, server->config, create_connection,
+                            server, error) == 0)
+        return true;
+    amqp_listeners_close(&server->listeners);
+    return false;
+}
+
+static bool reset(void *context, struct text *error) {
+    struct server *server = context;
+
+    log_info(&server->env.log, "Resetting: everything is deleted, as asked by a command");
+    forced_close_everything(server->broker);
+    return add_default_entities(server->broker, server->config, error);
 }
 
 /* --- the tick --- */
@@ -447,8 +476,13 @@ struct server *server_create(struct config *config, const struct config_sources 
     server->broker->endpoints.progress = transport_progress;
     loop_set_before_wait(server->loop, server_before_wait, server);
     loop_set_on_signal(server->loop, on_signal, server);
-    const struct control_hooks hooks = {
-        .context = server, .reload = reload, .rotate_logs = rotate_logs, .stop = stop};
+    const struct control_hooks hooks = {.context = server,
+                                        .reload = reload,
+                                        .rotate_logs = rotate_logs,
+                                        .stop = stop,
+                                        .stop_app = stop_app,
+                                        .start_app = start_app,
+                                        .reset = reset};
     control_init(&server->control, server->broker, server->node_name, &hooks);
     return server;
 }

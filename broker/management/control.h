@@ -52,6 +52,11 @@ struct control_hooks {
     bool (*reload)(void *context, struct text *error);
     bool (*rotate_logs)(void *context, struct text *error); /* likewise */
     void (*stop)(void *context);
+    /* The ports for AMQP and all connections; then again, false with a sentence when they cannot be had. */
+    void (*stop_app)(void *context);
+    bool (*start_app)(void *context, struct text *error);
+    /* Everything durable, for what a new broker begins with. Likewise. */
+    bool (*reset)(void *context, struct text *error);
 };
 
 struct control {
@@ -60,6 +65,7 @@ struct control {
     const char *node_name;         /* rabbit@host */
     struct control_hooks hooks;
     size_t connection_count;
+    bool app_is_stopped;          /* by stop_app */
     uint64_t memory_limit_before; /* an alarm was set by command; 0: none was */
     uint64_t disk_limit_before;
     struct list waiting; /* of connections whose answer waits for the disk */

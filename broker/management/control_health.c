@@ -22,7 +22,19 @@ void control_ping(struct control_call *call) {
     control_finish(call);
 }
 
+/* After stop_app. */
+static bool refuse_stopped(struct control_call *call) {
+    if (call->control->app_is_stopped)
+        control_fail(call, EX_UNAVAILABLE,
+                     "RabbitMQ on node %s is not running or has not fully booted yet (check with "
+                     "is_booting)",
+                     node_of(call));
+    return call->control->app_is_stopped;
+}
+
 void control_check_running(struct control_call *call) {
+    if (refuse_stopped(call))
+        return;
     control_message(call, "RabbitMQ on node %s is fully booted and running", node_of(call));
     control_finish(call);
 }
@@ -68,6 +80,8 @@ void control_check_alarms(struct control_call *call) {
 void control_node_health_check(struct control_call *call) {
     const struct broker *broker = call->control->broker;
 
+    if (refuse_stopped(call))
+        return;
     if (broker->memory_alarm || broker->disk_alarm) {
         check_alarms(call, "");
         return;

@@ -3,6 +3,7 @@
 
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/global_parameter.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/connection.h"
@@ -36,4 +37,22 @@ void forced_close_vhost(struct vhost *vhost) {
     }
     text_clear(&reason);
     vhost_delete(vhost);
+}
+
+/* The parameter takes its name along. */
+static void clear_first_parameter(struct broker *broker) {
+    struct text name = {0};
+
+    text_append(&name, broker->global_parameters->name);
+    global_parameter_clear(broker, text_slice(&name));
+    text_clear(&name);
+}
+
+void forced_close_everything(struct broker *broker) {
+    while (broker->vhosts != NULL)
+        forced_close_vhost(broker->vhosts);
+    while (broker->users != NULL)
+        forced_close_user(broker->users);
+    while (broker->global_parameters != NULL)
+        clear_first_parameter(broker);
 }

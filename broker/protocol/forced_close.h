@@ -7,6 +7,7 @@
 #ifndef LEVERET_BROKER_PROTOCOL_FORCED_CLOSE_H
 #define LEVERET_BROKER_PROTOCOL_FORCED_CLOSE_H
 
+struct broker;
 struct user;
 struct vhost;
 
@@ -15,5 +16,8 @@ void forced_close_user(struct user *user);
 
 /* 320 `vhost 'v' is deleted` to the vhost's connections; it is gone afterwards, with all it held. */
 void forced_close_vhost(struct vhost *vhost);
+
+/* All vhosts, users and global parameters, durably. */
+void forced_close_everything(struct broker *broker);
 
 #endif

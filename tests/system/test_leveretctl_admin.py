@@ -262,6 +262,35 @@ class Node(Admin):
             self.good("enable_feature_flag", "all")
             self.fails(64, f"This feature flag is not supported by node {NODE}", "enable_feature_flag", "nosuch")
 
+    def test_the_application_is_stopped_reset_and_started(self):
+        port = process.free_port()
+        with Broker("--port", str(port), data_dir=self.data) as broker:
+            self.assertEqual(self.ctl("reset")[0], 64)
+            self.good("add_user", "bob", "bob")
+            self.good("add_vhost", "v")
+            self.good("set_global_parameter", "p", "1")
+            with Client(broker) as client:
+                client.login().open_channel()
+                client.send(1, 50, 10, b"\0\0" + process.shortstr("durable") + b"\x02" + bytes(4))
+                client.expect(1, 50, 11)
+                self.says(f"Stopping rabbit application on node {NODE} ...\n", "stop_app")
+                self.assertIn(b"CONNECTION_FORCED", client.expect(0, 10, 50))
+            with self.assertRaises(ConnectionRefusedError):
+                process.connect("127.0.0.1", port)
+            self.fails(69, f"RabbitMQ on node {NODE} is not running or has not fully booted yet (check with "
+                       "is_booting)", "check_running")
+            self.assertEqual(self.ctl("ping")[0], 0)
+            self.says(f"Resetting node {NODE} ...\n", "reset")
+            self.says(f"Starting node {NODE} ...\n", "start_app")
+            self.assertEqual(self.ctl("check_running")[0], 0)
+            with Client(broker) as client:
+                client.login()
+            broker.kill()
+        with Broker("--port", str(port), data_dir=self.data):
+            self.assertEqual(self.rows("list_users"), [{"user": "guest", "tags": ["administrator"]}])
+            self.assertEqual(self.rows("list_vhosts"), [{"name": "/"}])
+            self.assertEqual(self.rows("list_queues"), [])
+
     def test_stop_returns_when_the_broker_has_ended(self):
         with Broker(data_dir=self.data) as broker:
             self.says(f"Stopping and halting node {NODE} ...\n", "stop")
