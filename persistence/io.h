@@ -26,6 +26,11 @@ struct io_ops {
     ssize_t (*write)(struct io *io, int handle, const struct iovec *iov, int count,
                      uint64_t offset);
     ssize_t (*read)(struct io *io, int handle, void *buffer, size_t len, uint64_t offset);
+    /*
+     * Gives a new file this size and all of its blocks, which read as zeros. -EOPNOTSUPP where the
+     * file system has no such thing; what was asked for must be written then.
+     */
+    int (*allocate)(struct io *io, int handle, uint64_t size);
     int (*sync)(struct io *io, int handle); /* fdatasync: never called again after an error */
     int (*sync_directory)(struct io *io);
     int (*rename)(struct io *io, const char *from, const char *to);

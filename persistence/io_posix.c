@@ -75,6 +75,17 @@ static ssize_t posix_read(struct io *io, int handle, void *buffer, size_t len, u
     return got < 0 ? -errno : got;
 }
 
+/* Not posix_fallocate(), which writes where the file system cannot. */
+static int posix_allocate(struct io *io, int handle, uint64_t size) {
+    int result;
+
+    (void)io;
+    do
+        result = fallocate(handle, 0, 0, (off_t)size);
+    while (result < 0 && errno == EINTR);
+    return zero_or_errno(result);
+}
+
 static int posix_sync(struct io *io, int handle) {
     (void)io;
     return zero_or_errno(fdatasync(handle));
@@ -130,6 +141,7 @@ static const struct io_ops posix_ops = {
     .close = posix_close,
     .write = posix_write,
     .read = posix_read,
+    .allocate = posix_allocate,
     .sync = posix_sync,
     .sync_directory = posix_sync_directory,
     .rename = posix_rename,

@@ -31,7 +31,7 @@
 enum {
     SPARES_AT_MOST = 2,
     SMALL_BATCH = 16 * 1024,
-    CLEARED_AHEAD = 32 * 1024, /* in a recycled segment, behind a small batch */
+    CLEARED_AHEAD = 64 * 1024, /* behind a small batch, see clear_behind() */
     JOB_SLICE = 1024 * 1024,
     QUIET_MS = 10,          /* without a batch: there is time for spares */
     STARVED_PAUSE_MS = 100, /* between two attempts on a full disk; no event says that room came */
@@ -42,7 +42,8 @@ struct segment_file {
     uint64_t number;
     uint64_t size;
     uint64_t offset;  /* where the next batch goes */
-    uint64_t cleared; /* zeros from there up to here; the size unless it was used before */
+    uint64_t cleared; /* zeros were written from there up to here */
+    bool is_blank;    /* what was never written reads as zeros: it was no other segment before */
 };
 
 struct journal_writer {
@@ -100,7 +101,7 @@ struct journal_writer *journal_writer_create(const struct writer_options *option
 
 void journal_writer_adopt(struct journal_writer *writer, int handle, uint64_t number, uint64_t size,
                           uint64_t offset, struct segment_index *index) {
-    writer->current = (struct segment_file){handle, number, size, offset, size};
+    writer->current = (struct segment_file){handle, number, size, offset, offset, true};
     writer->encoder.index = *index;
     *index = (struct segment_index){0};
 }
@@ -171,9 +172,12 @@ static int continue_making(struct journal_writer *writer, struct segment_file *f
     writer->is_making = false;
     if (done < 0)
         return done;
-    *file =
-        (struct segment_file){writer->maker.handle, writer->maker.header.number,
-                              writer->maker.header.size, SEGMENT_BLOCK, writer->maker.header.size};
+    *file = (struct segment_file){writer->maker.handle,
+                                  writer->maker.header.number,
+                                  writer->maker.header.size,
+                                  SEGMENT_BLOCK,
+                                  writer->maker.written,
+                                  true};
     writer->maker.handle = -1;
     return 1;
 }
@@ -240,7 +244,7 @@ static int recycle(struct journal_writer *writer) {
     if (error < 0)
         return error;
     writer->spares[writer->spare_count++] =
-        (struct segment_file){handle, header.number, header.size, SEGMENT_BLOCK, cleared};
+        (struct segment_file){handle, header.number, header.size, SEGMENT_BLOCK, cleared, false};
     writer->figures.recycled_segments++;
     return 0;
 }
@@ -282,15 +286,18 @@ static int open_segment(struct journal_writer *writer, uint64_t needed, bool is_
 /* ---- batches ---- */
 
 /*
- * Zeros behind what is encoded, for segments that were used before: the end of the journal must not
- * look like what stands there from another life. Ahead of small batches more is cleared at a time.
+ * Zeros behind what is encoded. In a segment that was used before, the end of the journal must not
+ * look like what stands there from another life. Ahead of small batches more is cleared at a time,
+ * in blank segments too: a sync of blocks that were written once is a third faster than one that has
+ * to tell the file system that they were. A large batch is better off without writing them twice.
  */
 static void clear_behind(struct journal_writer *writer) {
     struct segment_file *file = &writer->current;
     uint64_t length = writer->encoder.length;
     uint64_t end = file->offset + length, until;
 
-    if (end + SEGMENT_BLOCK <= file->cleared || file->cleared == file->size)
+    if (end + SEGMENT_BLOCK <= file->cleared || file->cleared == file->size ||
+        (file->is_blank && length > SMALL_BATCH))
         return;
     until = end + (length <= SMALL_BATCH ? CLEARED_AHEAD : SEGMENT_BLOCK);
     until = until < file->size ? until : file->size;

@@ -278,11 +278,23 @@ static int maker_create(struct segment_maker *maker, struct io *io) {
     if (handle < 0)
         return handle;
     maker->handle = handle;
-    maker->filled = maker->synced = 0;
+    maker->filled = maker->written = maker->synced = 0;
+    maker->tried_allocation = false;
     return 0;
 }
 
-/* Written zeros, not fallocate: fdatasync into blocks that were written once is a third faster. */
+/* At once, if the file system can: writing zeros would double what a flood of messages writes. */
+static int maker_allocate(struct segment_maker *maker, struct io *io) {
+    int error = io->ops->allocate(io, maker->handle, maker->header.size);
+
+    maker->tried_allocation = true;
+    if (error == -EOPNOTSUPP)
+        return 0;
+    if (error == 0)
+        maker->filled = maker->header.size;
+    return error;
+}
+
 static int maker_fill(struct segment_maker *maker, struct io *io) {
     struct iovec iov[FILL_SLICE / SEGMENT_ZEROS];
     uint64_t left = maker->header.size - maker->filled;
@@ -296,7 +308,7 @@ static int maker_fill(struct segment_maker *maker, struct io *io) {
     error = io_write_all(io, maker->handle, iov, count, maker->filled);
     if (error < 0)
         return error;
-    maker->filled += slice;
+    maker->filled = maker->written = maker->filled + slice;
     if (maker->filled - maker->synced < SYNC_SLICE)
         return 0;
     maker->synced = maker->filled;
@@ -383,6 +395,8 @@ int segment_maker_step(struct segment_maker *maker, struct io *io,
 
     if (maker->handle < 0)
         error = maker_create(maker, io);
+    else if (!maker->tried_allocation)
+        error = maker_allocate(maker, io);
     else if (maker->filled < maker->header.size)
         error = maker_fill(maker, io);
     else if ((error = maker_finish(maker, io, content)) == 0)

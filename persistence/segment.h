@@ -3,7 +3,7 @@
  * Segments, the files of the journal: a header block, then batches, each on a 4 KiB boundary.
  * FORMAT.md has the bytes.
  *
- * A segment comes into being as NNNN.tmp, is filled with zeros to its size, gets its header, is
+ * A segment comes into being as NNNN.tmp, gets all its blocks, which read as zeros, gets its header, is
  * synced, renamed to its name and the directory synced: whatever has a segment's name has a whole
  * header, and a full disk shows here and never in the middle of an append.
  *
@@ -105,8 +105,10 @@ int segment_find_batch(struct io *io, int handle, struct segment_place place, ui
 struct segment_maker {
     struct segment_header header;
     int handle;      /* -1 before it begins */
-    uint64_t filled; /* octets of zeros written */
+    uint64_t filled; /* octets of zeros there */
+    uint64_t written; /* of them, when they had to be */
     uint64_t synced;
+    bool tried_allocation;
 };
 
 /* What is written to a new segment before it gets its name, besides zeros; may be empty. */
@@ -116,7 +118,7 @@ struct segment_content {
 };
 
 /*
- * One step: creates the file, fills up to 1 MiB, or finishes. 1 when the segment has its name and
+ * One step: creates the file, allocates it, fills up to 1 MiB if that could not be, or finishes. 1 when the segment has its name and
  * is durable (`maker->handle` is open for writing and the caller's), 0 when there is more to do.
  * After an error the temporary file is removed and the maker can begin again.
  */

@@ -77,6 +77,13 @@ static ssize_t dry_read(struct io *io, int handle, void *buffer, size_t len, uin
     return handle == NOWHERE ? 0 : real_of(io)->ops->read(real_of(io), handle, buffer, len, offset);
 }
 
+static int dry_allocate(struct io *io, int handle, uint64_t size) {
+    (void)io;
+    (void)handle;
+    (void)size;
+    return 0;
+}
+
 static int dry_sync(struct io *io, int handle) {
     (void)io;
     (void)handle;
@@ -120,6 +127,7 @@ static const struct io_ops dry_ops = {
     .close = dry_close,
     .write = dry_write,
     .read = dry_read,
+    .allocate = dry_allocate,
     .sync = dry_sync,
     .sync_directory = dry_sync_directory,
     .rename = dry_rename,

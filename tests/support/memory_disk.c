@@ -59,6 +59,7 @@ struct memory_disk {
     int fail_error;
     bool fail_sticky, fail_short, fail_dead;
     bool has_failed;
+    bool cannot_allocate;
     int64_t open_handles;
     int64_t room;
 };
@@ -280,6 +281,22 @@ static ssize_t memory_read(struct io *io, int handle, void *buffer, size_t len, 
     return (ssize_t)len;
 }
 
+/* Recorded as a write of zeros, of which a crash may keep any part. */
+static int memory_allocate(struct io *io, int handle, uint64_t size) {
+    struct memory_disk *disk = disk_of(io);
+    struct operation op = {.kind = OP_WRITE, .file = (size_t)handle, .len = (size_t)size};
+    int error = call(disk);
+
+    if (error < 0)
+        return error;
+    if (disk->cannot_allocate)
+        return -EOPNOTSUPP;
+    op.octets = must(calloc(1, op.len + 1));
+    content_apply(&disk->now, &op, op.len);
+    record(disk, op);
+    return 0;
+}
+
 static int memory_sync(struct io *io, int handle) {
     struct memory_disk *disk = disk_of(io);
     int error = call(disk);
@@ -365,6 +382,7 @@ static const struct io_ops memory_ops = {
     .close = memory_close,
     .write = memory_write,
     .read = memory_read,
+    .allocate = memory_allocate,
     .sync = memory_sync,
     .sync_directory = memory_sync_directory,
     .rename = memory_rename,
@@ -448,6 +466,10 @@ void memory_disk_heal(struct memory_disk *disk) {
 
 void memory_disk_set_room(struct memory_disk *disk, int64_t octets) {
     disk->room = octets;
+}
+
+void memory_disk_refuse_allocation(struct memory_disk *disk) {
+    disk->cannot_allocate = true;
 }
 
 bool memory_disk_has_failed(const struct memory_disk *disk) {

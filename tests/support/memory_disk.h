@@ -46,6 +46,8 @@ void memory_disk_kill(struct memory_disk *disk, uint64_t call);
 void memory_disk_heal(struct memory_disk *disk);
 /* What the disk says it has free, or an error; without this more than anybody can want. */
 void memory_disk_set_room(struct memory_disk *disk, int64_t octets);
+/* From now on a file system that cannot allocate: -EOPNOTSUPP. */
+void memory_disk_refuse_allocation(struct memory_disk *disk);
 /* Whether the failure came to be. */
 bool memory_disk_has_failed(const struct memory_disk *disk);
 
