@@ -172,12 +172,9 @@ static int continue_making(struct journal_writer *writer, struct segment_file *f
     writer->is_making = false;
     if (done < 0)
         return done;
-    *file = (struct segment_file){writer->maker.handle,
-                                  writer->maker.header.number,
-                                  writer->maker.header.size,
-                                  SEGMENT_BLOCK,
-                                  writer->maker.written,
-                                  true};
+    *file = (struct segment_file){writer->maker.handle,      writer->maker.header.number,
+                                  writer->maker.header.size, SEGMENT_BLOCK,
+                                  writer->maker.written,     true};
     writer->maker.handle = -1;
     return 1;
 }

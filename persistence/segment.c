@@ -376,7 +376,9 @@ int segment_recycle(struct io *io, uint64_t dead_number, const struct segment_he
         return error;
     }
     handle = io->ops->open_write(io, temporary);
-    error = handle < 0 ? handle : write_beginning(io, handle, header, cleared);
+    error = handle < 0 ? handle : io->ops->sync_directory(io);
+    if (error == 0)
+        error = write_beginning(io, handle, header, cleared);
     if (error == 0)
         error = give_name(io, handle, temporary, header->number);
     if (error == 0) {

@@ -104,8 +104,8 @@ int segment_find_batch(struct io *io, int handle, struct segment_place place, ui
 /* A segment being made, slice by slice. */
 struct segment_maker {
     struct segment_header header;
-    int handle;      /* -1 before it begins */
-    uint64_t filled; /* octets of zeros there */
+    int handle;       /* -1 before it begins */
+    uint64_t filled;  /* octets of zeros there */
     uint64_t written; /* of them, when they had to be */
     uint64_t synced;
     bool tried_allocation;
@@ -118,17 +118,19 @@ struct segment_content {
 };
 
 /*
- * One step: creates the file, allocates it, fills up to 1 MiB if that could not be, or finishes. 1 when the segment has its name and
- * is durable (`maker->handle` is open for writing and the caller's), 0 when there is more to do.
- * After an error the temporary file is removed and the maker can begin again.
+ * One step: creates the file, allocates it, fills up to 1 MiB if that could not be, or finishes. 1
+ * when the segment has its name and is durable (`maker->handle` is open for writing and the
+ * caller's), 0 when there is more to do. After an error the temporary file is removed and the maker can
+ * begin again.
  */
 int segment_maker_step(struct segment_maker *maker, struct io *io,
                        const struct segment_content *content);
 /*
  * Makes a dead segment's file that of a new one: its blocks are on the disk already, so writing them
  * again is faster than filling new ones. What stands in it never validates under the new number; only
- * the first `cleared` octets are written anew, the header and zeros. 0 and a handle open for writing,
- * which is the caller's, or an error: neither file is there then.
+ * the first `cleared` octets are written anew, the header and zeros, and not before the old name is
+ * gone for good: after a power cut it would name the new segment, too. 0 and a handle open for
+ * writing, which is the caller's, or an error: neither file is there then.
  */
 int segment_recycle(struct io *io, uint64_t dead_number, const struct segment_header *header,
                     uint64_t cleared, int *ret_handle);
