@@ -504,7 +504,7 @@ class Tls(unittest.TestCase):
         self.ask(connection, "POST", "/api/definitions", {"queues": queues})
         stalled = self.connect()
         stalled.connect()
-        stalled.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         stalled.request("GET", "/api/queues", headers={"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
         self.assertEqual(self.ask(connection, "GET", "/api/whoami")[0], 200)
         self.assertEqual(len(decode(stalled.getresponse().read())), 3000)
