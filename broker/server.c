@@ -275,7 +275,6 @@ static void take_finished_batch(struct server *server) {
     journal_collect(broker->journal);
     keep_promises(broker);
     pager_collect(server->pager);
-    fetches_resume(broker);
     if (journal_state(broker->journal) == JOURNAL_FAILED)
         stop_for_failed_journal(server);
 }
@@ -287,6 +286,7 @@ static void server_before_wait(void *context) {
 
     timers_expire(&broker->timers, server->env.now_ms);
     take_finished_batch(server);
+    fetches_resume(broker);
     worker_collect(broker->worker);
     broker_do_chores(broker, CHORE_STEPS_PER_TICK);
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);

@@ -11,6 +11,7 @@
 
 struct held_request {
     struct page_request request;
+    struct read_pause pause;
     struct held_pages *owner; /* NULL: it went away meanwhile */
     struct broker *broker;
     void (*arrived)(void *context);
@@ -38,15 +39,41 @@ static void refresh(void *context, struct page_request *page_request) {
         page_request->pages[i].is_gone = request->owner == NULL;
 }
 
+static void on_pause_over(struct read_pause *pause, bool is_ending) {
+    struct held_request *request = LIST_ITEM(&pause->link, struct held_request, pause.link);
+    if (request->owner != NULL && is_ending)
+        request->owner->request = NULL;
+    if (request->owner == NULL || is_ending)
+        request_destroy(request);
+    else
+        paging_read(request->broker, &request->request);
+}
+
+/* Those that have their message already keep it. False when there is no memory for one. */
+static bool take_messages(struct held_request *request) {
+    for (size_t i = 0; i < request->count; i++) {
+        const struct page *page = &request->pages[i];
+        if (request->messages[i] != NULL)
+            continue;
+        request->messages[i] = paging_message_of(request->broker, page);
+        if (request->messages[i] == NULL && paging_lacks_memory(page))
+            return false;
+    }
+    return true;
+}
+
 static void on_read(void *context, struct page_request *page_request) {
     struct held_request *request = context;
     struct held_pages *owner = request->owner;
+    (void)page_request;
     if (owner == NULL) {
         request_destroy(request);
         return;
     }
-    for (size_t i = 0; i < page_request->count; i++)
-        request->messages[i] = paging_message_of(request->broker, &request->pages[i]);
+    if (!take_messages(request)) {
+        paging_pause(request->broker, &request->pause, on_pause_over);
+        return;
+    }
     owner->request = NULL;
     owner->arrived = request;
     request->arrived(request->context);

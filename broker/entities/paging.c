@@ -20,6 +20,7 @@
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/read_pause.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 #include "persistence/journal.h"
@@ -57,6 +58,7 @@ struct paging {
     int64_t retry_ms;      /* or before */
     int64_t disk_retry_ms;
     struct fetch *fetch; /* under way, or NULL */
+    struct read_pauses pauses;
     struct paging_statistics statistics;
 };
 
@@ -67,12 +69,14 @@ void paging_create(struct broker *broker, struct pager *pager, uint64_t limit) {
     paging->limit = limit;
     paging->queues_share = 1;
     paging->budget = limit;
+    read_pauses_init(&paging->pauses);
     broker->paging = paging;
 }
 
 void paging_destroy(struct paging *paging) {
     if (paging == NULL)
         return;
+    read_pauses_clear(&paging->pauses, paging->broker);
     paging->broker->paging = NULL;
     free(paging);
 }
@@ -285,8 +289,7 @@ struct message *paging_message_of(struct broker *broker, const struct page *page
     return message;
 }
 
-/* It was read well, but there is no memory for it now: it stays on disk and is asked for again. */
-static bool is_out_of_memory(const struct page *page) {
+bool paging_lacks_memory(const struct page *page) {
     return page->error == 0 && store_understands(page->content.address, page->content.header,
                                                  page->content.body, page->content.body_parts);
 }
@@ -301,6 +304,7 @@ static void let_go_of_page(struct broker *broker, const struct page *page) {
 /* Messages of one queue on their way. */
 struct page_in {
     struct page_request request;
+    struct read_pause pause;
     struct broker *broker;
     struct queue *queue; /* counted; its vhost may be gone when it is deleted */
     size_t list_at;      /* which of its lists; they may have been emptied and made anew */
@@ -359,18 +363,19 @@ static void bring_back(struct page_in *page_in, size_t first, size_t end) {
         queue->ready_bytes += unknown;
 }
 
-static void take_arrivals(struct page_in *page_in) {
+/* False when there is no memory, not even for the first. */
+static bool take_arrivals(struct page_in *page_in) {
     struct broker *broker = page_in->broker;
-    size_t i = 0, first;
-    while (i < page_in->count && page_in->pages[i].is_gone)
-        i++;
-    for (first = i; i < page_in->count; i++) {
+    size_t gone = 0, i, first;
+    while (gone < page_in->count && page_in->pages[gone].is_gone)
+        gone++;
+    for (first = i = gone; i < page_in->count; i++) {
         struct message *message = paging_message_of(broker, &page_in->pages[i]);
         if (message != NULL) {
             page_in->entries[i].message = message;
             continue;
         }
-        if (is_out_of_memory(&page_in->pages[i]))
+        if (paging_lacks_memory(&page_in->pages[i]))
             break;
         bring_back(page_in, first, i);
         struct entry bad = take_bad(page_in->queue, list_of(page_in));
@@ -378,20 +383,40 @@ static void take_arrivals(struct page_in *page_in) {
         first = i + 1;
     }
     bring_back(page_in, first, i);
+    return i > gone || gone == page_in->count;
+}
+
+static void page_in_destroy(struct page_in *page_in) {
+    queue_unref(page_in->queue);
+    free(page_in->entries);
+    free(page_in);
+}
+
+/* Whoever waits for the queue's messages looks again, and asks again for those that did not come. */
+static void end_page_in(struct page_in *page_in) {
+    struct queue *queue = page_in->queue;
+    queue->page_in = NULL;
+    page_in->broker->has_arrivals = true;
+    if (!queue->deleted)
+        queue_settle_front(queue);
+    page_in_destroy(page_in);
+}
+
+static void on_page_in_pause_over(struct read_pause *pause, bool is_ending) {
+    struct page_in *page_in = LIST_ITEM(&pause->link, struct page_in, pause.link);
+    if (is_ending)
+        page_in_destroy(page_in);
+    else
+        end_page_in(page_in);
 }
 
 static void on_read(void *context, struct page_request *request) {
     struct page_in *page_in = context;
-    struct queue *queue = page_in->queue;
     (void)request;
-    queue->page_in = NULL;
-    take_arrivals(page_in);
-    page_in->broker->has_arrivals = true;
-    if (!queue->deleted)
-        queue_settle_front(queue);
-    queue_unref(queue);
-    free(page_in->entries);
-    free(page_in);
+    if (take_arrivals(page_in))
+        end_page_in(page_in);
+    else
+        paging_pause(page_in->broker, &page_in->pause, on_page_in_pause_over);
 }
 
 /* As many of the entries as one request takes. */
@@ -444,6 +469,7 @@ void paging_read_ahead(struct queue *queue) {
 
 struct fetch {
     struct page_request request;
+    struct read_pause pause;
     struct broker *broker;
     void (*arrived)(void *context);
     void *context;
@@ -458,26 +484,52 @@ static void refresh_fetch(void *context, struct page_request *request) {
         fetch->pages[i].is_gone = fetch->entries[i] == NULL;
 }
 
-static void on_fetched(void *context, struct page_request *request) {
-    struct fetch *fetch = context;
-    fetch->broker->paging->fetch = NULL;
-    for (size_t i = 0; i < request->count; i++) {
-        struct entry *entry = fetch->entries[i];
-        if (entry == NULL)
-            continue;
-        struct message *message = paging_message_of(fetch->broker, &fetch->pages[i]);
-        if (message != NULL)
-            let_go_of_page(fetch->broker, &fetch->pages[i]);
-        else if (is_out_of_memory(&fetch->pages[i]))
-            continue;
-        else
-            quarantine(fetch->broker, fetch->queues[i], entry, &fetch->pages[i]);
-        entry->message = message;
-    }
-    fetch->arrived(fetch->context);
+static void fetch_destroy(struct fetch *fetch) {
     free(fetch->queues);
     free(fetch->entries);
     free(fetch);
+}
+
+static void end_fetch(struct fetch *fetch) {
+    fetch->broker->paging->fetch = NULL;
+    fetch->arrived(fetch->context);
+    fetch_destroy(fetch);
+}
+
+static void on_fetch_pause_over(struct read_pause *pause, bool is_ending) {
+    struct fetch *fetch = LIST_ITEM(&pause->link, struct fetch, pause.link);
+    if (is_ending)
+        fetch_destroy(fetch);
+    else
+        end_fetch(fetch);
+}
+
+/* False when there is no memory for it. */
+static bool take_fetched(struct fetch *fetch, size_t i) {
+    struct entry *entry = fetch->entries[i];
+    struct page *page = &fetch->pages[i];
+    if (entry == NULL)
+        return true;
+    struct message *message = paging_message_of(fetch->broker, page);
+    if (message != NULL)
+        let_go_of_page(fetch->broker, page);
+    else if (paging_lacks_memory(page))
+        return false;
+    else
+        quarantine(fetch->broker, fetch->queues[i], entry, page);
+    entry->message = message;
+    return true;
+}
+
+static void on_fetched(void *context, struct page_request *request) {
+    struct fetch *fetch = context;
+    size_t i = 0;
+    while (i < request->count && take_fetched(fetch, i))
+        i++;
+    if (i == request->count)
+        end_fetch(fetch);
+    else
+        paging_pause(fetch->broker, &fetch->pause, on_fetch_pause_over);
 }
 
 void paging_fetch(struct broker *broker, struct queue *const *queues, struct entry *const *entries,
@@ -508,6 +560,10 @@ void paging_forget_fetch(struct broker *broker, const struct entry *entry) {
         if (fetch->entries[i] == entry)
             fetch->entries[i] = NULL;
     }
+}
+
+void paging_pause(struct broker *broker, struct read_pause *pause, read_pause_over *over) {
+    read_pauses_add(&broker->paging->pauses, broker, pause, over);
 }
 
 void paging_read(struct broker *broker, struct page_request *request) {

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/entities/read_pause.h"
 #include "broker/entities/ready_list.h"
 
 struct broker;
@@ -48,7 +49,8 @@ void paging_read_ahead(struct queue *queue);
 
 /*
  * Asks for messages of entries that are away and stay where they are until `arrived`: each has its
- * message then, or NULL when it cannot be read. One call at a time.
+ * message then, or NULL when it cannot be read; those there was no memory for are still away. One call
+ * at a time.
  */
 void paging_fetch(struct broker *broker, struct queue *const *queues, struct entry *const *entries,
                   size_t count, void (*arrived)(void *context), void *context);
@@ -60,6 +62,10 @@ void paging_forget_fetch(struct broker *broker, const struct entry *entry);
 void paging_read(struct broker *broker, struct page_request *request);
 /* What was read, with one reference; NULL when it is bad or there is no memory for it. */
 struct message *paging_message_of(struct broker *broker, const struct page *page);
+/* Of one that paging_message_of() did not give: it was read well, stays on disk and is asked for again. */
+bool paging_lacks_memory(const struct page *page);
+/* A moment before asking again. `over` is called within paging_destroy() at the latest. */
+void paging_pause(struct broker *broker, struct read_pause *pause, read_pause_over *over);
 /* Messages take so much memory that those which can wait should leave it. */
 bool paging_is_short(const struct broker *broker);
 

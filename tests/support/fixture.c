@@ -196,7 +196,6 @@ static bool fixture_read_pages(struct fixture *fixture) {
         return false;
     pager_work_now(fixture->pager);
     pager_collect(fixture->pager);
-    fetches_resume(fixture->broker);
     return true;
 }
 
@@ -225,6 +224,7 @@ static bool fixture_tick(struct fixture *fixture) {
     is_busy |= peer_exchange_octets(LIST_ITEM(at, struct peer, link));
     timers_expire(&broker->timers, fixture->env.now_ms);
     is_busy |= fixture_read_pages(fixture);
+    fetches_resume(broker);
     is_busy |= broker_do_chores(broker, RUN_BUDGET);
     is_busy |= broker_drain_dead_letters(broker, RUN_BUDGET);
     is_busy |= broker_run_queues(broker, RUN_BUDGET);
