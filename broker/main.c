@@ -40,6 +40,16 @@ static void raise_descriptor_limit(void) {
     }
 }
 
+/* Passwords and messages are in memory. Who wants a core dump raises the limit of the process with
+ * prlimit(1). */
+static void refuse_core_dumps(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &limit);
+    }
+}
+
 /* A name as one segment of a URI's path; "/" stands for the default vhost and is left out. */
 static void append_vhost(struct text *uri, const char *vhost) {
     if (strcmp(vhost, "/") == 0)
@@ -238,6 +248,7 @@ int main(int argc, char **argv) {
         return result < 0 ? EX_OK : result;
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    refuse_core_dumps();
     const struct config_sources sources = options_sources(&options);
     config_init(&config);
     if (!config_load(&config, &sources, &error))

@@ -5,6 +5,7 @@
 
 #include "broker/entities/broker.h"
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/limits.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
@@ -322,6 +323,17 @@ static void write_dead_letters(struct text *out, const struct broker *broker) {
     metric_append_value(out, (double)broker->counters.dead_letters_confirmed);
 }
 
+/* --- limits --- */
+
+static void write_limits(struct text *out, const struct broker *broker) {
+    metric_append_head(out, "leveret_", "limit_reached_total", "How often a limit was reached",
+                       METRIC_COUNTER);
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        text_append_format(out, "leveret_limit_reached_total{limit=\"%s\"}", limit_rows[i].name);
+        metric_append_value(out, (double)broker->limits_reached[i]);
+    }
+}
+
 /* --- sizes --- */
 
 /* The words of the bounds, as RabbitMQ writes them. */
@@ -414,6 +426,7 @@ void metrics_write_node(struct text *out, struct management *management) {
     write_values(out, &sums);
     write_types(out, &sums);
     write_dead_letters(out, management->broker);
+    write_limits(out, management->broker);
     write_sizes(out, management->broker);
     write_journal(out, management->broker);
 }

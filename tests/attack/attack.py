@@ -51,13 +51,14 @@ class Report:
 def attacks():
     import connections
     import http_api
+    import memory
     import objects
     import readers
     import tls
     return {"preauth": connections.preauth, "slow": connections.slow, "flood": connections.flood,
             "fd": connections.descriptors, "body": objects.bodies, "route": objects.routes,
-            "flood-obj": objects.floods, "reader": readers.stalled, "tls": tls.attack,
-            "reload": tls.reload, "http": http_api.attack}
+            "flood-obj": objects.floods, "reader": readers.stalled, "memory": memory.alarm,
+            "tls": tls.attack, "reload": tls.reload, "http": http_api.attack}
 
 
 def main():

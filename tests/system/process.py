@@ -225,8 +225,11 @@ def wait_until(condition, what="it"):
 
 
 def main():
-    """Runs the calling script's test cases; the last line is their count."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    """Runs the calling script's test cases, or those named behind the broker (Class, Class.test); the
+    last line is their count."""
+    loader, script = unittest.defaultTestLoader, sys.modules["__main__"]
+    names = sys.argv[2:]
+    suite = loader.loadTestsFromNames(names, script) if names else loader.loadTestsFromModule(script)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     failed = len(result.failures) + len(result.errors)
     skipped = len(result.skipped)

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -218,6 +219,13 @@ class Log(unittest.TestCase):
             self.assertEqual(broker.stop(), 0)
         self.assertNotIn("accepting AMQP connection", broker.log)
         self.assertIn("Server startup complete", broker.log)
+
+    def test_a_crash_leaves_no_core_dump(self):
+        """A6: passwords are in memory."""
+        with Broker(before=lambda: resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)[1:] * 2)
+                    ) as broker:
+            soft, _ = resource.prlimit(broker.process.pid, resource.RLIMIT_CORE)
+            self.assertEqual(soft, 0)
 
     def test_no_secret_is_ever_written(self):
         """A6: a canary as password, everywhere a password can be, with every line there is."""

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import ssl
+import struct
 import tempfile
 import unittest
 import urllib.error
@@ -574,6 +575,16 @@ class Metrics(ManagementTest):
                       'rabbitmq_endpoint="aggregated"'):
             self.assertIn(label, identity)
         self.assertIn("rabbitmq_queue_messages_ready 1\n", text)
+
+    def test_limits_that_were_reached_are_counted(self):
+        client = Amqp(self.broker.port)
+        self.addCleanup(client.close)
+        client.open_channel()
+        counted = r'(?m)^leveret_limit_reached_total{limit="max_message_size"} (\d+)$'
+        before = int(re.search(counted, scrape(self.broker)[1]).group(1))
+        client.send(1, "basic.publish", routing_key=b"nowhere")
+        client.send_octets(struct.pack(">BHIHHQHB", 2, 1, 14, 60, 0, 1 << 28, 0, 0xce))
+        process.wait_until(lambda: int(re.search(counted, scrape(self.broker)[1]).group(1)) == before + 1)
 
     def test_each_object_has_its_line(self):
         """rows: 438"""
