@@ -222,8 +222,8 @@ class Log(unittest.TestCase):
 
     def test_a_crash_leaves_no_core_dump(self):
         """A6: passwords are in memory."""
-        with Broker(before=lambda: resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)[1:] * 2)
-                    ) as broker:
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        with Broker(before=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))) as broker:
             soft, _ = resource.prlimit(broker.process.pid, resource.RLIMIT_CORE)
             self.assertEqual(soft, 0)
 
