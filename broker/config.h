@@ -89,11 +89,6 @@ struct config_management {
     struct config_list cors_origins; /* management.cors.allow_origins.N */
     uint32_t cors_max_age_s;
     uint64_t max_body_size; /* octets of a definitions upload */
-    uint32_t login_session_timeout_min;
-    const char *csp_policy;  /* Content-Security-Policy; NULL: the built-in one */
-    const char *hsts_policy; /* Strict-Transport-Security; NULL: none */
-    bool disable_stats;
-    bool enable_queue_totals;
 };
 
 struct config_prometheus {

@@ -81,6 +81,7 @@ struct server {
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
+    struct text cors_origins;
     char *node_name; /* made from the host name, unless configured */
 };
 
@@ -464,6 +465,7 @@ struct server *server_create(struct config *config, const struct config_sources 
     if (server->loop == NULL) {
         text_append(error, SLICE("cannot make an event loop"));
         broker_destroy(server->broker);
+        text_clear(&server->cors_origins);
         free(server->node_name);
         free(server);
         return NULL;
@@ -674,14 +676,28 @@ static void read_figures(void *context, struct node_figures *figures) {
                               server->http_listeners.metrics_tls.listener);
 }
 
+/* Separated by commas; the server keeps the text. */
+static const char *join_origins(struct server *server) {
+    const struct config_list *origins = &server->config->management.cors_origins;
+
+    text_clear(&server->cors_origins);
+    for (size_t i = 0; i < origins->count; i++)
+        text_append_format(&server->cors_origins, "%s%s", i == 0 ? "" : ",",
+                           origins->items[i].value);
+    return text_chars(&server->cors_origins);
+}
+
 static int open_management(struct server *server, struct text *error) {
     const struct config *config = server->config;
     const struct management_hooks hooks = {.context = server, .read_figures = read_figures};
-    const struct management_settings settings = {.node_name = server->node_name,
-                                                 .path_prefix = config->management.path_prefix,
-                                                 .metrics_path = config->prometheus.path,
-                                                 .metrics_per_object =
-                                                     config->prometheus.return_per_object_metrics};
+    const struct management_settings settings = {
+        .node_name = server->node_name,
+        .path_prefix = config->management.path_prefix,
+        .cors_origins = join_origins(server),
+        .cors_max_age_s = config->management.cors_max_age_s,
+        .definitions_max = config->management.max_body_size,
+        .metrics_path = config->prometheus.path,
+        .metrics_per_object = config->prometheus.return_per_object_metrics};
 
     server->management = management_create(server->loop, server->broker, &settings, &hooks);
     if (server->management == NULL) {
@@ -759,6 +775,7 @@ void server_destroy(struct server *server) {
     io_posix_close(server->io);
     free(server->data_directory);
     free(server->control_path);
+    text_clear(&server->cors_origins);
     free(server->node_name);
     broker_log_close(&server->log);
     free(server);

@@ -27,9 +27,8 @@ struct vhost;
 
 #define API_PARTS_MAX 8
 
-/* Octets of a request's body: in general, and of those that carry definitions. */
-#define API_BODY_MAX             (1024 * 1024)
-#define API_DEFINITIONS_BODY_MAX (64 * 1024 * 1024)
+/* Octets of a request's body in general; those that carry definitions may have settings.definitions_max. */
+#define API_BODY_MAX (1024 * 1024)
 
 /* Who may use a row (compat 4.2). */
 enum api_access {
@@ -44,9 +43,9 @@ enum api_access {
 enum api_body {
     API_NO_BODY,          /* whatever comes is ignored */
     API_JSON,             /* an object; empty counts as {} */
-    API_JSON_DEFINITIONS, /* the same, API_DEFINITIONS_BODY_MAX */
+    API_JSON_DEFINITIONS, /* the same, settings.definitions_max */
     API_JSON_MESSAGE, /* the same, as large as a message may be, in base64, and what comes with it */
-    API_RAW,          /* http->body, API_DEFINITIONS_BODY_MAX */
+    API_RAW,          /* http->body, settings.definitions_max */
 };
 
 struct api_request {

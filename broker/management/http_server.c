@@ -42,7 +42,7 @@ struct link {
     struct http_server *server;
     struct list list_link; /* in server->links */
     struct MHD_Connection *connection;
-    int64_t deadline_ms; /* TIMERS_NONE while a response is on its way */
+    int64_t deadline_ms; /* TIMERS_NONE while we are at work or a response is on its way */
     bool is_loopback;
     char *peer;
 };
@@ -255,6 +255,7 @@ static void answer(struct turn *turn, struct http_request *request) {
 /* Waits in the tick; on_request() is called once more after that. */
 static void suspend(struct turn *turn) {
     turn->response.again = false;
+    turn->link->deadline_ms = TIMERS_NONE; /* it is us who take the time */
     list_append(&turn->link->server->waiting, &turn->wait_link);
     MHD_suspend_connection(turn->link->connection);
 }
@@ -298,6 +299,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     if (link->server->is_ending)
         return MHD_NO;
+    if (link->deadline_ms == TIMERS_NONE) /* it waited for us */
+        link->deadline_ms = link->server->broker->env->now_ms + HTTP_REQUEST_MS;
     if (turn == NULL)
         *ret_state = turn = create_turn(link);
     if (!turn->is_begun) {

@@ -9,6 +9,7 @@
 #include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/management/api_login.h"
+#include "broker/management/cors.h"
 #include "broker/management/api_password.h"
 #include "broker/management/http_server.h"
 #include "broker/management/management_private.h"
@@ -79,7 +80,7 @@ static size_t body_max(const struct api_request *request, const struct api_route
     switch (route->body) {
     case API_JSON_DEFINITIONS:
     case API_RAW:
-        return API_DEFINITIONS_BODY_MAX;
+        return request->management->settings.definitions_max;
     case API_JSON_MESSAGE: /* base64 takes four octets for three */
         return (size_t)(request->broker->settings.max_message_size / 3 * 4) + API_BODY_MAX;
     case API_NO_BODY:
@@ -89,9 +90,11 @@ static size_t body_max(const struct api_request *request, const struct api_route
     }
 }
 
-static void add_standard_headers(struct http_response *response) {
+static void add_standard_headers(const struct management *management,
+                                 const struct http_request *http, struct http_response *response) {
     http_response_add_header(response, "cache-control", "no-cache");
     http_response_add_header(response, "vary", "accept, accept-encoding, origin");
+    cors_add_headers(&management->settings, http, response);
 }
 
 static size_t on_begin(void *context, const struct http_request *http,
@@ -101,7 +104,7 @@ static size_t on_begin(void *context, const struct http_request *http,
     size_t max = route == NULL ? 0 : body_max(&request, route);
 
     if (response->status != 0)
-        add_standard_headers(response);
+        add_standard_headers(context, http, response);
     clear_request(&request);
     return max;
 }
@@ -130,7 +133,7 @@ static void on_handle(void *context, const struct http_request *http,
     if (route != NULL && parse_body(&request, route))
         route->handler(&request);
     if (!response->again)
-        add_standard_headers(response);
+        add_standard_headers(context, http, response);
     clear_request(&request);
 }
 

@@ -6,6 +6,7 @@
 #define LEVERET_BROKER_MANAGEMENT_MANAGEMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct broker;
@@ -22,8 +23,11 @@ struct management_hooks {
 
 /* Texts outlive the management. */
 struct management_settings {
-    const char *node_name;   /* rabbit@host */
-    const char *path_prefix; /* "" or "/rabbit": what stands before /api */
+    const char *node_name;    /* rabbit@host */
+    const char *path_prefix;  /* "" or "/rabbit": what stands before /api */
+    const char *cors_origins; /* separated by commas; "" : none, "*": every site */
+    uint32_t cors_max_age_s;
+    size_t definitions_max; /* octets of an uploaded definitions file */
     const char *metrics_path;
     bool metrics_per_object; /* what metrics_path itself shows */
 };

@@ -354,6 +354,27 @@ class Objects(ManagementTest):
             self.assertEqual(api.get("queues/%2F/q")["durable"], True)
 
 
+class OtherSites(unittest.TestCase):
+    def test_a_listed_site_may_use_the_api_and_no_other(self):
+        with Broker("--set", "management.cors.allow_origins.1=https://hare.example",
+                    "--set", "management.cors.max_age=60") as broker:
+            api = Api(broker)
+            asks = {"Origin": "https://hare.example", "Access-Control-Request-Headers": "authorization"}
+            _, headers, _ = api.ask("OPTIONS", "queues", headers=asks)
+            self.assertEqual((headers["access-control-allow-origin"], headers["access-control-max-age"],
+                              headers["access-control-allow-headers"]),
+                             ("https://hare.example", "60", "authorization"))
+            self.assertIn("PUT", headers["access-control-allow-methods"])
+            for origin, answer in (("https://hare.example", "https://hare.example"), ("https://fox.example", None)):
+                _, headers, _ = api.ask("GET", "queues", headers={"Origin": origin})
+                self.assertEqual(headers["access-control-allow-origin"], answer)
+
+    def test_definitions_may_be_as_large_as_configured(self):
+        with Broker("--set", "management.http.max_body_size=2000") as broker:
+            self.assertEqual(Api(broker).status("POST", "definitions", b"{" + b" " * 1990 + b"}"), 204)
+            self.assertEqual(Api(broker).status("POST", "definitions", b"{" + b" " * 2000 + b"}"), 413)
+
+
 class Clients(ManagementTest):
     def test_connections_are_listed_and_closed_with_a_reason(self):
         """rows: 426"""

@@ -92,7 +92,6 @@ management.tcp.ip = 0.0.0.0
 management.path_prefix = /rabbit
 management.rates_mode = basic
 management.cors.allow_origins.1 = https://example.com
-management.disable_stats = false
 management_agent.disable_metrics_collector = true
 management.sample_retention_policies.global.minute = 5
 prometheus.tcp.port = 15692
