@@ -92,7 +92,9 @@ void disk_watch_tick(struct disk_watch *watch) {
     struct broker *broker = watch->broker;
     if (broker == NULL || broker->journal == NULL)
         return;
-    if (broker->resources.disk_limit_changed)
+    /* A message that cannot be read makes nothing to write: nobody else would have us look. */
+    if (broker->resources.disk_limit_changed ||
+        journal_damaged_messages(broker->journal) != watch->told_damaged)
         look(watch);
     else if (!timer_is_running(&watch->look) && journal_is_writing(broker->journal))
         timer_start(&broker->timers, &watch->look, broker->env->now_ms + DISK_WATCH_MS, on_look);

@@ -473,6 +473,10 @@ int journal_read(struct journal *journal, const struct stored_message *message, 
     return journal_reader_read(journal->reader, &place, buffer, capacity, ret_content, ret_body);
 }
 
+uint64_t journal_damaged_messages(const struct journal *journal) {
+    return journal->damaged_messages;
+}
+
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics) {
     struct journal_statistics all = {.last_index = journal->last_index,
                                      .relocated_bytes = journal->relocated_bytes,

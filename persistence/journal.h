@@ -238,5 +238,7 @@ struct journal_statistics {
     bool starved; /* no room for the batch under way either: it waits, nothing is lost */
 };
 void journal_statistics(const struct journal *journal, struct journal_statistics *ret_statistics);
+/* statistics.damaged_messages alone: cheap enough for every tick. */
+uint64_t journal_damaged_messages(const struct journal *journal);
 
 #endif
