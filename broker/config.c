@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/similar.h"
 #include "broker/config_key.h"
-
-#define NAME_LENGTH_MAX 128u
 
 /* --- texts --- */
 
@@ -100,24 +99,6 @@ static const struct config_key *find_key(struct slice name, struct slice *ret_wo
     return NULL;
 }
 
-/* Levenshtein: insertions, removals and replacements that make `b` of `a`. */
-static size_t edit_distance(struct slice a, struct slice b) {
-    size_t row[NAME_LENGTH_MAX + 1];
-    for (size_t i = 0; i <= b.len; i++)
-        row[i] = i;
-    for (size_t i = 0; i < a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b.len; j++) {
-            size_t replaced = diagonal + (a.data[i] != b.data[j]);
-            size_t either = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = replaced < either ? replaced : either;
-        }
-    }
-    return row[b.len];
-}
-
 /* The last word of a dotted name. */
 static struct slice last_word(struct slice name) {
     size_t from = name.len;
@@ -139,14 +120,14 @@ static struct slice name_like(char *text, size_t size, const struct config_key *
 }
 
 static bool refuse_unknown(struct slice name, struct text *error) {
-    char candidate[NAME_LENGTH_MAX + 1], nearest[NAME_LENGTH_MAX + 1] = "";
+    char candidate[SIMILAR_LENGTH_MAX + 1], nearest[SIMILAR_LENGTH_MAX + 1] = "";
     size_t nearest_distance = SIZE_MAX;
     text_append_format(error, "unknown key '" SLICE_FMT "'", SLICE_ARG(name));
-    if (name.len > NAME_LENGTH_MAX)
+    if (name.len > SIMILAR_LENGTH_MAX)
         return false;
     for (size_t i = 0; i < config_key_count; i++) {
         size_t distance =
-            edit_distance(name, name_like(candidate, sizeof candidate, &config_keys[i], name));
+            similar_distance(name, name_like(candidate, sizeof candidate, &config_keys[i], name));
         if (distance < nearest_distance) {
             nearest_distance = distance;
             memcpy(nearest, candidate, sizeof nearest);

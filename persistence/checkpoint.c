@@ -278,19 +278,10 @@ const struct checkpoint_segment *checkpoint_find_segment(const struct checkpoint
 
 static int publish(struct checkpoint_job *job, struct io *io) {
     char temporary[CHECKPOINT_NAME_SIZE], name[CHECKPOINT_NAME_SIZE];
-    int error;
 
     temporary_name(temporary, job->checkpoint.index);
     checkpoint_name(name, job->checkpoint.index);
-    error = io->ops->sync(io, job->handle);
-    if (error == 0)
-        error = io->ops->rename(io, temporary, name);
-    if (error < 0)
-        return error;
-    error = io->ops->sync_directory(io);
-    if (error < 0)
-        io->ops->unlink(io, name); /* or it would stand between the ones that are known */
-    return error;
+    return io_give_name(io, job->handle, temporary, name);
 }
 
 /* The file is put together here because that takes its time, and this is the writer's. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole writes and reads over the operations of an io, which may do less than asked. */
+/* Whole writes and reads over the operations of an io, which may do less; whole files get names. */
 #include "persistence/io.h"
 
 #include <errno.h>
@@ -52,4 +52,17 @@ ssize_t io_read_all(struct io *io, int handle, void *buffer, size_t len, uint64_
         done += (size_t)got;
     }
     return (ssize_t)done;
+}
+
+int io_give_name(struct io *io, int handle, const char *temporary, const char *name) {
+    int error = io->ops->sync(io, handle);
+
+    if (error == 0)
+        error = io->ops->rename(io, temporary, name);
+    if (error < 0)
+        return error;
+    error = io->ops->sync_directory(io);
+    if (error < 0)
+        io->ops->unlink(io, name);
+    return error;
 }

@@ -50,6 +50,12 @@ struct io {
 int io_write_all(struct io *io, int handle, struct iovec *iov, int count, uint64_t offset);
 int io_write_octets(struct io *io, int handle, const void *octets, size_t len, uint64_t offset);
 
+/*
+ * A whole file is made durable and then gets its name, durably as well. When that cannot be done it
+ * loses the name again, so that no power cut brings it back between files that are known.
+ */
+int io_give_name(struct io *io, int handle, const char *temporary, const char *name);
+
 /* Reads until `len` octets or the end of the file: how many, or a negative errno. */
 ssize_t io_read_all(struct io *io, int handle, void *buffer, size_t len, uint64_t offset);
 

@@ -315,23 +315,11 @@ static int maker_fill(struct segment_maker *maker, struct io *io) {
     return io->ops->sync(io, maker->handle);
 }
 
-/*
- * A whole file gets its name. When that cannot be made durable it loses it again: an empty segment
- * that comes back after a power cut does no harm.
- */
 static int give_name(struct io *io, int handle, const char *temporary, uint64_t number) {
     char name[SEGMENT_NAME_SIZE];
-    int error = io->ops->sync(io, handle);
 
     segment_name(name, number);
-    if (error == 0)
-        error = io->ops->rename(io, temporary, name);
-    if (error < 0)
-        return error;
-    error = io->ops->sync_directory(io);
-    if (error < 0)
-        io->ops->unlink(io, name);
-    return error;
+    return io_give_name(io, handle, temporary, name);
 }
 
 static int maker_finish(struct segment_maker *maker, struct io *io,
