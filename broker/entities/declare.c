@@ -31,6 +31,13 @@ static bool is_reserved(struct slice name) {
     return slice_has_prefix(name, SLICE("amq."));
 }
 
+/* In a method a name or key is a short string; from the HTTP API and from definitions it comes in any length. */
+static bool check_short(const char *what, struct slice text, struct refusal *refusal) {
+    return text.len <= AMQP_SHORTSTR_MAX ||
+           refuse(refusal, AMQP_PRECONDITION_FAILED,
+                  "%s should be less than 255 bytes, actually was %zu", what, text.len);
+}
+
 /* -- Exchanges --------------------------------------------------------------------------------- */
 
 static bool check_exchange_equivalent(const struct exchange *exchange,
@@ -125,6 +132,8 @@ struct exchange *vhost_declare_exchange(struct vhost *vhost,
         refuse_default_exchange(refusal);
         return NULL;
     }
+    if (!check_short("exchange", declaration->name, refusal))
+        return NULL;
     exchange = vhost_find_exchange(vhost, declaration->name);
     if (exchange == NULL)
         return create_exchange(vhost, type, declaration, refusal);
@@ -265,6 +274,8 @@ static struct queue *declare_queue(struct vhost *vhost, const struct queue_decla
                                    bool *ret_created, struct refusal *refusal) {
     struct queue *queue;
 
+    if (!check_short("queue", declaration->name, refusal))
+        return NULL;
     if (is_reserved(declaration->name)) {
         refuse_reserved("queue", declaration->name, refusal);
         return NULL;
@@ -345,7 +356,7 @@ static bool check_binding_names(const struct binding_request *request, struct re
     if (request->source.len == 0 ||
         (!request->destination_is_queue && request->destination.len == 0))
         return refuse_default_exchange(refusal);
-    return true;
+    return check_short("routing_key", request->binding_key, refusal);
 }
 
 /* False when it is missing. */

@@ -178,6 +178,24 @@ class Objects(ManagementTest):
         self.assertEqual(body["reason"], "inequivalent arg 'durable' for queue 'q' in vhost '/': "
                                          "received 'false' but current is 'true'")
 
+    def test_what_no_method_could_carry_is_refused(self):
+        """Names and keys are short strings, wherever they come from."""
+        longest, longer = "n" * 255, "n" * 256
+        for path, body in ((f"queues/%2F/{longer}", {"durable": True}), (f"exchanges/%2F/{longer}", {"type": "fanout"})):
+            status, _, answer = self.api.ask("PUT", path, body)
+            self.assertEqual((status, answer["reason"].split(" ", 1)[1]),
+                             (400, "should be less than 255 bytes, actually was 256"))
+        self.declare(longest)
+        pair = f"bindings/%2F/e/amq.topic/q/{longest}"
+        self.assertEqual(self.api.status("POST", pair, {"routing_key": longest}), 201)
+        self.assertEqual(self.api.status("POST", pair, {"routing_key": longer}), 400)
+        binding = {"source": "amq.topic", "vhost": "/", "destination": longest, "destination_type": "queue",
+                   "routing_key": longer, "arguments": {}}
+        queue = {"name": longer, "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+        for definitions in ({"bindings": [binding]}, {"queues": [queue]}):
+            self.assertEqual(self.api.status("POST", "definitions", definitions), 400)
+        self.assertEqual([row["routing_key"] for row in self.api.get(pair)], [longest])
+
     def test_publish_says_whether_it_was_routed(self):
         """rows: 418"""
         self.declare()
