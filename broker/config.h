@@ -88,7 +88,8 @@ struct config_management {
     const char *path_prefix;         /* "" or "/something" */
     struct config_list cors_origins; /* management.cors.allow_origins.N */
     uint32_t cors_max_age_s;
-    uint64_t max_body_size; /* octets of a definitions upload */
+    uint32_t session_minutes; /* of a login with a cookie */
+    uint64_t max_body_size;   /* octets of a definitions upload */
 };
 
 struct config_prometheus {

@@ -20,7 +20,7 @@ struct foreign_key {
 #define RAFT         "quorum queues live in the journal of one node"
 #define OWN_STORE    "the journal has no such store"
 #define STATISTICS   "figures are exact and computed when they are asked for"
-#define NO_PAGES     "there are no management pages, only the HTTP API"
+#define NO_PAGES     "the policy of the pages is fixed and safe"
 #define COWBOY       "the HTTP server has limits of its own"
 #define ONE_LINE     "a log line has RabbitMQ's default form"
 #define NOT_BUILT_IN "this plugin is not built in"
@@ -127,7 +127,6 @@ static const struct foreign_key meaningless[] = {
     {"management.rates_mode", STATISTICS},
     {"management.disable_stats", STATISTICS},
     {"management.enable_queue_totals", STATISTICS},
-    {"management.login_session_timeout", NO_PAGES},
     {"management.csp.policy", NO_PAGES},
     {"management.hsts.policy", NO_PAGES},
     {"management.sample_retention_policies.*", STATISTICS},

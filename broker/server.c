@@ -695,6 +695,7 @@ static int open_management(struct server *server, struct text *error) {
         .path_prefix = config->management.path_prefix,
         .cors_origins = join_origins(server),
         .cors_max_age_s = config->management.cors_max_age_s,
+        .session_minutes = config->management.session_minutes,
         .definitions_max = config->management.max_body_size,
         .metrics_path = config->prometheus.path,
         .metrics_per_object = config->prometheus.return_per_object_metrics};

@@ -45,7 +45,7 @@ enum api_body {
     API_JSON,             /* an object; empty counts as {} */
     API_JSON_DEFINITIONS, /* the same, settings.definitions_max */
     API_JSON_MESSAGE, /* the same, as large as a message may be, in base64, and what comes with it */
-    API_RAW,          /* http->body, settings.definitions_max */
+    API_FORM,         /* http->body, API_BODY_MAX: what a page's form sends */
 };
 
 struct api_request {

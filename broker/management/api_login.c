@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP Basic, and the access column. */
+/* HTTP Basic and sessions, and the access column. */
 #include "broker/management/api_login.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/api_password.h"
+#include "broker/management/sessions.h"
 
 #define CREDENTIALS_MAX 1024 /* characters of base64 */
 
@@ -33,34 +34,50 @@ static bool refuse_access(struct api_request *request, const char *reason) {
     return false;
 }
 
-static enum login_answer authenticate(struct management *management, const char *encoded,
-                                      struct user **ret_user) {
-    uint8_t decoded[BASE64_DECODED_MAX(CREDENTIALS_MAX)];
-    size_t len;
-    struct slice text = slice_from_text(encoded);
+bool api_login_as(struct api_request *request, struct slice name, struct slice password) {
+    enum login_answer answer =
+        api_password_check(request->management, name, password, &request->user);
 
-    if (text.len > CREDENTIALS_MAX || !base64_decode(text, decoded, &len))
-        return LOGIN_WRONG;
-    const uint8_t *colon = memchr(decoded, ':', len);
-    if (colon == NULL)
-        return LOGIN_WRONG;
-    size_t name_len = (size_t)(colon - decoded);
-    return api_password_check(management, slice_of(decoded, name_len),
-                              slice_of(colon + 1, len - name_len - 1), ret_user);
-}
-
-static bool log_in(struct api_request *request) {
-    const char *header = http_request_header(request->http, "authorization");
-
-    if (header == NULL || strncasecmp(header, "Basic ", 6) != 0)
-        return refuse_without_credentials(request);
-    enum login_answer answer = authenticate(request->management, header + 6, &request->user);
     if (answer == LOGIN_SLOW)
         request->response->again = true;
     if (answer != LOGIN_RIGHT)
         return answer == LOGIN_WRONG && refuse_credentials(request);
     if (request->user->loopback_only && !request->http->is_loopback)
         return refuse_access(request, "User can only log in via localhost");
+    return true;
+}
+
+static bool log_in_with(struct api_request *request, const char *encoded) {
+    uint8_t decoded[BASE64_DECODED_MAX(CREDENTIALS_MAX)];
+    size_t len;
+    struct slice text = slice_from_text(encoded);
+
+    if (text.len > CREDENTIALS_MAX || !base64_decode(text, decoded, &len))
+        return refuse_credentials(request);
+    const uint8_t *colon = memchr(decoded, ':', len);
+    if (colon == NULL)
+        return refuse_credentials(request);
+    size_t name_len = (size_t)(colon - decoded);
+    return api_login_as(request, slice_of(decoded, name_len),
+                        slice_of(colon + 1, len - name_len - 1));
+}
+
+/* What other sites can make a browser ask must not change anything. */
+static bool may_change(const struct http_request *http) {
+    return slice_equal(http->method, SLICE("GET")) || slice_equal(http->method, SLICE("HEAD")) ||
+           http_request_header(http, "x-requested-with") != NULL;
+}
+
+static bool log_in(struct api_request *request) {
+    const char *header = http_request_header(request->http, "authorization");
+
+    if (header != NULL && strncasecmp(header, "Basic ", 6) == 0)
+        return log_in_with(request, header + 6);
+    request->user = session_user(request);
+    if (request->user == NULL)
+        return refuse_without_credentials(request);
+    if (!may_change(request->http))
+        return refuse_access(request, "A session needs the header x-requested-with for this");
     return true;
 }
 
@@ -108,13 +125,15 @@ static bool enter_vhost(struct api_request *request, enum api_access access,
     return true;
 }
 
+bool api_admit(struct api_request *request, enum api_access access) {
+    const char *reason = lacking_tag(request->user, access);
+
+    return reason == NULL || refuse_access(request, reason);
+}
+
 bool api_login(struct api_request *request, enum api_access access, struct slice vhost_name) {
     if (access == API_ANYONE)
         return true;
-    if (!log_in(request))
-        return false;
-    const char *reason = lacking_tag(request->user, access);
-    if (reason != NULL)
-        return refuse_access(request, reason);
-    return vhost_name.data == NULL || enter_vhost(request, access, vhost_name);
+    return log_in(request) && api_admit(request, access) &&
+           (vhost_name.data == NULL || enter_vhost(request, access, vhost_name));
 }

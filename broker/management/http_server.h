@@ -26,7 +26,7 @@
 #define HTTP_HEADERS_MAX         (16 * 1024)
 #define HTTP_REQUEST_MS          10000
 #define HTTP_IDLE_MS             60000
-#define HTTP_RESPONSE_HEADER_MAX 12
+#define HTTP_RESPONSE_HEADER_MAX 16
 
 struct broker;
 struct http_server;

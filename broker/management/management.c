@@ -14,9 +14,14 @@
 #include "broker/management/http_server.h"
 #include "broker/management/management_private.h"
 #include "broker/management/metrics.h"
+#include "broker/management/pages.h"
 #include "broker/management/router.h"
+#include "broker/management/sessions.h"
 
 #define API_ROOT "/api/"
+
+/* Of pages and JSON alike: what a browser shows as ours runs nothing but what we serve, in no one's frame. */
+#define CONTENT_POLICY "default-src 'self'; frame-ancestors 'none'"
 
 /* --- finding the row --- */
 
@@ -33,14 +38,19 @@ static void clear_request(struct api_request *request) {
         json_decref(request->body);
 }
 
-/* What comes after the prefix and /api/; false when the path is not below that. */
-static bool path_below_api(const struct management *management, struct slice path,
-                           struct slice *ret_rest) {
+/* What comes after the prefix; false when the path does not begin with it. */
+static bool path_below_prefix(const struct management *management, struct slice path,
+                              struct slice *ret_rest) {
     struct slice prefix = slice_from_text(management->settings.path_prefix);
 
     if (!slice_has_prefix(path, prefix))
         return false;
-    path = slice_of(path.data + prefix.len, path.len - prefix.len);
+    *ret_rest = slice_of(path.data + prefix.len, path.len - prefix.len);
+    return true;
+}
+
+/* The same below /api/. */
+static bool path_below_api(struct slice path, struct slice *ret_rest) {
     if (!slice_has_prefix(path, SLICE(API_ROOT)))
         return false;
     *ret_rest = slice_of(path.data + strlen(API_ROOT), path.len - strlen(API_ROOT));
@@ -54,14 +64,17 @@ static void refuse_method(struct api_request *request, const struct text *allowe
     http_response_add_header(request->response, "allow", text_chars(allowed));
 }
 
-/* The row, with request->vhost, ->user and ->parts filled in; NULL when it has been refused. */
+/* The row, with request->vhost, ->user and ->parts filled in; NULL when it has been answered. */
 static const struct api_route *find_route(struct api_request *request) {
     const struct api_route *route = NULL;
     struct text allowed = {0};
-    struct slice rest, vhost_name;
+    struct slice path, rest, vhost_name;
     enum router_result result = ROUTER_NO_PATH;
+    const bool is_ours = path_below_prefix(request->management, request->http->path, &path);
 
-    if (path_below_api(request->management, request->http->path, &rest))
+    if (is_ours && pages_answer(request, path))
+        return NULL;
+    if (is_ours && path_below_api(path, &rest))
         result = router_find(api_route_tables, request->http->method, rest, request, &vhost_name,
                              &route, &allowed);
     if (result == ROUTER_NO_PATH)
@@ -79,11 +92,11 @@ static const struct api_route *find_route(struct api_request *request) {
 static size_t body_max(const struct api_request *request, const struct api_route *route) {
     switch (route->body) {
     case API_JSON_DEFINITIONS:
-    case API_RAW:
         return request->management->settings.definitions_max;
     case API_JSON_MESSAGE: /* base64 takes four octets for three */
         return (size_t)(request->broker->settings.max_message_size / 3 * 4) + API_BODY_MAX;
     case API_NO_BODY:
+    case API_FORM:
     case API_JSON:
     default:
         return API_BODY_MAX;
@@ -94,6 +107,8 @@ static void add_standard_headers(const struct management *management,
                                  const struct http_request *http, struct http_response *response) {
     http_response_add_header(response, "cache-control", "no-cache");
     http_response_add_header(response, "vary", "accept, accept-encoding, origin");
+    http_response_add_header(response, "content-security-policy", CONTENT_POLICY);
+    http_response_add_header(response, "x-content-type-options", "nosniff");
     cors_add_headers(&management->settings, http, response);
 }
 
@@ -112,7 +127,7 @@ static size_t on_begin(void *context, const struct http_request *http,
 static bool parse_body(struct api_request *request, const struct api_route *route) {
     struct slice body = request->http->body;
 
-    if (route->body == API_NO_BODY || route->body == API_RAW)
+    if (route->body == API_NO_BODY || route->body == API_FORM)
         return true;
     if (body.len == 0)
         request->body = json_object();
@@ -150,6 +165,7 @@ struct management *management_create(struct loop *loop, struct broker *broker,
 
     management->broker = broker;
     list_init(&management->passwords);
+    list_init(&management->sessions);
     management->settings = *settings;
     management->hooks = *hooks;
     management->api_server = http_server_create(loop, broker, &handler);
@@ -167,6 +183,7 @@ void management_destroy(struct management *management) {
     http_server_destroy(management->api_server);
     http_server_destroy(management->metrics_server);
     api_passwords_abandon(management);
+    sessions_end_all(management);
     rate_window_destroy(management->rates);
     rate_window_destroy(management->churn_rates);
     free(management);

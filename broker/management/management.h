@@ -27,7 +27,8 @@ struct management_settings {
     const char *path_prefix;  /* "" or "/rabbit": what stands before /api */
     const char *cors_origins; /* separated by commas; "" : none, "*": every site */
     uint32_t cors_max_age_s;
-    size_t definitions_max; /* octets of an uploaded definitions file */
+    uint32_t session_minutes; /* of a login with a cookie */
+    size_t definitions_max;   /* octets of an uploaded definitions file */
     const char *metrics_path;
     bool metrics_per_object; /* what metrics_path itself shows */
 };

@@ -14,6 +14,7 @@ struct management {
     struct rate_window *rates;       /* of all channels together */
     struct rate_window *churn_rates; /* connections, channels and queues that come and go */
     struct list passwords;           /* being verified, see api_password.c */
+    struct list sessions;            /* the one used longest ago first, see sessions.c */
     struct http_server *api_server;
     struct http_server *metrics_server;
 };

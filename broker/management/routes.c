@@ -10,31 +10,21 @@
 #include "broker/management/management_private.h"
 #include "broker/management/messages.h"
 #include "broker/management/node.h"
+#include "broker/management/pages.h"
 #include "broker/management/parameters.h"
 #include "broker/management/permissions.h"
 #include "broker/management/policies.h"
 #include "broker/management/queues.h"
+#include "broker/management/sessions.h"
 #include "broker/management/users.h"
 #include "broker/management/vhosts.h"
 
 const struct api_route *const api_route_tables[] = {
-    queue_routes,
-    exchange_routes,
-    binding_routes,
-    connection_routes,
-    channel_routes,
-    consumer_routes,
-    overview_routes,
-    node_routes,
-    health_routes,
-    feature_routes,
-    vhost_routes,
-    user_routes,
-    permission_routes,
-    policy_routes,
-    limit_routes,
-    parameter_routes,
-    definitions_routes,
-    message_routes,
-    NULL,
+    queue_routes,      exchange_routes,    binding_routes,
+    connection_routes, channel_routes,     consumer_routes,
+    overview_routes,   node_routes,        health_routes,
+    feature_routes,    vhost_routes,       user_routes,
+    permission_routes, policy_routes,      limit_routes,
+    parameter_routes,  definitions_routes, message_routes,
+    session_routes,    description_routes, NULL,
 };

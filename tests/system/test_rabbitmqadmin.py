@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""rabbitmqadmin, ours: both grammars, and what RabbitMQ's own (version 3.10) says and shows."""
+"""rabbitmqadmin, ours, both the program and the script that the API serves: both grammars, and what RabbitMQ's own
+(version 3.10) says and shows."""
 import json
 import os
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 import process
 from process import BROKER, Broker
@@ -14,12 +16,14 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(BROKER)), "rabbitmqadmin"
 
 
 class Admin(unittest.TestCase):
+    tool = [PROGRAM]
+
     def setUp(self):
         self.broker = Broker()
         self.addCleanup(self.broker.__exit__)
 
     def run_tool(self, *words, port=None):
-        done = subprocess.run([PROGRAM, "-P", str(port or self.broker.ready["management_port"]), *words],
+        done = subprocess.run([*self.tool, "-P", str(port or self.broker.ready["management_port"]), *words],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=process.PATIENCE, check=False)
         return done.returncode, done.stdout, done.stderr
@@ -89,7 +93,33 @@ class Admin(unittest.TestCase):
         self.fails('mandatory argument "name"', "declare", "queue")
         self.fails("Could not parse JSON:\n  {\n", "declare", "queue", "name=x", "arguments={")
         self.fails("nosuch", "nosuch")
+        self.refuses_tls()
+
+    def refuses_tls(self):
         self.fails("TLS is not implemented", "--ssl", "list", "queues")
+
+
+class Script(Admin):
+    """The same of the script, as GET /cli/rabbitmqadmin gives it."""
+
+    def setUp(self):
+        super().setUp()
+        url = f"http://127.0.0.1:{self.broker.ready['management_port']}/cli/rabbitmqadmin"
+        file = tempfile.NamedTemporaryFile()
+        self.addCleanup(file.close)
+        with urllib.request.urlopen(url, timeout=process.PATIENCE) as answer:
+            file.write(answer.read())
+        file.flush()
+        self.tool = ["/usr/bin/python3", file.name]
+
+    def refuses_tls(self):
+        self.fails("Could not connect: [SSL", "--ssl", "list", "queues")
+
+    def test_any_request_can_be_made(self):
+        self.assertEqual(self.run_tool("PUT", "vhosts/v", '{"tags":"a"}')[0], 0)
+        self.assertEqual(json.loads(self.run_tool("GET", "vhosts/v")[1])["tags"], ["a"])
+        self.assertEqual(self.run_tool("DELETE", "vhosts/v")[0], 0)
+        self.fails("*** Not found: /api/vhosts/v\n", "GET", "vhosts/v")
 
 
 if __name__ == "__main__":
