@@ -357,6 +357,7 @@ static struct broker_settings settings_of(struct server *server) {
         settings.cluster_name = server->broker->cluster_name; /* set at run time */
     else if (settings.cluster_name[0] == '\0')
         settings.cluster_name = server->node_name;
+    settings.node_name = server->node_name;
     return settings;
 }
 

@@ -10,6 +10,7 @@
 #include "broker/entities/global_parameter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/store.h"
+#include "broker/entities/trace.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 
@@ -37,6 +38,7 @@ void broker_settings_init(struct broker_settings *settings) {
         .product = "RabbitMQ",
         .product_version = "4.3.5",
         .cluster_name = "rabbit@localhost",
+        .node_name = "rabbit@localhost",
     };
 }
 
@@ -51,6 +53,7 @@ struct broker *broker_create(struct env *env, const struct broker_settings *sett
     message_memory_init(&broker->messages);
     list_init(&broker->runnable_queues);
     list_init(&broker->dead_letters);
+    list_init(&broker->traces);
     list_init(&broker->chores);
     list_init(&broker->connections);
     list_init(&broker->unconfirmed_channels);
@@ -65,6 +68,7 @@ void broker_destroy(struct broker *broker) {
         return;
     assert(list_is_empty(&broker->connections));
     broker_clear_dead_letters(broker);
+    broker_clear_traces(broker);
     struct vhost *vhost, *next_vhost;
     MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
         MAP_REMOVE(broker->vhosts, by_name, vhost);
@@ -135,5 +139,6 @@ bool broker_run_queues(struct broker *broker, size_t budget) {
         if (queue_run(queue, budget) == budget)
             broker_queue_runnable(broker, queue);
     }
+    broker_send_traces(broker);
     return !list_is_empty(&broker->runnable_queues);
 }

@@ -62,6 +62,7 @@ struct broker_settings {
     const char *product;
     const char *product_version;
     const char *cluster_name;
+    const char *node_name;
 };
 
 /* RabbitMQ 4.3's defaults with the permissive switches of compat section 7. */
@@ -122,6 +123,7 @@ struct broker {
     uint8_t login_key[32];                      /* random; see user_remember_password() */
     struct list runnable_queues;
     struct list dead_letters; /* waiting for broker_drain_dead_letters(), see dead_letter.h */
+    struct list traces;       /* waiting for broker_run_queues(), see trace.h */
     struct cycle_log cycles;  /* of dead letters, that were logged */
     struct list chores;       /* to be done bit by bit, see chore.h */
     struct list connections;  /* every protocol connection; link: broker_link */
@@ -162,8 +164,8 @@ bool broker_publish(struct broker *broker, struct message *message, struct queue
 void broker_queue_runnable(struct broker *broker, struct queue *queue);
 
 /*
- * Runs every runnable queue with a budget of `budget` deliveries each. True when work is left, so that
- * the loop polls instead of waiting.
+ * Runs every runnable queue with a budget of `budget` deliveries each, and publishes what was traced
+ * since the last time. True when work is left, so that the loop polls instead of waiting.
  */
 bool broker_run_queues(struct broker *broker, size_t budget);
 

@@ -27,6 +27,8 @@ struct consumer_ops {
     void (*deliver)(struct consumer *consumer, struct entry entry);
     /* The queue is going away (deleted); the consumer was already unlinked from it. */
     void (*on_queue_deleted)(struct consumer *consumer);
+    /* Deliveries of its vhost are to be traced from now on, or no longer: vhost->metadata.tracing. */
+    void (*on_tracing_switched)(struct consumer *consumer);
 };
 
 struct consumer {

@@ -285,3 +285,14 @@ struct message *message_copy_hiding(const struct message *message,
     return copy_with(message, message_exchange(message), message_routing_key(message), properties,
                      hidden_keys);
 }
+
+struct message *message_with_body_of(const struct message *message, struct slice exchange,
+                                     struct slice routing_key,
+                                     const struct amqp_properties *properties) {
+    struct message *other = copy_with(message, exchange, routing_key, properties, SLICE(""));
+    if (other == NULL)
+        return NULL;
+    other->dead_lettered = false;
+    other->copied_keys_are_spent = false;
+    return other;
+}

@@ -184,4 +184,9 @@ struct message *message_copy_hiding(const struct message *message,
                                     const struct amqp_properties *properties,
                                     struct slice hidden_keys);
 
+/* A message of its own that has nothing but the body of this one. One reference. NULL when memory is out. */
+struct message *message_with_body_of(const struct message *message, struct slice exchange,
+                                     struct slice routing_key,
+                                     const struct amqp_properties *properties);
+
 #endif

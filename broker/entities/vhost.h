@@ -33,7 +33,7 @@ struct vhost_metadata {
     struct slice description;
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* of declarations without x-queue-type; empty: the node's */
-    bool tracing;
+    bool tracing; /* what is published and delivered goes to amq.rabbitmq.trace too (trace.h) */
 };
 
 /* RabbitMQ's: negative means no limit, 0 none at all. */

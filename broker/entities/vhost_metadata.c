@@ -5,6 +5,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/entities/store.h"
+#include "broker/entities/trace.h"
 #include "broker/entities/vhost.h"
 
 static struct slice copy(struct slice text) {
@@ -30,8 +31,11 @@ void vhost_set_metadata(struct vhost *vhost, const struct vhost_metadata *metada
         .tracing = metadata->tracing,
     };
 
+    const bool switches_tracing = copied.tracing != vhost->metadata.tracing;
     vhost_metadata_clear(&vhost->metadata);
     vhost->metadata = copied;
+    if (switches_tracing)
+        trace_switched(vhost);
     store_put_vhost(vhost);
 }
 

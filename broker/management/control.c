@@ -98,6 +98,13 @@ void control_message(struct control_call *call, const char *format, ...) {
     va_end(arguments);
 }
 
+void control_value(struct control_call *call, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(call, json_pack("{so}", "value", formatted(format, arguments)));
+    va_end(arguments);
+}
+
 void control_columns(struct control_call *call, const char *const *names) {
     json_t *columns = json_array();
     for (; *names != NULL; names++)

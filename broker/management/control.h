@@ -12,6 +12,7 @@
  *   {"text": "a line for people"}
  *   {"banner": "a line that -q leaves out"}
  *   {"message": "what went well"}               an object that says so, for who reads JSON
+ *   {"value": "what was asked for"}             likewise, by RabbitMQ's other word for it
  *   {"exit": 0}                                 or {"exit": 78, "error": "a sentence"}
  *
  * Then the next request may follow. Exit codes are those of sysexits.h. What a command takes is in
@@ -110,6 +111,9 @@ void control_text(struct control_call *call, const char *format, ...)
 void control_banner(struct control_call *call, const char *text);
 /* What went well, in a sentence. */
 void control_message(struct control_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A sentence that is the answer. */
+void control_value(struct control_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* What the rows to come consist of; ends with NULL. */
 void control_columns(struct control_call *call, const char *const *names);

@@ -46,6 +46,29 @@ void control_delete_vhost(struct control_call *call) {
     control_finish_durably(call);
 }
 
+/* --- tracing --- */
+
+static void set_tracing(struct control_call *call, bool is_on) {
+    struct vhost *vhost = control_vhost(call);
+
+    if (vhost == NULL)
+        return;
+    struct vhost_metadata metadata = vhost->metadata;
+    metadata.tracing = is_on;
+    vhost_set_metadata(vhost, &metadata);
+    control_value(call, "Trace %s for vhost %s", is_on ? "enabled" : "disabled",
+                  control_vhost_name(call));
+    control_finish_durably(call);
+}
+
+void control_trace_on(struct control_call *call) {
+    set_tracing(call, true);
+}
+
+void control_trace_off(struct control_call *call) {
+    set_tracing(call, false);
+}
+
 /* --- limits --- */
 
 void control_set_vhost_limits(struct control_call *call) {

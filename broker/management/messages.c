@@ -15,6 +15,8 @@
 #include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/route.h"
+#include "broker/entities/trace.h"
+#include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/management_private.h"
 #include "broker/management/properties_json.h"
@@ -142,6 +144,12 @@ static struct message *make_message(struct api_request *request,
     return message;
 }
 
+/* RabbitMQ names a connection inside itself; there is none here. */
+static struct trace_party trace_party_of(const struct api_request *request) {
+    return (struct trace_party){
+        .connection = SLICE("HTTP API"), .user = request->user->name, .channel = 1};
+}
+
 static void route_and_reply(struct api_request *request, struct exchange *exchange,
                             struct message *message) {
     const struct route_request wanted = route_request_of(message);
@@ -151,6 +159,10 @@ static void route_and_reply(struct api_request *request, struct exchange *exchan
     route_init(&route);
     route_message(&route, exchange, &wanted);
     uint64_t lsn = route.held_lsn;
+    if (request->vhost->metadata.tracing) {
+        const struct trace_party party = trace_party_of(request);
+        trace_publish(&party, exchange, message, &wanted, &route);
+    }
     exchange->published_in_count++;
     exchange->published_out_count += route.count;
     message_sizes_add(&request->broker->sizes, message->body_size);
@@ -338,12 +350,25 @@ static size_t take(const struct getting *getting, struct entry *entries, bool *r
     return count;
 }
 
+static void trace_taken(const struct api_request *request, const struct getting *getting,
+                        const struct entry *entries, size_t count) {
+    const struct trace_party party = trace_party_of(request);
+
+    for (size_t i = 0; i < count; i++) {
+        struct message *shown = queue_shown_message(getting->queue, &entries[i]);
+        trace_delivery(&party, getting->queue, shown, entries[i].redelivered);
+        message_unref(shown);
+    }
+}
+
 static void reply_messages(struct api_request *request, const struct getting *getting) {
     struct entry *entries = xcalloc((size_t)getting->count + 1, sizeof *entries);
     struct json_out out = api_json(request);
     bool is_away;
     size_t count = take(getting, entries, &is_away);
 
+    if (request->vhost->metadata.tracing)
+        trace_taken(request, getting, entries, count);
     if (is_away) {
         request->response->again = true;
     } else {

@@ -10,6 +10,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/trace.h"
 #include "broker/entities/user.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/content.h"
@@ -103,4 +104,13 @@ void channel_set_last_queue(struct channel *channel, struct slice name) {
     memcpy(copy, name.data, name.len);
     free((void *)(uintptr_t)channel->last_queue.data);
     channel->last_queue = slice_of(copy, name.len);
+}
+
+struct trace_party channel_trace_party(const struct channel *channel) {
+    const struct connection *connection = channel->connection;
+    return (struct trace_party){
+        .connection = slice_from_text(connection->name),
+        .user = connection->user == NULL ? SLICE("") : connection->user->name,
+        .channel = channel->number,
+    };
 }

@@ -26,6 +26,7 @@ struct channel_consumer;
 struct connection;
 struct publisher;
 struct queue;
+struct trace_party;
 struct transaction;
 
 enum channel_state {
@@ -45,7 +46,7 @@ struct channel {
     struct transaction *transaction; /* NULL unless tx.select was seen (transaction.h) */
     struct confirms confirms;
     struct message_counters counters;
-    struct rate_window *rates;          /* owned; NULL until somebody asks for rates (base/rate.h) */
+    struct rate_window *rates; /* owned; NULL until somebody asks for rates (base/rate.h) */
     struct channel_consumer *consumers; /* map by tag (delivery.h) */
     uint32_t consumer_count;
     struct unacked_list unacked;
@@ -80,6 +81,9 @@ static inline struct slice channel_resolve_binding_key(struct slice key, struct 
                                                        struct slice resolved_name) {
     return slice_is_empty(key) && slice_is_empty(given_name) ? resolved_name : key;
 }
+
+/* Who publishes here, or gets what is delivered, as trace messages name it. */
+struct trace_party channel_trace_party(const struct channel *channel);
 
 /* Keeps a copy of the name for the "last declared queue" shortcut. */
 void channel_set_last_queue(struct channel *channel, struct slice name);

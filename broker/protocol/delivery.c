@@ -16,6 +16,8 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/trace.h"
+#include "broker/entities/vhost.h"
 #include "broker/protocol/channel.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/consumer_timeout.h"
@@ -199,6 +201,20 @@ static void channel_deliver(struct consumer *queue_consumer, struct entry entry)
         remember_unacked(consumer, delivery_tag, entry);
 }
 
+static void trace_entry(const struct channel *channel, const struct queue *queue,
+                        const struct entry *entry) {
+    const struct trace_party party = channel_trace_party(channel);
+    struct message *shown = queue_shown_message(queue, entry);
+    trace_delivery(&party, queue, shown, entry->redelivered);
+    message_unref(shown);
+}
+
+/* Instead of channel_deliver() while the vhost is traced. */
+static void channel_deliver_traced(struct consumer *queue_consumer, struct entry entry) {
+    trace_entry(channel_consumer_of(queue_consumer)->channel, queue_consumer->queue, &entry);
+    channel_deliver(queue_consumer, entry);
+}
+
 static bool window_has_room(const struct channel_consumer *consumer) {
     const struct channel *channel = consumer->channel;
     if (consumer->prefetch != 0 && consumer->unacked_count >= consumer->prefetch)
@@ -258,11 +274,27 @@ void channel_cancel_consumer(struct channel_consumer *consumer) {
     channel_remove_consumer(consumer);
 }
 
+static void choose_ops(struct consumer *consumer);
+
 static const struct consumer_ops channel_consumer_ops = {
     .has_credit = consumer_has_credit,
     .deliver = channel_deliver,
     .on_queue_deleted = on_queue_deleted,
+    .on_tracing_switched = choose_ops,
 };
+
+static const struct consumer_ops traced_consumer_ops = {
+    .has_credit = consumer_has_credit,
+    .deliver = channel_deliver_traced,
+    .on_queue_deleted = on_queue_deleted,
+    .on_tracing_switched = choose_ops,
+};
+
+static void choose_ops(struct consumer *consumer) {
+    const bool is_traced =
+        channel_consumer_of(consumer)->channel->connection->vhost->metadata.tracing;
+    consumer->ops = is_traced ? &traced_consumer_ops : &channel_consumer_ops;
+}
 
 struct channel_consumer *channel_find_consumer(const struct channel *channel, struct slice tag) {
     struct channel_consumer *consumer;
@@ -275,11 +307,10 @@ struct channel_consumer *channel_add_consumer(struct channel *channel, struct qu
                                               const struct consumer_options *options,
                                               struct refusal *refusal) {
     struct channel_consumer *consumer = xcalloc(1, sizeof *consumer + options->tag.len);
-    consumer->consumer = (struct consumer){.ops = &channel_consumer_ops,
-                                           .priority = options->priority,
-                                           .no_ack = options->no_ack,
-                                           .exclusive = options->exclusive};
+    consumer->consumer = (struct consumer){
+        .priority = options->priority, .no_ack = options->no_ack, .exclusive = options->exclusive};
     consumer->channel = channel;
+    choose_ops(&consumer->consumer);
     consumer->prefetch = channel->consumer_prefetch;
     consumer->is_timed = queue->quorum != NULL && !options->no_ack;
     consumer->timeout_ms = options->timeout_ms;
@@ -338,6 +369,8 @@ void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
     }
     message_counters_take(&channel->counters, COUNT_GET, no_ack, entry.redelivered);
     channel->last_delivery_tag++;
+    if (queue->vhost->metadata.tracing)
+        trace_entry(channel, queue, &entry);
     send_get_ok(channel, queue, entry);
     if (no_ack)
         queue_finish_delivery(queue, entry);

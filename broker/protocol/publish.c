@@ -17,6 +17,7 @@
 #include "broker/entities/queue.h"
 #include "broker/entities/refusal.h"
 #include "broker/entities/route_memory.h"
+#include "broker/entities/trace.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/protocol/authorize.h"
@@ -180,6 +181,8 @@ static bool refresh_source(struct channel *channel) {
     publisher->checks_topics =
         source->type == &exchange_type_topic &&
         topic_permissions_exist(channel->connection->user, channel->connection->vhost);
+    publisher->takes_detour =
+        channel->transaction != NULL || channel->connection->vhost->metadata.tracing;
     return true;
 }
 
@@ -232,8 +235,14 @@ static void enqueue(struct channel *channel, struct message *message) {
     confirms_add(channel, accepted, lsn);
 }
 
-static void enqueue_or_hold(struct channel *channel, struct message *message,
-                            const struct route_request *request) {
+/* RabbitMQ traces what is published in a transaction at once, whatever becomes of that. */
+static void take_detour(struct channel *channel, struct message *message,
+                        const struct route_request *request) {
+    const struct publisher *publisher = channel->publisher;
+    if (channel->connection->vhost->metadata.tracing) {
+        const struct trace_party party = channel_trace_party(channel);
+        trace_publish(&party, publisher->source, message, request, &publisher->route);
+    }
     if (channel->transaction != NULL)
         transaction_hold_publish(channel, message, request);
     else
@@ -250,7 +259,10 @@ static void route_and_enqueue(struct channel *channel, struct message *message,
     publisher->source->published_out_count += publisher->route.count;
     broker->work += publisher->route.count;
     count_route(channel, &publisher->route, publisher->mandatory);
-    enqueue_or_hold(channel, message, request);
+    if (publisher->takes_detour)
+        take_detour(channel, message, request);
+    else
+        enqueue(channel, message);
 }
 
 /* BCC keys route, but nobody who gets the message, or keeps it for later, is to see them. */

@@ -38,6 +38,7 @@ struct publisher {
     struct exchange *source;     /* to publish to, permission included; NULL: not looked for yet */
     uint64_t source_generation;  /* vhost->routing_generation for which `source` holds */
     bool checks_topics;          /* the user has permissions for keys of `source` */
+    bool takes_detour;           /* a transaction holds what is published, or it is traced */
     struct route route;
     uint8_t exchange[AMQP_SHORTSTR_MAX];
     uint8_t routing_key[AMQP_SHORTSTR_MAX];

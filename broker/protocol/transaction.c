@@ -45,6 +45,8 @@ void transaction_select(struct channel *channel) {
     if (channel->transaction != NULL)
         return;
     channel->transaction = xcalloc(1, sizeof *channel->transaction);
+    if (channel->publisher != NULL)
+        channel->publisher->takes_detour = true;
     list_init(&channel->transaction->publishes);
     list_init(&channel->transaction->settlements);
 }

@@ -35,8 +35,6 @@ int local_shrink(const struct call *call);
 int local_rebalance(const struct call *call);
 int local_add_member(const struct call *call);
 int local_delete_member(const struct call *call);
-int local_trace_on(const struct call *call);
-int local_trace_off(const struct call *call);
 int local_suspend_listeners(const struct call *call);
 int local_resume_listeners(const struct call *call);
 int local_environment(const struct call *call);

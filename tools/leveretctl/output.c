@@ -189,14 +189,14 @@ static void print_text(const struct output *output, const json_t *text) {
         fprintf(output->file, "%s\n", json_string_value(text));
 }
 
-/* What went well: a sentence, or an object that says so. */
-static void print_message(const struct output *output, json_t *message) {
+/* What went well: a sentence, or an object that has it under `name`. */
+static void print_sentence(const struct output *output, const char *name, json_t *message) {
     if (!is_for_programs(output)) {
         puts(json_string_value(message));
         return;
     }
     json_t *object = json_pack("{sssssO}", "result", "ok", "node",
-                               output->node == NULL ? "" : output->node, "message", message);
+                               output->node == NULL ? "" : output->node, name, message);
     print_json(object);
     json_decref(object);
 }
@@ -212,6 +212,7 @@ static void take_node(struct output *output, const char *node) {
 void output_line(struct output *output, const json_t *line) {
     const json_t *text = json_object_get(line, "text");
     json_t *message = json_object_get(line, "message");
+    json_t *value = json_object_get(line, "value");
     const char *banner = json_string_value(json_object_get(line, "banner"));
     const char *node = json_string_value(json_object_get(line, "node"));
     json_t *columns = json_object_get(line, "columns");
@@ -224,7 +225,9 @@ void output_line(struct output *output, const json_t *line) {
     if (text != NULL)
         print_text(output, text);
     if (message != NULL)
-        print_message(output, message);
+        print_sentence(output, "message", message);
+    if (value != NULL)
+        print_sentence(output, "value", value);
     if (columns != NULL && output->columns == NULL)
         begin_rows(output, columns);
     if (row != NULL)
