@@ -16,8 +16,10 @@
 enum {
     /* Targets taken for those of a copy; when there are more, the index may not fit. */
     RELOCATED_TARGETS = 8,
-    COPIED_AT_MOST = 512, /* octets of a content that are cheaper to copy than to point at */
-    SETTLE_BOUND = 64,    /* octets that one settled target can take: a record of its own */
+    /* Octets of a content that are copied. Pointing at them would save that, but then a batch is no
+     * single aligned piece, and those are written much faster (io.h). */
+    COPIED_AT_MOST = 4096,
+    SETTLE_BOUND = 64, /* octets that one settled target can take: a record of its own */
 };
 
 static uint64_t content_length(const struct journal_content *content) {
@@ -57,21 +59,34 @@ uint64_t encoder_seal_bound(const struct encoder *encoder, const struct batch *b
     return segment_round_up(bound);
 }
 
+static uint64_t copied_length(struct slice octets) {
+    return octets.len <= COPIED_AT_MOST ? octets.len : 0;
+}
+
+/* Of a record, without its targets. */
+static uint64_t message_buffer_bound(const struct journal_content *content) {
+    uint64_t bound = RECORD_HEAD + RECORD_MESSAGE_FIXED + RECORD_ALIGNMENT +
+                     copied_length(content->address) + copied_length(content->header);
+
+    for (size_t i = 0; i < content->body_parts; i++)
+        bound += copied_length(content->body[i]);
+    return bound;
+}
+
 /*
  * Octets of the buffer that every encoding stays below: it must not move while pieces point into
- * it.
+ * it. Padding to a block, and one block of zeros behind it.
  */
 static uint64_t buffer_bound(const struct batch *batch) {
     uint64_t bound = BATCH_HEADER + batch->definitions.len + batch->queue_deletes.len +
                      batch->settled_count * SETTLE_BOUND + RECORD_HEAD + RECORD_ALIGNMENT +
-                     COPIED_AT_MOST + SEGMENT_BLOCK;
+                     COPIED_AT_MOST + 2 * SEGMENT_BLOCK;
 
     for (size_t i = 0; i < batch->message_count; i++) {
         const struct pending_message *pending = &batch->messages[i];
 
-        bound += RECORD_HEAD + RECORD_MESSAGE_FIXED + RECORD_ALIGNMENT +
-                 (uint64_t)pending->target_count * RECORD_TARGET +
-                 (2 + pending->content.body_parts) * COPIED_AT_MOST;
+        bound += message_buffer_bound(&pending->content) +
+                 (uint64_t)pending->target_count * RECORD_TARGET;
     }
     for (size_t i = 0; i < batch->relocation_count; i++)
         bound += record_padded_length(batch->relocations[i].length);
@@ -95,14 +110,19 @@ static void add_piece(struct encoder *encoder, void *octets, size_t len) {
 }
 
 /* Octets of the buffer, to be filled. */
-static uint8_t *emit(struct encoder *encoder, size_t len) {
+static uint8_t *add_room(struct encoder *encoder, size_t len) {
     uint8_t *at;
 
     assert(encoder->buffer.capacity - encoder->buffer.len >= len);
     at = octets_extend(&encoder->buffer, len);
     add_piece(encoder, at, len);
-    encoder->length += len;
     return at;
+}
+
+/* The same, of the batch. */
+static uint8_t *emit(struct encoder *encoder, size_t len) {
+    encoder->length += len;
+    return add_room(encoder, len);
 }
 
 static void emit_zeros(struct encoder *encoder, size_t len) {
@@ -304,7 +324,7 @@ static void emit_relocations(struct encoder *encoder, struct io *io, struct batc
 
 static void begin(struct encoder *encoder, const struct batch *batch,
                   const struct segment_place *place, uint64_t index) {
-    encoder->buffer.len = 0;
+    octets_begin_aligned(&encoder->buffer, IO_DIRECT_ALIGNMENT, (size_t)buffer_bound(batch));
     encoder->piece_count = 0;
     encoder->length = 0;
     encoder->record_count = 0;
@@ -312,8 +332,6 @@ static void begin(struct encoder *encoder, const struct batch *batch,
     encoder->seed = record_journal_seed(place->uuid);
     encoder->payload_crc = segment_seed(place);
     encoder->batch_number = (uint32_t)index;
-    octets_extend(&encoder->buffer, (size_t)buffer_bound(batch));
-    encoder->buffer.len = 0;
 }
 
 void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
@@ -338,7 +356,10 @@ void encoder_encode(struct encoder *encoder, struct io *io, struct batch *batch,
 
 void encoder_add_zeros(struct encoder *encoder, size_t len) {
     assert(len <= SEGMENT_ZEROS);
-    add_piece(encoder, (void *)(uintptr_t)segment_zeros, len);
+    if (len <= SEGMENT_BLOCK)
+        memset(add_room(encoder, len), 0, len);
+    else
+        add_piece(encoder, (void *)(uintptr_t)segment_zeros, len);
 }
 
 void encoder_clear(struct encoder *encoder) {

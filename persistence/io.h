@@ -16,13 +16,19 @@
 
 struct io;
 
+enum { IO_DIRECT_ALIGNMENT = 4096, IO_DIRECT_MIN = 128 * 1024 };
+
 struct io_ops {
     /* Creates a file that must not exist (mode 0600); returns a handle >= 0. */
     int (*open_new)(struct io *io, const char *name);
     int (*open_read)(struct io *io, const char *name);
     int (*open_write)(struct io *io, const char *name);
     void (*close)(struct io *io, int handle);
-    /* May write less than asked; the caller loops. */
+    /*
+     * May write less than asked; the caller loops. A first piece that is large and aligned, as are its
+     * address and its place, goes to the disk without the page cache, where that can be done: what a
+     * journal writes is seldom read again, and new pages for it cost more than the writing.
+     */
     ssize_t (*write)(struct io *io, int handle, const struct iovec *iov, int count,
                      uint64_t offset);
     ssize_t (*read)(struct io *io, int handle, void *buffer, size_t len, uint64_t offset);

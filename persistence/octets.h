@@ -47,6 +47,18 @@ static inline uint8_t *octets_extend(struct octets *octets, size_t len) {
     return octets->data + octets->len - len;
 }
 
+/* Empty, with room for `capacity` octets from an address on that a disk can be given. */
+static inline void octets_begin_aligned(struct octets *octets, size_t alignment, size_t capacity) {
+    octets->len = 0;
+    if (octets->capacity >= capacity && (uintptr_t)octets->data % alignment == 0)
+        return;
+    free(octets->data);
+    octets->capacity = (capacity + capacity / 4 + alignment - 1) / alignment * alignment;
+    octets->data = aligned_alloc(alignment, octets->capacity);
+    if (octets->data == NULL)
+        abort();
+}
+
 static inline void octets_append(struct octets *octets, struct slice bytes) {
     if (bytes.len > 0)
         memcpy(octets_extend(octets, bytes.len), bytes.data, bytes.len);
