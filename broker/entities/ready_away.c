@@ -350,6 +350,42 @@ size_t ready_list_first_away(const struct ready_list *list, struct entry *ret_en
     return count;
 }
 
+/* The first of `entries` that is not before `sequence`. */
+static size_t lower_bound(const struct entry *entries, size_t count, uint64_t sequence) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entries[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* A chunk says which sequences it can have, so that most are passed over. */
+static void find_in_chunk(const struct ready_chunk *chunk, const struct entry *entries,
+                          size_t count, bool *is_there) {
+    uint64_t first = away_of(chunk)->first_sequence;
+    size_t from = lower_bound(entries, count, first);
+    if (from == count || entries[from].sequence - first > DELTA_MAX)
+        return;
+    for (uint32_t at = chunk->start; at < chunk->away_end; at++) {
+        struct entry entry = ready_chunk_away_entry(chunk, at);
+        size_t i = lower_bound(entries, count, entry.sequence);
+        if (i < count && entries[i].sequence == entry.sequence &&
+            entries[i].message == entry.message)
+            is_there[i] = true;
+    }
+}
+
+void ready_list_find_away(const struct ready_list *list, const struct entry *entries, size_t count,
+                          bool *is_there) {
+    struct ready_chunk *chunk = list->first_away;
+    for (; chunk != NULL; chunk = next_away(chunk->next))
+        find_in_chunk(chunk, entries, count, is_there);
+}
+
 /* Of the first chunk that is away. */
 static uint64_t bring_back_from_one(struct ready_list *list, const struct entry *entries,
                                     uint32_t count) {

@@ -131,6 +131,60 @@ bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry) {
     return true;
 }
 
+/*
+ * The heap in order without taking it apart: whatever comes next is the top, or a child of one that came
+ * already. Those that may be next are a heap themselves, of places in the first one.
+ */
+static size_t first_returned(const struct ready_list *list, size_t offset, size_t max,
+                             struct entry *ret_entries) {
+    const struct entry *heap = list->returned;
+    const size_t wanted = offset + max < list->returned_count ? offset + max : list->returned_count;
+    struct ready_list next = {0};
+    size_t count = 0;
+    if (wanted > offset)
+        ready_list_return(&next, (struct entry){.sequence = heap[0].sequence, .expires_ms = 0});
+    for (size_t i = 0; i < wanted && wanted > offset; i++) {
+        size_t at = (size_t)heap_take(&next).expires_ms;
+        if (i >= offset)
+            ret_entries[count++] = heap[at];
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < list->returned_count;
+             child++)
+            ready_list_return(&next, (struct entry){.sequence = heap[child].sequence,
+                                                    .expires_ms = (int64_t)child});
+    }
+    free(next.returned);
+    return count;
+}
+
+static size_t ring_entries(const struct ready_list *list, size_t offset, size_t max,
+                           struct entry *ret_entries) {
+    size_t count = 0;
+    for (struct ready_chunk *chunk = list->first; chunk != NULL && count < max;
+         chunk = chunk->next) {
+        const bool is_away = chunk->away_end != 0;
+        uint32_t begin = chunk == list->first && !is_away ? list->first_index : chunk->start;
+        uint32_t end = is_away               ? chunk->away_end
+                       : chunk == list->last ? list->last_index
+                                             : READY_CHUNK_ENTRIES;
+        if (offset >= end - begin) {
+            offset -= end - begin;
+            continue;
+        }
+        for (begin += (uint32_t)offset; begin < end && count < max; begin++)
+            ret_entries[count++] =
+                is_away ? ready_chunk_away_entry(chunk, begin) : ready_chunk_entries(chunk)[begin];
+        offset = 0;
+    }
+    return count;
+}
+
+size_t ready_list_entries(const struct ready_list *list, size_t offset, size_t max,
+                          struct entry *ret_entries) {
+    const size_t returned = first_returned(list, offset, max, ret_entries);
+    const size_t passed = offset < list->returned_count ? offset : list->returned_count;
+    return returned + ring_entries(list, offset - passed, max - returned, ret_entries + returned);
+}
+
 bool ready_list_take_rarely(struct ready_list *list, struct entry *ret_entry) {
     if (list->returned_count > 0)
         *ret_entry = heap_take(list);

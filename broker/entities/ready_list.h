@@ -132,6 +132,11 @@ void ready_list_return(struct ready_list *list, struct entry entry);
 /* The front entry stays in the list; false when empty. It may be away. */
 bool ready_list_peek(const struct ready_list *list, struct entry *ret_entry);
 
+/* Copies entries in the order of taking, without the first `offset` and at most `max`; they stay, with
+ * their references. How many. */
+size_t ready_list_entries(const struct ready_list *list, size_t offset, size_t max,
+                          struct entry *ret_entries);
+
 /* For ready_list_take(): an entry that came back or is away, the last one, or the last of its chunk. */
 bool ready_list_take_rarely(struct ready_list *list, struct entry *ret_entry);
 
@@ -174,6 +179,10 @@ size_t ready_list_here(const struct ready_list *list, size_t max);
 
 /* The first entries that are away, in order, at most `max`; they stay. Returns how many. */
 size_t ready_list_first_away(const struct ready_list *list, struct entry *ret_entries, size_t max);
+
+/* Sets is_there[i] for each of `entries`, sorted by sequence, that is away in the list; others stay. */
+void ready_list_find_away(const struct ready_list *list, const struct entry *entries, size_t count,
+                          bool *is_there);
 
 /*
  * The first entries that are away are in memory again: `count` entries as ready_list_first_away()

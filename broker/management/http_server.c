@@ -72,6 +72,8 @@ static void response_clear(struct http_response *response) {
     text_clear(&response->body);
     if (response->stream.next != NULL)
         response->stream.end(response->stream.state);
+    if (response->kept != NULL)
+        response->end_kept(response->kept);
     for (size_t i = 0; i < response->header_count; i++)
         free(response->headers[i].value);
 }

@@ -53,7 +53,9 @@ struct http_response {
     struct http_stream stream; /* in place of the body when `next` is set */
     struct http_header headers[HTTP_RESPONSE_HEADER_MAX];
     size_t header_count;
-    uint64_t lsn; /* what must be durable before this leaves; 0: nothing */
+    uint64_t lsn;                 /* what must be durable before this leaves; 0: nothing */
+    void *kept;                   /* what a handler that set `again` wants to find next time */
+    void (*end_kept)(void *kept); /* called with what is kept at the end of the request */
     bool again; /* what it needs is on its way from disk or the worker: once more in a later tick */
 };
 

@@ -19,6 +19,7 @@
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/management_private.h"
+#include "broker/management/message_json.h"
 #include "broker/management/properties_json.h"
 
 #define HEADER_PAYLOAD_MAX (API_BODY_MAX + 4096)
@@ -207,8 +208,7 @@ struct getting {
     struct queue *queue;
     int64_t count;
     enum ack_mode mode;
-    bool always_base64;
-    int64_t truncate; /* -1: not at all */
+    struct message_view view;
 };
 
 static bool read_ack_mode(struct api_request *request, enum ack_mode *ret_mode) {
@@ -232,22 +232,21 @@ static bool read_getting(struct api_request *request, struct getting *getting) {
     if (!read_ack_mode(request, &getting->mode) ||
         !api_body_integer(request, "count", true, &getting->count) ||
         !api_body_text(request, "encoding", true, &encoding) ||
-        !api_body_integer(request, "truncate", false, &getting->truncate))
+        !api_body_integer(request, "truncate", false, &getting->view.truncate))
         return false;
     if (getting->count < 0) {
         api_refuse_bad(request, "count must not be negative");
         return false;
     }
-    getting->always_base64 = slice_equal(encoding, SLICE("base64"));
     if (getting->count > MESSAGES_GET_MAX)
         getting->count = MESSAGES_GET_MAX;
-    if (getting->always_base64 || slice_equal(encoding, SLICE("auto")))
+    if (message_view_set_encoding(&getting->view, encoding))
         return true;
     api_refuse_bad(request, "unsupported encoding");
     return false;
 }
 
-static bool may_get(struct api_request *request, const struct queue *queue) {
+bool messages_may_get(struct api_request *request, const struct queue *queue) {
     struct refusal refusal = {0};
 
     if (queue_check_exclusive(queue, NULL, &refusal) &&
@@ -258,66 +257,12 @@ static bool may_get(struct api_request *request, const struct queue *queue) {
     return false;
 }
 
-/* The body in one piece, as much of it as is wanted. */
-static uint8_t *copy_body(const struct message *message, size_t len) {
-    uint8_t *body = xmalloc(len + 1);
-    struct body_hint hint = {0};
-
-    for (size_t at = 0; at < len;) {
-        const struct slice range = message_body_at(message, at, &hint);
-        const size_t part = range.len < len - at ? range.len : len - at;
-        memcpy(body + at, range.data, part);
-        at += part;
-    }
-    return body;
-}
-
-/* As far as the answer shows it. */
-static size_t shown_octets(const struct getting *getting, const struct message *message) {
-    const size_t size = (size_t)message->body_size;
-
-    return getting->truncate >= 0 && (uint64_t)getting->truncate < size ? (size_t)getting->truncate
-                                                                        : size;
-}
-
-static void write_payload(struct json_out *out, const struct message *message,
-                          const struct getting *getting) {
-    const size_t len = shown_octets(getting, message);
-    uint8_t *body = copy_body(message, len);
-    const struct slice payload = slice_of(body, len);
-    const bool as_text = !getting->always_base64 && slice_is_utf8(payload);
-
-    json_out_key(out, "payload");
-    if (as_text) {
-        json_out_text(out, payload);
-    } else {
-        struct text encoded = {0};
-        base64_append(&encoded, payload);
-        json_out_text(out, text_slice(&encoded));
-        text_clear(&encoded);
-    }
-    json_out_put_string(out, "payload_encoding", as_text ? "string" : "base64");
-    free(body);
-}
-
 /* `left` messages were ready once it was taken. */
 static void write_message(struct json_out *out, const struct getting *getting,
                           const struct entry *entry, size_t left) {
-    struct message *message = queue_shown_message(getting->queue, entry);
-    struct amqp_properties properties;
-
-    message_properties(message, &properties);
     json_out_begin_object(out);
-    json_out_put_unsigned(out, "payload_bytes", message->body_size);
-    json_out_put_bool(out, "redelivered", entry->redelivered);
-    json_out_put_text(out, "exchange", message_exchange(message));
-    json_out_put_text(out, "routing_key", message_routing_key(message));
-    json_out_put_unsigned(out, "message_count", left);
-    json_out_key(out, "properties");
-    properties_json_write(out, &properties);
-    write_payload(out, message, getting);
+    message_json_write(out, getting->queue, entry, left, &getting->view);
     json_out_end_object(out);
-    message_unref(message);
 }
 
 /* In the order of the ready ones they came from. */
@@ -345,7 +290,7 @@ static size_t take(const struct getting *getting, struct entry *entries, bool *r
         }
         if (!queue_get(getting->queue, false, &entries[count]))
             break;
-        octets += shown_octets(getting, entries[count++].message);
+        octets += message_view_octets(&getting->view, entries[count++].message);
     }
     return count;
 }
@@ -386,11 +331,11 @@ static void reply_messages(struct api_request *request, const struct getting *ge
 
 static void get(struct api_request *request) {
     struct getting getting = {.queue = vhost_find_queue(request->vhost, request->parts[0]),
-                              .truncate = -1};
+                              .view = {.truncate = -1}};
 
     if (getting.queue == NULL)
         api_refuse(request, 404, "not_found", SLICE("queue_not_found"));
-    else if (read_getting(request, &getting) && may_get(request, getting.queue))
+    else if (read_getting(request, &getting) && messages_may_get(request, getting.queue))
         reply_messages(request, &getting);
 }
 

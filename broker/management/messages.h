@@ -11,6 +11,11 @@
 /* And no further one once the bodies come to this many octets: the answer is made in one piece. */
 #define MESSAGES_GET_OCTETS_MAX (64 * 1024 * 1024)
 
+struct queue;
+
+/* Whether basic.get would be allowed; if not, it has been refused. */
+bool messages_may_get(struct api_request *request, const struct queue *queue);
+
 extern const struct api_route message_routes[];
 
 #endif

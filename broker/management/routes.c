@@ -12,6 +12,7 @@
 #include "broker/management/node.h"
 #include "broker/management/pages.h"
 #include "broker/management/parameters.h"
+#include "broker/management/peek.h"
 #include "broker/management/permissions.h"
 #include "broker/management/policies.h"
 #include "broker/management/queues.h"
@@ -20,11 +21,15 @@
 #include "broker/management/vhosts.h"
 
 const struct api_route *const api_route_tables[] = {
-    queue_routes,      exchange_routes,    binding_routes,
-    connection_routes, channel_routes,     consumer_routes,
-    overview_routes,   node_routes,        health_routes,
-    feature_routes,    vhost_routes,       user_routes,
-    permission_routes, policy_routes,      limit_routes,
-    parameter_routes,  definitions_routes, message_routes,
-    session_routes,    description_routes, NULL,
+    queue_routes,       exchange_routes,
+    binding_routes,     connection_routes,
+    channel_routes,     consumer_routes,
+    overview_routes,    node_routes,
+    health_routes,      feature_routes,
+    vhost_routes,       user_routes,
+    permission_routes,  policy_routes,
+    limit_routes,       parameter_routes,
+    definitions_routes, message_routes,
+    peek_routes,        session_routes,
+    description_routes, NULL,
 };

@@ -118,6 +118,42 @@ static void lowest_sequence_is_always_in_front(void **state) {
     ready_list_clear(&list);
 }
 
+/* Any stretch of what is there, with the order of taking as the measure. */
+static void entries_are_shown_in_the_order_of_taking(void **state) {
+    struct entry order[3 * READY_CHUNK_ENTRIES], shown[3 * READY_CHUNK_ENTRIES], entry;
+    struct ready_list list;
+    uint32_t random = 1;
+    size_t count = 0;
+
+    (void)state;
+    ready_list_init(&list);
+    for (uint64_t i = 0; i < 3 * READY_CHUNK_ENTRIES; i++)
+        ready_list_push(&list, entry_of(i));
+    for (size_t i = 0; i < 200; i++) /* of those some come back, in any order */
+        assert_true(ready_list_take(&list, &order[i]));
+    for (size_t i = 0; i < 200; i++) {
+        random = random * 1664525 + 1013904223;
+        size_t other = random % 200;
+        entry = order[i], order[i] = order[other], order[other] = entry;
+    }
+    for (size_t i = 0; i < 90; i++)
+        ready_list_return(&list, order[i]);
+    const size_t there = ready_list_entries(&list, 0, 3 * READY_CHUNK_ENTRIES, order);
+    assert_int_equal(there, ready_list_count(&list));
+    for (size_t offset = 0; offset <= there + 1; offset += 7) {
+        for (size_t max = 0; max < 300; max += 45) {
+            const size_t left = offset < there ? there - offset : 0;
+            count = ready_list_entries(&list, offset, max, shown);
+            assert_int_equal(count, left < max ? left : max);
+            for (size_t i = 0; i < count; i++)
+                assert_int_equal(shown[i].sequence, order[offset + i].sequence);
+        }
+    }
+    for (size_t i = 0; i < there; i++)
+        assert_int_equal(take(&list), order[i].sequence);
+    ready_list_clear(&list);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_list_gives_nothing),
@@ -125,6 +161,7 @@ int main(void) {
         cmocka_unit_test(drained_list_fills_again),
         cmocka_unit_test(returned_entry_takes_its_old_place),
         cmocka_unit_test(lowest_sequence_is_always_in_front),
+        cmocka_unit_test(entries_are_shown_in_the_order_of_taking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
