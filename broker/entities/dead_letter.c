@@ -171,6 +171,7 @@ static bool publish_with(const struct dead_letter *letter, struct exchange *exch
     route_message(route, exchange, &request);
     exchange->published_in_count++;
     is_done = enqueue(letter, route, message, headers);
+    exchange->published_out_count += is_done ? route->count : 0;
     letter->queue->vhost->broker->counters.dead_letters_confirmed +=
         is_done && is_at_least_once(letter->queue);
     message_unref(message);

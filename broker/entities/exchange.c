@@ -8,6 +8,7 @@
 
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/message.h"
 #include "broker/entities/store.h"
@@ -113,5 +114,6 @@ void exchange_destroy(struct exchange *exchange) {
     if (exchange->type->close != NULL)
         exchange->type->close(exchange);
     exchange->vhost->broker->counters.exchanges_removed++;
+    rate_window_destroy(exchange->rates);
     free(exchange);
 }

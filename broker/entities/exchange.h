@@ -96,6 +96,7 @@ struct exchange {
     uint64_t route_mark;              /* last route that visited this exchange */
     uint64_t published_in_count;
     uint64_t published_out_count;
+    struct rate_window *rates; /* owned; NULL until somebody asks for rates (base/rate.h) */
 };
 
 /* The type of that name, NULL when there is none. The table of types is in exchange.c. */

@@ -347,6 +347,7 @@ static struct entry take_bad(struct queue *queue, struct ready_list *list) {
     struct entry entry = queue->levels == NULL ? ready_list_take_away(list)
                                                : ready_levels_take_away(queue->levels, list);
     queue_count_taken_away(queue, list->taken_size);
+    queue_uncount_persistent(queue, &entry);
     return entry;
 }
 
@@ -357,10 +358,8 @@ static void bring_back(struct page_in *page_in, size_t first, size_t end) {
         return;
     for (size_t i = first; i < end; i++)
         let_go_of_page(page_in->broker, &page_in->pages[i]);
-    uint64_t unknown =
-        ready_list_bring_back(list_of(page_in), page_in->entries + first, end - first);
-    if (queue->features != NULL)
-        queue->ready_bytes += unknown;
+    queue->ready_bytes +=
+        (uint64_t)ready_list_bring_back(list_of(page_in), page_in->entries + first, end - first);
 }
 
 /* False when there is no memory, not even for the first. */

@@ -38,6 +38,7 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     queue->vhost = vhost;
     vhost_ref(vhost);
     queue->next_sequence = 1; /* the journal has 0 for none */
+    queue->used_ms = vhost->broker->env->now_ms;
     queue->name = copy_slice(name);
     queue->arguments = slice_of(octets, arguments.len);
     list_init(&queue->exclusive_link);
@@ -63,8 +64,6 @@ static int64_t expires_of(const struct queue_features *features) {
 
 void queue_set_features(struct queue *queue, struct queue_features *features) {
     int64_t expired_after_ms = expires_of(queue->features);
-    if (queue->features == NULL && features != NULL)
-        queue->ready_bytes = ready_list_body_bytes(&queue->ready);
     free(queue->features);
     queue->features = features;
     queue->ready.has_sizes = features != NULL;
@@ -98,10 +97,15 @@ void queue_end_entry(const struct queue *queue, const struct entry *entry) {
 }
 
 /* Most often neither the journal nor a history knows anything of it. */
+static inline void finish_entry(const struct queue *queue, const struct entry *entry) {
+    struct message *message = entry->message;
+    if (message->stored != NULL || entry->redelivered)
+        queue_end_entry(queue, entry);
+    message_unref(message);
+}
+
 void queue_finish_entry(const struct queue *queue, struct entry entry) {
-    if (entry.message->stored != NULL || entry.redelivered)
-        queue_end_entry(queue, &entry);
-    message_unref(entry.message);
+    finish_entry(queue, &entry);
 }
 
 void queue_finish_undelivered(const struct queue *queue, struct entry entry) {
@@ -152,8 +156,39 @@ bool queue_front_peek(const struct queue *queue, struct entry *ret_entry) {
 }
 
 void queue_count_taken_away(struct queue *queue, uint32_t body_size) {
-    if (queue->features != NULL && body_size != AWAY_SIZE_UNKNOWN)
+    if (body_size != AWAY_SIZE_UNKNOWN)
         queue->ready_bytes -= body_size;
+}
+
+static void count_persistent(struct queue *queue, const struct message *message) {
+    if (!message->persistent || !queue->durable)
+        return;
+    queue->persistent.messages++;
+    queue->persistent.bytes += message->body_size;
+}
+
+static __attribute__((noinline)) void uncount_persistent(struct queue *queue, uint64_t octets) {
+    struct persistent_count *count = &queue->persistent;
+    if (!queue->durable || count->messages == 0)
+        return;
+    count->messages--;
+    if (count->messages == 0 || octets > count->bytes)
+        octets = count->bytes;
+    count->bytes -= octets;
+}
+
+void queue_uncount_persistent(struct queue *queue, const struct entry *entry) {
+    const struct persistent_count *count = &queue->persistent;
+    if (!entry_is_away(entry) && entry->message->persistent)
+        uncount_persistent(queue, entry->message->body_size);
+    else if (entry_is_away(entry) && entry_away(entry).stored != NULL && count->messages > 0)
+        uncount_persistent(queue, count->bytes / count->messages);
+}
+
+/* The same where the message is here, which is most often not persistent. */
+static inline void uncount_delivered(struct queue *queue, const struct entry *entry) {
+    if (entry->message->persistent)
+        uncount_persistent(queue, entry->message->body_size);
 }
 
 static struct entry take_front_from(struct ready_levels *levels, struct ready_list *list) {
@@ -170,13 +205,15 @@ struct entry queue_front_take(struct queue *queue) {
     struct entry entry = take_front_from(queue->levels, list);
     if (entry_is_away(&entry))
         queue_count_taken_away(queue, list->taken_size);
-    else if (queue->features != NULL)
+    else
         queue->ready_bytes -= entry.message->body_size;
     return entry;
 }
 
 void queue_front_drop(struct queue *queue, enum dead_letter_reason reason) {
-    dead_letter_take(queue, queue_front_take(queue), reason);
+    struct entry entry = queue_front_take(queue);
+    queue_uncount_persistent(queue, &entry);
+    dead_letter_take(queue, entry, reason);
 }
 
 static void trim_front(struct queue *queue) {
@@ -199,8 +236,12 @@ static void push(struct queue *queue, struct entry entry) {
         ready_list_push(&queue->ready, entry);
     else
         ready_levels_push(queue->levels, entry);
-    if (queue->features != NULL)
-        queue->ready_bytes += entry.message->body_size;
+    queue->ready_bytes += entry.message->body_size;
+}
+
+/* Where messages come and go at once it is queue_run() that says so, for many of them together. */
+static inline void note_use(struct queue *queue) {
+    queue->used_ms = queue->vhost->broker->env->now_ms;
 }
 
 /*
@@ -217,9 +258,12 @@ static inline void fill_entry(struct queue *queue, struct message *message, stru
 static __attribute__((noinline)) bool publish_with_features(struct queue *queue,
                                                             struct message *message) {
     struct entry entry;
+    note_use(queue);
+    count_persistent(queue, message);
     fill_entry(queue, message, &entry);
     if (queue_would_reject(queue, entry.message)) {
         message_ref(entry.message);
+        uncount_delivered(queue, &entry);
         if (queue->features->overflow == QUEUE_OVERFLOW_REJECT_PUBLISH_DLX)
             dead_letter_take(queue, entry, DEAD_LETTER_MAXLEN);
         else
@@ -234,24 +278,39 @@ static __attribute__((noinline)) bool publish_with_features(struct queue *queue,
     return true;
 }
 
+static inline bool publish_plain(struct queue *queue, struct message *message) {
+    fill_entry(queue, message_ref(message), ready_list_add(&queue->ready));
+    queue->ready_bytes += message->body_size;
+    if (!list_is_empty(&queue->ready_consumers))
+        broker_queue_runnable(queue->vhost->broker, queue);
+    else
+        note_use(queue);
+    return true;
+}
+
+static __attribute__((noinline)) bool publish_persistent(struct queue *queue,
+                                                         struct message *message) {
+    count_persistent(queue, message);
+    return publish_plain(queue, message);
+}
+
 bool queue_publish(struct queue *queue, struct message *message) {
     if (queue->deleted)
         return true;
     queue->counters.of[COUNT_PUBLISH]++;
     if (queue->features != NULL || message_flags(message) & AMQP_EXPIRATION)
         return publish_with_features(queue, message);
-    fill_entry(queue, message_ref(message), ready_list_add(&queue->ready));
-    if (!list_is_empty(&queue->ready_consumers))
-        broker_queue_runnable(queue->vhost->broker, queue);
-    return true;
+    return message->persistent ? publish_persistent(queue, message) : publish_plain(queue, message);
 }
 
 /* Counts an entry that leaves for a consumer or getter. */
 static inline void count_taken(struct queue *queue, const struct entry *entry,
                                enum message_count with_ack, bool no_ack) {
     message_counters_take(&queue->counters, with_ack, no_ack, entry->redelivered);
-    if (!no_ack)
-        queue->unacked_count++;
+    if (no_ack)
+        return;
+    queue->unacked_count++;
+    queue->unacked_bytes += entry->message->body_size;
 }
 
 bool queue_prepare_get(struct queue *queue) {
@@ -265,6 +324,7 @@ bool queue_prepare_get(struct queue *queue) {
 
 bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
     bool is_plain = queue_is_plain(queue);
+    note_use(queue);
     queue_restart_expires(queue);
     if (!is_plain) {
         queue_drop_overdue(queue, queue->vhost->broker->env->now_ms, SIZE_MAX);
@@ -281,25 +341,31 @@ bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry) {
     return true;
 }
 
-static void forget_unacked(struct queue *queue) {
+static inline void uncount_unacked(struct queue *queue, const struct entry *entry) {
     assert(queue->unacked_count > 0);
     queue->unacked_count--;
-    free_when_unused(queue);
+    queue->unacked_bytes -= entry->message->body_size;
+    note_use(queue);
 }
 
 void queue_finish_delivery(struct queue *queue, struct entry entry) {
-    queue_finish_entry(queue, entry);
+    uncount_delivered(queue, &entry);
+    finish_entry(queue, &entry);
 }
 
 void queue_ack(struct queue *queue, struct entry entry) {
-    queue_finish_entry(queue, entry);
+    uncount_delivered(queue, &entry);
+    uncount_unacked(queue, &entry);
+    finish_entry(queue, &entry);
     queue->counters.of[COUNT_ACK]++;
-    forget_unacked(queue);
+    free_when_unused(queue);
 }
 
 void queue_discard(struct queue *queue, struct entry entry) {
+    uncount_delivered(queue, &entry);
+    uncount_unacked(queue, &entry);
     dead_letter_take(queue, entry, DEAD_LETTER_REJECTED);
-    forget_unacked(queue);
+    free_when_unused(queue);
 }
 
 /* The queue is one of quorum: others have no entries outside that are away. */
@@ -308,8 +374,7 @@ static void return_away(struct queue *queue, struct entry entry) {
 }
 
 static void return_to_list(struct queue *queue, struct entry entry) {
-    if (queue->features != NULL)
-        queue->ready_bytes += entry.message->body_size;
+    queue->ready_bytes += entry.message->body_size;
     if (queue->levels == NULL)
         ready_list_return(&queue->ready, entry);
     else
@@ -318,7 +383,7 @@ static void return_to_list(struct queue *queue, struct entry entry) {
 
 void queue_front_return(struct queue *queue, struct entry entry) {
     if (queue->features == NULL && entry.expires_ms == ENTRY_NEVER_EXPIRES) {
-        ready_list_return(&queue->ready, entry);
+        return_to_list(queue, entry);
     } else {
         queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
         if (entry_is_away(&entry))
@@ -336,7 +401,7 @@ static void take_back(struct queue *queue, struct entry entry, bool failed) {
         queue_discard(queue, entry);
         return;
     }
-    queue->unacked_count--;
+    uncount_unacked(queue, &entry);
     entry.redelivered = true;
     if (queue->quorum == NULL || quorum_take_back(queue, entry, failed))
         queue_front_return(queue, entry);
@@ -362,6 +427,7 @@ bool queue_keeps(const struct queue *queue, const struct message *message) {
 
 size_t queue_purge(struct queue *queue) {
     size_t purged = queue_ready_count(queue);
+    note_use(queue);
     queue_clear_ready(queue);
     queue_watch_front(queue);
     return purged;
@@ -422,6 +488,7 @@ static size_t run_plain(struct queue *queue, size_t budget) {
     while (delivered < budget && ready_list_count(&queue->ready) > 0 &&
            (consumer = next_consumer(queue)) != NULL) {
         ready_list_take(&queue->ready, &entry);
+        queue->ready_bytes -= entry.message->body_size;
         count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
         consumer->ops->deliver(consumer, entry);
@@ -453,6 +520,7 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
 }
 
 size_t queue_run(struct queue *queue, size_t budget) {
+    note_use(queue);
     return queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
 }
 

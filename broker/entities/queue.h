@@ -48,6 +48,12 @@ struct restored_entry;
 struct restored_message;
 struct vhost;
 
+/* Persistent messages of a durable queue. Those that leave unread count as one of average size. */
+struct persistent_count {
+    size_t messages;
+    uint64_t bytes;
+};
+
 struct queue {
     struct vhost *vhost;
     struct slice name;      /* owned, as is `arguments` */
@@ -70,6 +76,10 @@ struct queue {
     size_t page_in_count;    /* as many as the last request asked for */
     uint64_t next_sequence;
     size_t unacked_count;
+    uint64_t ready_bytes;   /* bodies of ready messages, ready.unsized_bytes among them */
+    uint64_t unacked_bytes; /* bodies of unacked ones */
+    struct persistent_count persistent; /* of both; of a quorum queue all are */
+    int64_t used_ms;   /* when something last happened to its messages, on the broker's clock */
     size_t references; /* dead letters that still need its name and arguments */
     struct list ready_consumers;
     struct list waiting_consumers;
@@ -82,7 +92,6 @@ struct queue {
     struct queue_features *features; /* owned; NULL when nothing is asked for */
     const struct policy *policy;     /* in force, NULL when none; see policy.h */
     const struct policy *operator_policy;
-    uint64_t ready_bytes;       /* bodies of ready messages; kept only with features */
     bool may_expire;            /* a ready message may have a deadline */
     struct chore trim_chore;    /* messages at the front that are overdue or too many */
     struct timer message_timer; /* for the front message; may be early */

@@ -16,9 +16,14 @@ static bool exceeds(const struct queue_features *features, uint64_t count, uint6
            (features->max_length_bytes >= 0 && bytes > (uint64_t)features->max_length_bytes);
 }
 
+/* Of bodies that went to disk before there was a limit nobody knows the size of each. */
+static uint64_t limited_bytes(const struct queue *queue) {
+    return queue->ready_bytes - queue->ready.unsized_bytes;
+}
+
 static bool is_full_for(const struct queue *queue, const struct message *message) {
     uint64_t count = queue_ready_count(queue) + 1;
-    uint64_t bytes = queue->ready_bytes + message->body_size;
+    uint64_t bytes = limited_bytes(queue) + message->body_size;
     if (queue->quorum != NULL) {
         count += queue->quorum->held_count;
         bytes += queue->quorum->held_bytes;
@@ -39,7 +44,7 @@ static bool has_excess(const struct queue *queue) {
     const struct queue_features *features = queue->features;
     return features != NULL && features->overflow == QUEUE_OVERFLOW_DROP_HEAD &&
            queue_ready_count(queue) > 0 &&
-           exceeds(features, queue_ready_count(queue), queue->ready_bytes);
+           exceeds(features, queue_ready_count(queue), limited_bytes(queue));
 }
 
 static void drop_one(struct queue *queue) {

@@ -34,6 +34,7 @@ static void move_ready(struct queue *to, struct queue *from) {
     if (from->levels != NULL)
         from->levels = from->quorum != NULL ? ready_levels_create_quorum()
                                             : ready_levels_create(from->levels->highest);
+    to->ready_bytes = from->ready_bytes;
     from->ready_bytes = 0;
 }
 
@@ -46,8 +47,11 @@ static void remains_destroy(struct queue_remains *remains) {
 
 static size_t finish(struct queue *queue, struct queue *holder, size_t budget) {
     size_t done = 0;
-    for (; done < budget && queue_ready_count(holder) > 0; done++)
-        queue_finish_undelivered(queue, queue_front_take(holder));
+    for (; done < budget && queue_ready_count(holder) > 0; done++) {
+        struct entry entry = queue_front_take(holder);
+        queue_uncount_persistent(queue, &entry);
+        queue_finish_undelivered(queue, entry);
+    }
     return done;
 }
 
@@ -63,6 +67,7 @@ void queue_clear_ready(struct queue *queue) {
     if (queue_ready_count(queue) <= AT_ONCE_MAX) {
         finish(queue, queue, SIZE_MAX);
         ready_list_clear(&queue->ready);
+        queue->ready_bytes = 0;
         return;
     }
     struct queue_remains *remains = xcalloc(1, sizeof *remains);

@@ -41,8 +41,14 @@ static struct entry note_restored(struct queue *queue, struct entry entry,
 }
 
 static void count_bytes(struct queue *queue, uint32_t body_size) {
-    if (queue->features != NULL && body_size != AWAY_SIZE_UNKNOWN)
+    if (body_size != AWAY_SIZE_UNKNOWN)
         queue->ready_bytes += body_size;
+}
+
+/* Everything that comes back from the journal is persistent. */
+static void count_persistent(struct queue *queue, uint32_t body_size) {
+    queue->persistent.messages++;
+    queue->persistent.bytes += body_size == AWAY_SIZE_UNKNOWN ? 0 : body_size;
 }
 
 /* In a quorum queue a message that has a history has its place elsewhere: true. */
@@ -59,6 +65,7 @@ static bool is_placed_by_history(struct queue *queue, struct entry *entry, uint3
 static void restore(struct queue *queue, struct entry entry, uint8_t level,
                     const struct restored_message *restored) {
     entry = note_restored(queue, entry, restored);
+    count_persistent(queue, restored->body_size);
     if (is_placed_by_history(queue, &entry, restored->body_size))
         return;
     count_bytes(queue, restored->body_size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entries whose messages are not in memory: 8 octets each, more only where an entry has a deadline or
- * the queue counts octets.
+ * the queue's limits count octets. The bodies of the others are counted all together, which says how
+ * many octets are away; one of them that goes without having been read takes the average with it.
  *
  * Invariants:
  *   1. A chunk that is away has at least one entry; its entries are [start, away_end).
@@ -76,19 +77,59 @@ static uint32_t size_at(const struct ready_chunk *chunk, uint32_t at) {
     return away->extras == NULL ? AWAY_SIZE_UNKNOWN : away->extras[at].body_size;
 }
 
-uint64_t ready_chunk_away_bytes(const struct ready_chunk *chunk) {
-    uint64_t bytes = 0;
-    for (uint32_t at = chunk->start; at < chunk->away_end; at++)
-        bytes += size_at(chunk, at) == AWAY_SIZE_UNKNOWN ? 0 : size_at(chunk, at);
-    return bytes;
-}
-
 static bool has_room_for(const struct away_chunk *chunk, const struct entry *entry) {
     return chunk->head.away_end < chunk->capacity &&
            entry->sequence - chunk->first_sequence <= DELTA_MAX;
 }
 
-static void append(struct away_chunk *chunk, const struct entry *entry, uint32_t body_size) {
+static void count_away(struct ready_list *list, const struct away_chunk *chunk,
+                       uint32_t body_size) {
+    uint32_t known = body_size == AWAY_SIZE_UNKNOWN ? 0 : body_size;
+    list->away_bytes += known;
+    if (chunk->extras != NULL)
+        return;
+    list->unsized_count++;
+    list->unsized_bytes += known;
+}
+
+static void uncount_unsized(struct ready_list *list, uint64_t octets) {
+    list->unsized_count--;
+    list->unsized_bytes -= octets;
+    list->away_bytes -= octets;
+}
+
+/* The entry at `at` of a chunk goes unread: what was counted for it, or AWAY_SIZE_UNKNOWN. */
+static uint32_t uncount_unread(struct ready_list *list, const struct ready_chunk *chunk,
+                               uint32_t at) {
+    if (away_of(chunk)->extras == NULL) {
+        uint64_t average = list->unsized_bytes / list->unsized_count;
+        if (average >= AWAY_SIZE_UNKNOWN)
+            average = AWAY_SIZE_UNKNOWN - 1;
+        uncount_unsized(list, average);
+        return (uint32_t)average;
+    }
+    if (size_at(chunk, at) != AWAY_SIZE_UNKNOWN)
+        list->away_bytes -= size_at(chunk, at);
+    return size_at(chunk, at);
+}
+
+/* The same for one that was read, whose body has `octets`; how many more than counted these are. */
+static int64_t uncount_read(struct ready_list *list, const struct ready_chunk *chunk, uint32_t at,
+                            uint64_t octets) {
+    if (away_of(chunk)->extras == NULL) {
+        bool is_all = list->unsized_count == 1 || octets > list->unsized_bytes;
+        uint64_t counted = is_all ? list->unsized_bytes : octets;
+        uncount_unsized(list, counted);
+        return (int64_t)(octets - counted);
+    }
+    if (size_at(chunk, at) == AWAY_SIZE_UNKNOWN)
+        return (int64_t)octets;
+    list->away_bytes -= size_at(chunk, at);
+    return 0;
+}
+
+static void append(struct ready_list *list, struct away_chunk *chunk, const struct entry *entry,
+                   uint32_t body_size) {
     uint32_t at = chunk->head.away_end++;
     uint64_t word = (uintptr_t)entry->message;
     uint64_t delta = entry->sequence - chunk->first_sequence;
@@ -97,6 +138,7 @@ static void append(struct away_chunk *chunk, const struct entry *entry, uint32_t
                        delta << DELTA_SHIFT | entry->redelivered;
     if (chunk->extras != NULL)
         chunk->extras[at] = (struct away_extra){entry->expires_ms, body_size};
+    count_away(list, chunk, body_size);
 }
 
 /* --- the ring's ends, and its first and last chunks that are away --- */
@@ -156,7 +198,7 @@ static void drop_first_away(struct ready_list *list) {
 struct entry ready_list_take_away(struct ready_list *list) {
     struct ready_chunk *chunk = list->first_away;
     struct entry entry = ready_chunk_away_entry(chunk, chunk->start);
-    list->taken_size = size_at(chunk, chunk->start++);
+    list->taken_size = uncount_unread(list, chunk, chunk->start++);
     list->ring_count--;
     list->away_count--;
     if (chunk->start == chunk->away_end)
@@ -175,7 +217,7 @@ void ready_list_push_away(struct ready_list *list, struct entry entry, uint32_t 
             free(list->first);
             list->first = list->last = NULL;
         }
-        append(chunk, &entry, body_size);
+        append(list, chunk, &entry, body_size);
         if (list->last != NULL)
             list->last->next = &chunk->head;
         else
@@ -186,7 +228,7 @@ void ready_list_push_away(struct ready_list *list, struct entry entry, uint32_t 
         if (list->first_away == NULL)
             list->first_away = &chunk->head;
     } else {
-        append(chunk, &entry, body_size);
+        append(list, chunk, &entry, body_size);
     }
     list->ring_count++;
     list->away_count++;
@@ -203,12 +245,12 @@ static bool wants_extras(const struct ready_list *list, const struct entry *entr
 }
 
 /* Entries in a row that were turned, as a chunk. */
-static struct ready_chunk *pack(const struct ready_list *list, const struct entry *entries,
+static struct ready_chunk *pack(struct ready_list *list, const struct entry *entries,
                                 const uint32_t *sizes, uint32_t count) {
     struct away_chunk *chunk =
         away_chunk_create(count, entries[0].sequence, wants_extras(list, entries, count));
     for (uint32_t i = 0; i < count; i++)
-        append(chunk, &entries[i], sizes[i]);
+        append(list, chunk, &entries[i], sizes[i]);
     return &chunk->head;
 }
 
@@ -387,16 +429,14 @@ void ready_list_find_away(const struct ready_list *list, const struct entry *ent
 }
 
 /* Of the first chunk that is away. */
-static uint64_t bring_back_from_one(struct ready_list *list, const struct entry *entries,
-                                    uint32_t count) {
+static int64_t bring_back_from_one(struct ready_list *list, const struct entry *entries,
+                                   uint32_t count) {
     struct ready_chunk **link = link_to_first_away(list);
     struct ready_chunk *away = *link;
     struct ready_chunk *here = split_off(entries, count);
-    uint64_t unknown = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (size_at(away, away->start + i) == AWAY_SIZE_UNKNOWN)
-            unknown += entries[i].message->body_size;
-    }
+    int64_t more = 0;
+    for (uint32_t i = 0; i < count; i++)
+        more += uncount_read(list, away, away->start + i, entries[i].message->body_size);
     here->next = away;
     *link = here;
     if (link == &list->first)
@@ -405,21 +445,21 @@ static uint64_t bring_back_from_one(struct ready_list *list, const struct entry 
     list->away_count -= count;
     if (away->start == away->away_end)
         drop_first_away(list);
-    return unknown;
+    return more;
 }
 
-uint64_t ready_list_bring_back(struct ready_list *list, const struct entry *entries, size_t count) {
-    uint64_t unknown = 0;
+int64_t ready_list_bring_back(struct ready_list *list, const struct entry *entries, size_t count) {
+    int64_t more = 0;
     while (count > 0) {
         uint32_t left = list->first_away->away_end - list->first_away->start;
         uint32_t now = count < left ? (uint32_t)count : left;
         if (now > READY_CHUNK_ENTRIES)
             now = READY_CHUNK_ENTRIES;
-        unknown += bring_back_from_one(list, entries, now);
+        more += bring_back_from_one(list, entries, now);
         entries += now;
         count -= now;
     }
-    return unknown;
+    return more;
 }
 
 size_t ready_list_away_memory(const struct ready_list *list) {

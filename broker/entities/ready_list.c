@@ -38,24 +38,6 @@ void ready_list_add_chunk(struct ready_list *list) {
     list->last_index = 0;
 }
 
-static uint64_t body_bytes(const struct entry *entries, size_t from, size_t to) {
-    uint64_t bytes = 0;
-    for (size_t i = from; i < to; i++)
-        bytes += entries[i].message->body_size;
-    return bytes;
-}
-
-uint64_t ready_list_body_bytes(const struct ready_list *list) {
-    uint64_t bytes = body_bytes(list->returned, 0, list->returned_count);
-    for (struct ready_chunk *chunk = list->first; chunk != NULL; chunk = chunk->next) {
-        uint32_t from = chunk == list->first ? list->first_index : chunk->start;
-        uint32_t to = chunk == list->last ? list->last_index : READY_CHUNK_ENTRIES;
-        bytes += chunk->away_end != 0 ? ready_chunk_away_bytes(chunk)
-                                      : body_bytes(ready_chunk_entries(chunk), from, to);
-    }
-    return bytes;
-}
-
 static struct entry ring_take(struct ready_list *list) {
     if (list->first->away_end != 0)
         return ready_list_take_away(list);

@@ -94,9 +94,12 @@ struct ready_list {
     /* Chunks that are away; those before the first and behind the last are here. */
     struct ready_chunk *first_away;
     struct ready_chunk *last_away;
-    size_t away_count;   /* entries in them */
-    bool has_sizes;      /* the queue wants to know the sizes of bodies that are away */
-    uint32_t taken_size; /* of the body, when the entry taken last was away */
+    size_t away_count;      /* entries in them */
+    uint64_t away_bytes;    /* of their bodies, as far as they are known */
+    size_t unsized_count;   /* entries among them that do not have their size with them */
+    uint64_t unsized_bytes; /* of those, all together */
+    bool has_sizes;         /* the queue wants to know the size of each body that is away */
+    uint32_t taken_size;    /* of the body, when the entry taken last was away; see ready_away.c */
 };
 
 void ready_list_init(struct ready_list *list);
@@ -106,9 +109,6 @@ void ready_list_clear(struct ready_list *list);
 static inline size_t ready_list_count(const struct ready_list *list) {
     return list->ring_count + list->returned_count;
 }
-
-/* The sizes of all bodies together as far as they are known; looks at every message. */
-uint64_t ready_list_body_bytes(const struct ready_list *list);
 
 /* For ready_list_push(): the last chunk is full or there is none. */
 void ready_list_add_chunk(struct ready_list *list);
@@ -186,10 +186,10 @@ void ready_list_find_away(const struct ready_list *list, const struct entry *ent
 
 /*
  * The first entries that are away are in memory again: `count` entries as ready_list_first_away()
- * has them, with messages. Takes the references. Returns the octets of the bodies whose size was not
- * known.
+ * has them, with messages. Takes the references. Returns by how many octets their bodies are longer
+ * than was counted for them.
  */
-uint64_t ready_list_bring_back(struct ready_list *list, const struct entry *entries, size_t count);
+int64_t ready_list_bring_back(struct ready_list *list, const struct entry *entries, size_t count);
 
 /* Takes the first entry that is away out of the list. */
 struct entry ready_list_take_away(struct ready_list *list);
@@ -199,7 +199,6 @@ size_t ready_list_away_memory(const struct ready_list *list);
 
 /* For ready_list.c: the entry at `at` of a chunk that is away; freeing one that is used up. */
 struct entry ready_chunk_away_entry(const struct ready_chunk *chunk, uint32_t at);
-uint64_t ready_chunk_away_bytes(const struct ready_chunk *chunk);
 void ready_list_drop_first_chunk(struct ready_list *list);
 
 #endif

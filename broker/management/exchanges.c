@@ -2,12 +2,15 @@
 /* GET, PUT and DELETE of exchanges. */
 #include "broker/management/exchanges.h"
 
+#include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/permission.h"
+#include "broker/entities/policy.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
+#include "broker/management/message_stats.h"
 #include "broker/entities/table_json.h"
 
 /* --- fields --- */
@@ -29,6 +32,34 @@ static void write_performer(struct json_out *out, const void *object,
     json_out_string(out, "rmq-internal");
 }
 
+static bool has_no_policy(const void *object) {
+    return ((const struct exchange *)object)->policy == NULL;
+}
+
+static void write_policy(struct json_out *out, const void *object, struct management *management) {
+    (void)management;
+    json_out_text(out, ((const struct exchange *)object)->policy->name);
+}
+
+static bool has_no_stats(const void *object) {
+    return ((const struct exchange *)object)->published_in_count == 0;
+}
+
+/* What clients published into it, and how many copies of that went to queues. */
+static void write_stats(struct json_out *out, const void *object, struct management *management) {
+    struct exchange *exchange = (struct exchange *)(uintptr_t)object;
+    static const char *const names[] = {"publish_in", "publish_out"};
+    const uint64_t counters[] = {exchange->published_in_count, exchange->published_out_count};
+    const int64_t now_ms = management->broker->env->now_ms;
+
+    rate_window_update(&exchange->rates, counters, 2, now_ms);
+    json_out_begin_object(out);
+    for (size_t i = 0; i < 2; i++)
+        message_stats_write_count(out, names[i], counters[i],
+                                  rate_per_second(exchange->rates, i, counters[i], now_ms));
+    json_out_end_object(out);
+}
+
 static const struct api_field fields[] = {
     API_MEMBER("name", API_TEXT, struct exchange, name),
     {"vhost", .write = write_vhost},
@@ -38,6 +69,8 @@ static const struct api_field fields[] = {
     API_MEMBER("internal", API_BOOL, struct exchange, internal),
     API_MEMBER("arguments", API_TABLE, struct exchange, arguments),
     {"user_who_performed_action", .write = write_performer},
+    {"policy", .write = write_policy, .is_absent = has_no_policy},
+    {"message_stats", .write = write_stats, .is_absent = has_no_stats},
     {.name = NULL},
 };
 

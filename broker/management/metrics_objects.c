@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of queues, channels and connections. */
+#include <math.h>
+
 #include "broker/entities/broker.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/queue_figures.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/channels.h"
 #include "broker/management/connections.h"
@@ -25,11 +28,31 @@ VALUE(queue_ready, struct queue, queue_ready_count(at))
 VALUE(queue_unacked, struct queue, at->unacked_count)
 VALUE(queue_messages, struct queue, queue_ready_count(at) + at->unacked_count)
 VALUE(queue_consumers, struct queue, at->consumer_count)
+VALUE(queue_capacity, struct queue, at->consumer_count > 0 && list_is_empty(&at->waiting_consumers))
+VALUE(queue_persistent, struct queue, queue_figures(at).messages_persistent)
+VALUE(queue_persistent_bytes, struct queue, queue_figures(at).message_bytes_persistent)
+VALUE(queue_ram, struct queue, queue_figures(at).messages_ram)
+VALUE(queue_ram_bytes, struct queue, queue_figures(at).message_bytes_ram)
+VALUE(queue_ready_ram, struct queue, queue_figures(at).messages_ready_ram)
+VALUE(queue_bytes, struct queue, queue_figures(at).message_bytes)
+VALUE(queue_ready_bytes, struct queue, at->ready_bytes)
+VALUE(queue_unacked_bytes, struct queue, at->unacked_bytes)
+VALUE(queue_paged_out, struct queue, queue_figures(at).messages_paged_out)
+VALUE(queue_paged_out_bytes, struct queue, queue_figures(at).message_bytes_paged_out)
+VALUE(queue_memory, struct queue, queue_figures(at).memory)
+
+static double queue_head(const void *object, const struct broker *broker) {
+    uint64_t seconds;
+    (void)broker;
+    return queue_head_timestamp(object, &seconds) ? (double)seconds : NAN;
+}
 VALUE(queue_published, struct queue, at->counters.of[COUNT_PUBLISH])
 VALUE(queue_delivered, struct queue,
       at->counters.of[COUNT_DELIVER] + at->counters.of[COUNT_DELIVER_NO_ACK])
 VALUE(queue_redelivered, struct queue, at->counters.of[COUNT_REDELIVER])
 VALUE(queue_acked, struct queue, at->counters.of[COUNT_ACK])
+
+#define FAMILY "queue_metrics"
 
 static const struct metric queue_metrics[] = {
     {"queue_messages_ready", "Messages ready to be delivered to consumers", METRIC_GAUGE,
@@ -40,14 +63,41 @@ static const struct metric queue_metrics[] = {
      "queue_coarse_metrics", queue_messages},
     {"queue_consumers", "Consumers on a queue", METRIC_GAUGE, "queue_consumer_count",
      queue_consumers},
+    {"queue_consumer_capacity", "Whether every consumer of the queue would take a message at once",
+     METRIC_GAUGE, FAMILY, queue_capacity},
+    {"queue_consumer_utilisation", "The same as queue_consumer_capacity", METRIC_GAUGE, FAMILY,
+     queue_capacity},
+    {"queue_process_memory_bytes", "Memory of the queue, its entries and its messages",
+     METRIC_GAUGE, FAMILY, queue_memory},
+    {"queue_messages_ram", "Messages that are in memory", METRIC_GAUGE, FAMILY, queue_ram},
+    {"queue_messages_ram_bytes", "Octets of their bodies", METRIC_GAUGE, FAMILY, queue_ram_bytes},
+    {"queue_messages_ready_ram", "Ready messages that are in memory", METRIC_GAUGE, FAMILY,
+     queue_ready_ram},
+    {"queue_messages_unacked_ram", "Unacknowledged messages that are in memory", METRIC_GAUGE,
+     FAMILY, queue_unacked},
+    {"queue_messages_persistent", "Persistent messages", METRIC_GAUGE, FAMILY, queue_persistent},
+    {"queue_messages_persistent_bytes", "Octets of the bodies of persistent messages", METRIC_GAUGE,
+     FAMILY, queue_persistent_bytes},
+    {"queue_messages_bytes", "Octets of the bodies of all messages", METRIC_GAUGE, FAMILY,
+     queue_bytes},
+    {"queue_messages_ready_bytes", "Octets of the bodies of ready messages", METRIC_GAUGE, FAMILY,
+     queue_ready_bytes},
+    {"queue_messages_unacked_bytes", "Octets of the bodies of unacknowledged messages",
+     METRIC_GAUGE, FAMILY, queue_unacked_bytes},
+    {"queue_messages_paged_out", "Messages that are on disk only", METRIC_GAUGE, FAMILY,
+     queue_paged_out},
+    {"queue_messages_paged_out_bytes", "Octets of their bodies", METRIC_GAUGE, FAMILY,
+     queue_paged_out_bytes},
+    {"queue_head_message_timestamp", "Timestamp of the next message, where it has one",
+     METRIC_GAUGE, FAMILY, queue_head},
     {"queue_messages_published_total", "Messages that were put into the queue", METRIC_COUNTER,
-     "queue_metrics", queue_published},
+     FAMILY, queue_published},
     {"queue_messages_delivered_total", "Messages that consumers got out of the queue",
-     METRIC_COUNTER, "queue_metrics", queue_delivered},
+     METRIC_COUNTER, FAMILY, queue_delivered},
     {"queue_messages_redelivered_total", "Messages that left the queue once more", METRIC_COUNTER,
-     "queue_metrics", queue_redelivered},
+     FAMILY, queue_redelivered},
     {"queue_messages_acked_total", "Messages of the queue that were acknowledged", METRIC_COUNTER,
-     "queue_metrics", queue_acked},
+     FAMILY, queue_acked},
     {.name = NULL},
 };
 
@@ -93,6 +143,7 @@ VALUE(channel_delivered, struct channel, at->counters.of[COUNT_DELIVER_NO_ACK])
 VALUE(channel_redelivered, struct channel, at->counters.of[COUNT_REDELIVER])
 VALUE(channel_acked, struct channel, at->counters.of[COUNT_ACK])
 
+#undef FAMILY
 #define FAMILY "channel_metrics"
 
 static const struct metric channel_metrics[] = {
@@ -162,6 +213,8 @@ static void append_channel_labels(struct text *out, const void *object) {
 
 VALUE(connection_received, struct connection, at->endpoint.received_bytes)
 VALUE(connection_sent, struct connection, at->endpoint.sent_bytes)
+VALUE(connection_received_packets, struct connection, at->endpoint.received_count)
+VALUE(connection_sent_packets, struct connection, at->endpoint.sent_count)
 VALUE(connection_pending, struct connection, outbuf_size(&at->endpoint.output) > 0)
 VALUE(connection_channels, struct connection, at->channel_count)
 
@@ -170,6 +223,10 @@ static const struct metric connection_metrics[] = {
      METRIC_COUNTER, "connection_coarse_metrics", connection_received},
     {"connection_outgoing_bytes_total", "Total number of bytes sent on a connection",
      METRIC_COUNTER, "connection_coarse_metrics", connection_sent},
+    {"connection_incoming_packets_total", "Reads from a connection that brought something",
+     METRIC_COUNTER, "connection_metrics", connection_received_packets},
+    {"connection_outgoing_packets_total", "Writes to a connection", METRIC_COUNTER,
+     "connection_metrics", connection_sent_packets},
     {"connection_pending_packets", "Whether output waits to be sent on a connection", METRIC_GAUGE,
      "connection_metrics", connection_pending},
     {"connection_channels", "Channels on a connection", METRIC_GAUGE, "connection_metrics",

@@ -2,11 +2,15 @@
 /* GET, PUT and DELETE of queues and what is in them. */
 #include "broker/management/queues.h"
 
+#include <stdio.h>
+#include <time.h>
+
 #include "broker/base/rate.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/policy.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/queue_figures.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/api_login.h"
 #include "broker/management/connections.h"
@@ -80,6 +84,57 @@ static void write_unacknowledged_rate(struct json_out *out, const void *object,
 static void write_messages_rate(struct json_out *out, const void *object,
                                 struct management *management) {
     write_length_rate(out, object, LENGTH_ALL, management);
+}
+
+/* --- where its messages are --- */
+
+#define FIGURE(NAME)                                                  \
+    static void write_##NAME(struct json_out *out, const void *queue, \
+                             struct management *management) {         \
+        (void)management;                                             \
+        json_out_unsigned(out, queue_figures(queue).NAME);            \
+    }
+FIGURE(messages_persistent)
+FIGURE(messages_ram)
+FIGURE(messages_ready_ram)
+FIGURE(messages_paged_out)
+FIGURE(message_bytes)
+FIGURE(message_bytes_ready)
+FIGURE(message_bytes_unacknowledged)
+FIGURE(message_bytes_persistent)
+FIGURE(message_bytes_ram)
+FIGURE(message_bytes_paged_out)
+FIGURE(memory)
+
+static void write_head_timestamp(struct json_out *out, const void *queue,
+                                 struct management *management) {
+    uint64_t seconds;
+
+    (void)management;
+    if (queue_head_timestamp(queue, &seconds))
+        json_out_unsigned(out, seconds);
+    else
+        json_out_null(out);
+}
+
+static bool is_busy(const void *queue) {
+    int64_t wall_ms;
+    return !queue_idle_since(queue, &wall_ms);
+}
+
+static void write_idle_since(struct json_out *out, const void *queue,
+                             struct management *management) {
+    char text[64];
+    struct tm utc;
+    int64_t wall_ms;
+
+    (void)management;
+    queue_idle_since(queue, &wall_ms);
+    const time_t seconds = (time_t)(wall_ms / 1000);
+    gmtime_r(&seconds, &utc);
+    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + len, sizeof text - len, ".%03u+00:00", (unsigned)(wall_ms % 1000));
+    json_out_string(out, text);
 }
 
 static void write_type(struct json_out *out, const void *object, struct management *management) {
@@ -255,6 +310,20 @@ static const struct api_field fields[] = {
     {"messages_ready_details", .write = write_ready_rate},
     API_MEMBER("messages_unacknowledged", API_SIZE, struct queue, unacked_count),
     {"messages_unacknowledged_details", .write = write_unacknowledged_rate},
+    {"messages_persistent", .write = write_messages_persistent},
+    {"messages_ram", .write = write_messages_ram},
+    {"messages_ready_ram", .write = write_messages_ready_ram},
+    API_MEMBER("messages_unacknowledged_ram", API_SIZE, struct queue, unacked_count),
+    {"messages_paged_out", .write = write_messages_paged_out},
+    {"message_bytes", .write = write_message_bytes},
+    {"message_bytes_ready", .write = write_message_bytes_ready},
+    {"message_bytes_unacknowledged", .write = write_message_bytes_unacknowledged},
+    {"message_bytes_persistent", .write = write_message_bytes_persistent},
+    {"message_bytes_ram", .write = write_message_bytes_ram},
+    {"message_bytes_paged_out", .write = write_message_bytes_paged_out},
+    {"memory", .write = write_memory},
+    {"head_message_timestamp", .write = write_head_timestamp},
+    {"idle_since", .write = write_idle_since, .is_absent = is_busy},
     API_MEMBER("consumers", API_SIZE, struct queue, consumer_count),
     {"consumer_capacity", .write = write_capacity},
     {"consumer_utilisation", .write = write_capacity},

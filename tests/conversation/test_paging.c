@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/entities/broker.h"
 #include "broker/entities/paging.h"
+#include "broker/entities/queue_figures.h"
+#include "broker/entities/vhost.h"
 #include "persistence/pager.h"
 #include "tests/support/arguments.h"
 #include "tests/support/memory_disk.h"
@@ -383,6 +386,53 @@ static void transaction_settles_messages_read_back(void **state) {
     peer_skip(p, tx_commit_ok);
 }
 
+/* --- figures --- */
+
+static struct queue_figures figures_of(const struct peer *p) {
+    const struct vhost *vhost = broker_find_vhost(p->fixture->broker, SLICE("/"));
+    return queue_figures(vhost_find_queue(vhost, SLICE("q")));
+}
+
+static void figures_tell_memory_from_disk(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare(p, "q", SLICE(""));
+    publish_some(p, "q", 12); /* 14 octets, 7 of them persistent */
+    struct queue_figures figures = figures_of(p);
+    assert_int_equal(figures.messages_ram, 1);
+    assert_int_equal(figures.messages_paged_out, 11);
+    assert_int_equal(figures.message_bytes, 14);
+    assert_int_equal(figures.message_bytes_paged_out, 13);
+    assert_int_equal(figures.messages_persistent, 6);
+    assert_int_equal(figures.message_bytes_persistent, 7);
+    expect_some(p, "q", 0, 11);
+    figures = figures_of(p);
+    assert_int_equal(figures.message_bytes_ready, 2);
+    assert_int_equal(figures.message_bytes_ram, 2);
+    assert_int_equal(figures.messages_persistent, 0);
+    assert_int_equal(figures.message_bytes_persistent, 0);
+}
+
+static void figures_survive_a_restart(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare(p, "q", SLICE(""));
+    publish_some(p, "q", 12);
+    fixture_restart(fixture, false);
+    p = peer_connect(fixture);
+    struct queue_figures figures = figures_of(p);
+    assert_int_equal(figures.messages, 6);
+    assert_int_equal(figures.message_bytes_paged_out, 7);
+    assert_int_equal(figures.message_bytes_persistent, 7);
+    peer_send(p, queue_purge, .queue = SLICE("q"));
+    peer_expect(p, queue_purge_ok, .message_count = 6);
+    figures = figures_of(p);
+    assert_int_equal(figures.message_bytes, 0);
+    assert_int_equal(figures.message_bytes_persistent, 0);
+    assert_int_equal(figures.message_bytes_ram, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PAGED_CONVERSATION(messages_go_and_come_back_in_order),
@@ -401,6 +451,8 @@ int main(void) {
         PAGED_CONVERSATION(overflow_files_go_when_they_are_not_needed),
         PAGED_CONVERSATION(redelivered_flags_survive_a_clean_stop_on_disk),
         PAGED_CONVERSATION(transaction_settles_messages_read_back),
+        PAGED_CONVERSATION(figures_tell_memory_from_disk),
+        PAGED_CONVERSATION(figures_survive_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

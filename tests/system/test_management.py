@@ -3,6 +3,7 @@
 """The HTTP API and the metrics of the real process, asked as tools ask."""
 import base64
 import concurrent.futures
+import datetime
 import http.client
 import json
 import os
@@ -274,6 +275,47 @@ class Objects(ManagementTest):
         self.assertEqual(self.api.get(pair), [])
         self.api.ask("POST", "bindings/%2F/e/amq.topic/e/amq.fanout", {})
         self.assertEqual(self.api.get("bindings/%2F/e/amq.topic/e/amq.fanout")[0]["properties_key"], "~")
+
+    def test_a_queue_shows_where_its_messages_are(self):
+        self.declare()
+        for i in range(3):
+            self.publish("x" * 100, properties={"delivery_mode": 2 if i else 1, "timestamp": 1700000000})
+        client = Amqp(self.broker.port).open_channel()
+        self.addCleanup(client.close)
+        self.assertEqual(len(client.get(b"q", no_ack=False).body), 100)
+        queue = self.api.get("queues/%2F/q")
+        for name, figure in {"messages_persistent": 2, "messages_ram": 3, "messages_ready_ram": 2,
+                             "messages_unacknowledged_ram": 1, "messages_paged_out": 0, "message_bytes": 300,
+                             "message_bytes_ready": 200, "message_bytes_unacknowledged": 100,
+                             "message_bytes_persistent": 200, "message_bytes_ram": 300,
+                             "message_bytes_paged_out": 0, "head_message_timestamp": 1700000000}.items():
+            self.assertEqual(queue[name], figure, name)
+        self.assertGreater(queue["memory"], 300)
+        self.assertNotIn("idle_since", queue)
+        process.wait_until(lambda: "idle_since" in self.api.get("queues/%2F/q"))
+        idle = datetime.datetime.fromisoformat(self.api.get("queues/%2F/q")["idle_since"])
+        self.assertLess(abs((datetime.datetime.now(datetime.timezone.utc) - idle).total_seconds()), 60)
+        _, text = scrape(self.broker, "metrics/per-object")
+        for name, figure in {"bytes": 300, "ready_bytes": 200, "unacked_bytes": 100, "persistent_bytes": 200,
+                             "ram_bytes": 300, "persistent": 2, "ram": 3, "paged_out": 0}.items():
+            self.assertIn(f'rabbitmq_queue_messages_{name}{{vhost="/",queue="q"}} {figure}\n', text)
+        self.assertIn('rabbitmq_queue_head_message_timestamp{vhost="/",queue="q"} 1700000000\n', text)
+
+    def test_an_exchange_counts_what_goes_in_and_out(self):
+        self.declare("a")
+        self.declare("b")
+        for queue in "ab":
+            self.api.status("POST", f"bindings/%2F/e/amq.fanout/q/{queue}", {"routing_key": ""})
+        self.assertNotIn("message_stats", self.api.get("exchanges/%2F/amq.fanout"))
+        self.api.status("PUT", "policies/%2F/p", {"pattern": "^amq.fanout$", "apply-to": "exchanges",
+                                                  "definition": {"alternate-exchange": "other"}})
+        for _ in range(3):
+            self.publish("x", exchange="amq.fanout")
+        exchange = self.api.get("exchanges/%2F/amq.fanout")
+        self.assertEqual(exchange["policy"], "p")
+        stats = exchange["message_stats"]
+        self.assertEqual((stats["publish_in"], stats["publish_out"]), (3, 6))
+        self.assertIn("rate", stats["publish_in_details"])
 
     def test_lists_come_in_pages(self):
         """rows: 423"""

@@ -231,19 +231,60 @@ static void restored_entries_are_pushed_away(void **state) {
     ready_list_clear(&list);
 }
 
-/* Of bodies whose size nobody asked for when they went. */
-static void sizes_are_learned_when_they_come_back(void **state) {
+/* Of bodies each of whose sizes nobody asked for when they went. */
+static void octets_are_counted_all_together(void **state) {
     struct ready_list list;
     struct entry entries[2];
     (void)state;
     ready_list_init(&list);
-    push(&list, 1, 2);
+    push(&list, 1, 3);
     put_away_all(&list, 0);
+    assert_int_equal(list.away_bytes, 15);
+    assert_int_equal(list.unsized_bytes, 15);
     assert_int_equal(ready_list_first_away(&list, entries, 2), 2);
     for (int i = 0; i < 2; i++)
         entries[i].message = new_message();
-    assert_int_equal(ready_list_bring_back(&list, entries, 2), 10);
-    expect_all(&list, 1, 2);
+    assert_int_equal(ready_list_bring_back(&list, entries, 2), 0);
+    assert_int_equal(list.away_bytes, 5);
+    expect_all(&list, 1, 3);
+    assert_int_equal(list.away_bytes, 0);
+    assert_int_equal(list.unsized_bytes, 0);
+    ready_list_clear(&list);
+}
+
+static void one_that_goes_unread_takes_the_average(void **state) {
+    struct ready_list list;
+    struct entry entry;
+    const uint32_t sizes[] = {10, 20, 60};
+    (void)state;
+    ready_list_init(&list);
+    for (uint32_t i = 0; i < 3; i++) {
+        entry = (struct entry){.sequence = i + 1};
+        entry_set_away(&entry, (struct away){.spilled = i + 1});
+        ready_list_push_away(&list, entry, sizes[i]);
+    }
+    ready_list_take(&list, &entry);
+    assert_int_equal(list.taken_size, 30);
+    ready_list_take(&list, &entry);
+    ready_list_take(&list, &entry);
+    assert_int_equal(list.taken_size, 30);
+    assert_int_equal(list.away_bytes, 0);
+    ready_list_clear(&list);
+}
+
+/* A restart does not know the size of every body before it was read. */
+static void size_that_nobody_knew_is_learned(void **state) {
+    struct ready_list list;
+    struct entry entry = {.sequence = 1};
+    (void)state;
+    ready_list_init(&list);
+    entry_set_away(&entry, (struct away){.spilled = 1});
+    ready_list_push_away(&list, entry, AWAY_SIZE_UNKNOWN);
+    assert_int_equal(list.away_bytes, 0);
+    assert_int_equal(ready_list_first_away(&list, &entry, 1), 1);
+    entry.message = new_message();
+    assert_int_equal(ready_list_bring_back(&list, &entry, 1), 5);
+    expect_all(&list, 1, 1);
     ready_list_clear(&list);
 }
 
@@ -256,7 +297,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(deadlines_and_flags_survive, setup, teardown),
         cmocka_unit_test_setup_teardown(returned_entries_come_before_those_away, setup, teardown),
         cmocka_unit_test_setup_teardown(restored_entries_are_pushed_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(sizes_are_learned_when_they_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(octets_are_counted_all_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_goes_unread_takes_the_average, setup, teardown),
+        cmocka_unit_test_setup_teardown(size_that_nobody_knew_is_learned, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
