@@ -29,18 +29,14 @@ static bool journal_lacks_room(struct journal *journal,
     return true;
 }
 
-/* It is tried again and again; the log has it once, until it went well or fails otherwise. */
-static void tell_failures(struct disk_watch *watch, const struct journal_statistics *statistics) {
-    bool is_new = statistics->maintenance_failures != watch->told_failures;
-    watch->told_failures = statistics->maintenance_failures;
-    if (is_new && statistics->maintenance_cause != watch->told_error)
-        log_warning(&watch->broker->env->log,
-                    "Journal: %s could not be made ahead: %s; it is tried again, nothing is lost",
-                    statistics->maintenance_file, strerror(-statistics->maintenance_cause));
-    if (is_new)
-        watch->told_error = statistics->maintenance_cause;
-    else if (statistics->maintenance_error == 0)
-        watch->told_error = 0;
+/* It is tried again and again; the journal counts it once, until it went well or fails otherwise. */
+static void tell_troubles(struct disk_watch *watch, const struct journal_statistics *statistics) {
+    if (statistics->maintenance_troubles == watch->told_troubles)
+        return;
+    watch->told_troubles = statistics->maintenance_troubles;
+    log_warning(&watch->broker->env->log,
+                "Journal: %s could not be made ahead: %s; it is tried again, nothing is lost",
+                statistics->maintenance_file, strerror(-statistics->maintenance_cause));
 }
 
 static void tell_damaged(struct disk_watch *watch, const struct journal_statistics *statistics) {
@@ -62,7 +58,7 @@ static void look(struct disk_watch *watch) {
     broker->resources.disk_limit_changed = false;
     struct journal_statistics statistics;
     journal_statistics(broker->journal, &statistics);
-    tell_failures(watch, &statistics);
+    tell_troubles(watch, &statistics);
     tell_damaged(watch, &statistics);
     bool lacks_room = journal_lacks_room(broker->journal, &statistics);
     bool low = is_low(watch);

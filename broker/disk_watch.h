@@ -25,9 +25,8 @@ struct disk_watch {
     struct broker *broker;
     struct io *io;
     struct timer look;
-    uint64_t told_failures; /* of the journal's figures: what the log knows of */
+    uint64_t told_troubles; /* of the journal's figures: what the log knows of */
     uint64_t told_damaged;
-    int told_error; /* 0 again when the journal got over it */
 };
 
 /* Looks once. The broker has its journal and the limit, `io` is where the journal is. */

@@ -498,8 +498,7 @@ void journal_statistics(const struct journal *journal, struct journal_statistics
     all.starved = writer.starved;
     all.disk_full = writer.disk_full;
     all.recycled_segments = writer.recycled_segments;
-    all.maintenance_error = writer.maintenance_error;
-    all.maintenance_failures = writer.maintenance_failures;
+    all.maintenance_troubles = writer.maintenance_troubles;
     all.maintenance_cause = writer.maintenance_cause;
     memcpy(all.maintenance_file, writer.maintenance_file, sizeof all.maintenance_file);
     for (uint32_t slot = 0; slot < journal->segment_slots; slot++) {

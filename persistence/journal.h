@@ -231,9 +231,12 @@ struct journal_statistics {
     uint64_t sync_us_max;
     unsigned spares;
     bool disk_full; /* no room for a spare segment: time to stop who publishes; acks still fit */
-    int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
-    uint64_t maintenance_failures; /* how often that was */
-    int maintenance_cause;         /* the last time, and of which file */
+    /*
+     * Spares and checkpoints that could not be made. The same cause counts once until a spare, or a
+     * checkpoint, was made; attempts under way say nothing.
+     */
+    uint64_t maintenance_troubles;
+    int maintenance_cause; /* of the last trouble, and its file */
     char maintenance_file[32];
     bool starved; /* no room for the batch under way either: it waits, nothing is lost */
 };

@@ -58,6 +58,8 @@ struct journal_writer {
     bool is_making;
     bool spare_postponed; /* the disk was full; tried again with the next batch, or when told */
     bool spare_failed;    /* otherwise; tried again with the next segment, or when told */
+    int spare_trouble;    /* why none could be made the last time, 0 since one was made */
+    int checkpoint_trouble;
     struct encoder encoder;
     struct writer_statistics figures;
     int64_t last_batch_ms; /* of the thread's clock */
@@ -229,7 +231,7 @@ void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uin
         unlink_segment(writer, number);
 }
 
-/* Makes a spare of a dead segment. */
+/* Makes a spare of a dead segment: 1, or an error. */
 static int recycle(struct journal_writer *writer) {
     struct job_segment dead = writer->dead[--writer->dead_count];
     struct segment_header header = header_of_next(writer, dead.size);
@@ -243,7 +245,7 @@ static int recycle(struct journal_writer *writer) {
     writer->spares[writer->spare_count++] =
         (struct segment_file){handle, header.number, header.size, SEGMENT_BLOCK, cleared, false};
     writer->figures.recycled_segments++;
-    return 0;
+    return 1;
 }
 
 static void use_spare(struct journal_writer *writer) {
@@ -444,16 +446,21 @@ static bool has_room_for_spare(const struct journal_writer *writer) {
     return room < 0 || (uint64_t)room > writer->options.segment_size;
 }
 
-/* How making that file went. */
-static void note_maintenance(struct journal_writer *writer, int error, const char *file) {
-    writer->figures.maintenance_error = error < 0 ? error : 0;
-    if (error >= 0)
-        return;
-    writer->figures.maintenance_failures++;
-    writer->figures.maintenance_cause = error;
-    snprintf(writer->figures.maintenance_file, sizeof writer->figures.maintenance_file, "%s", file);
+/* What a step of making that file came to: `done` is 1 when it was the last one, 0, or an error. */
+static void note_maintenance(struct journal_writer *writer, int *trouble, int done,
+                             const char *file) {
+    struct writer_statistics *figures = &writer->figures;
+
+    if (done < 0 && done != *trouble) {
+        figures->maintenance_troubles++;
+        figures->maintenance_cause = done;
+        snprintf(figures->maintenance_file, sizeof figures->maintenance_file, "%s", file);
+    }
+    if (done != 0)
+        *trouble = done < 0 ? done : 0;
 }
 
+/* 1 when the spare is made, 0 when more is to do, or an error. */
 static int fresh_spare_step(struct journal_writer *writer) {
     int done;
 
@@ -464,22 +471,22 @@ static int fresh_spare_step(struct journal_writer *writer) {
     done = continue_making(writer, &writer->spares[writer->spare_count]);
     if (done == 1)
         writer->spare_count++;
-    return done < 0 ? done : 0;
+    return done;
 }
 
 static void spare_step(struct journal_writer *writer) {
     uint64_t number =
         writer->is_making ? writer->maker.header.number : writer->options.next_segment;
     char name[SEGMENT_NAME_SIZE];
-    int error =
+    int done =
         !writer->is_making && writer->dead_count > 0 ? recycle(writer) : fresh_spare_step(writer);
 
-    if (is_full(error))
+    if (is_full(done))
         writer->spare_postponed = true;
     else
-        writer->spare_failed = error < 0;
+        writer->spare_failed = done < 0;
     segment_name(name, number);
-    note_maintenance(writer, error, name);
+    note_maintenance(writer, &writer->spare_trouble, done, name);
 }
 
 /*
@@ -517,7 +524,7 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
     if (is_full(done) && give_room(writer, job))
         return true;
     checkpoint_name(name, job->checkpoint.index);
-    note_maintenance(writer, done, name);
+    note_maintenance(writer, &writer->checkpoint_trouble, done, name);
     job->error = done < 0 ? done : 0;
     *ret_job_done = done != 0;
     return true;

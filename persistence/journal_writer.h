@@ -94,9 +94,12 @@ struct writer_statistics {
     bool starved;
     bool disk_full;
     uint64_t next_segment;
-    int maintenance_error; /* why the last spare or checkpoint could not be made, 0 when it could */
-    uint64_t maintenance_failures; /* how often that was */
-    int maintenance_cause;         /* the last time, and of which file */
+    /*
+     * Spares and checkpoints that could not be made. The same cause counts once until a spare, or a
+     * checkpoint, was made; attempts under way say nothing.
+     */
+    uint64_t maintenance_troubles;
+    int maintenance_cause; /* of the last trouble, and its file */
     char maintenance_file[SEGMENT_NAME_SIZE];
     uint64_t recycled_segments;
 };

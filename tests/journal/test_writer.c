@@ -188,7 +188,7 @@ static void a_disk_that_says_it_is_full_gets_no_spare(void **state) {
     publish_all(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).spares, 0);
     assert_true(statistics_of(fixture).disk_full);
-    assert_int_equal(statistics_of(fixture).maintenance_error, -ENOSPC);
+    assert_int_equal(statistics_of(fixture).maintenance_cause, -ENOSPC);
     memory_disk_set_room(fixture->disk, SEGMENT + 1);
     publish_all(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).spares, 1);
@@ -203,6 +203,45 @@ static void a_disk_that_cannot_say_what_is_free_is_tried(void **state) {
     assert_int_equal(start(fixture, false), 0);
     publish_all(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).spares, 1);
+}
+
+/* The next attempt opens its file, and the allocation fails. */
+static void try_spare_in_vain(struct fixture *fixture) {
+    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -EIO, false);
+    journal_retry_space(fixture->journal);
+    journal_write_now(fixture->journal);
+    assert_true(memory_disk_has_failed(fixture->disk));
+    assert_int_equal(statistics_of(fixture).spares, 0);
+    memory_disk_heal(fixture->disk);
+}
+
+/* Whatever goes well in between, be it a step of the next attempt or a checkpoint. */
+static void a_cause_is_one_trouble_until_a_spare_was_made(void **state) {
+    struct fixture *fixture = *state;
+
+    assert_int_equal(start(fixture, false), 0);
+    publish_all(fixture, 1, BODY);
+    stop(fixture, false);
+    fixture->options.spare_segments = 1;
+    memory_disk_set_room(fixture->disk, SEGMENT);
+    assert_int_equal(start(fixture, false), 0);
+    publish_all(fixture, 1, BODY);
+    assert_int_equal(statistics_of(fixture).maintenance_troubles, 1);
+    memory_disk_set_room(fixture->disk, 100 * SEGMENT);
+    try_spare_in_vain(fixture); /* another cause */
+    assert_int_equal(statistics_of(fixture).maintenance_troubles, 2);
+    assert_int_equal(statistics_of(fixture).maintenance_cause, -EIO);
+    try_spare_in_vain(fixture);
+    checkpoint(fixture);
+    assert_int_equal(statistics_of(fixture).checkpoints, 1);
+    try_spare_in_vain(fixture);
+    assert_int_equal(statistics_of(fixture).maintenance_troubles, 2);
+    journal_retry_space(fixture->journal);
+    journal_write_now(fixture->journal);
+    assert_int_equal(statistics_of(fixture).spares, 1);
+    memory_disk_set_room(fixture->disk, SEGMENT);
+    publish_all(fixture, 9, BODY); /* the spare is used */
+    assert_int_equal(statistics_of(fixture).maintenance_troubles, 3);
 }
 
 /* Fills segments of which all but the last one hold nothing alive, and lets go of them. */
@@ -244,7 +283,7 @@ static void dead_segments_make_room_for_a_checkpoint(void **state) {
     /* The write of the batch and its sync, then the first call of the spare. */
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 3, -EIO, false);
     publish_all(fixture, 1, 10);
-    assert_int_equal(statistics_of(fixture).maintenance_error, -EIO);
+    assert_int_equal(statistics_of(fixture).maintenance_cause, -EIO);
     memory_disk_heal(fixture->disk);
     checkpoint(fixture);
     checkpoint(fixture);
@@ -388,6 +427,7 @@ int main(void) {
         CASE(more_spares_than_two_are_never_made),
         CASE(a_disk_that_says_it_is_full_gets_no_spare),
         CASE(a_disk_that_cannot_say_what_is_free_is_tried),
+        CASE(a_cause_is_one_trouble_until_a_spare_was_made),
         CASE(dead_segments_make_room_for_a_checkpoint),
         CASE(a_stop_does_not_seal_a_segment_without_batches),
         CASE(a_clean_stop_may_fail_at_each_call),
