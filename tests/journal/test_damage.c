@@ -291,6 +291,20 @@ static void a_missing_segment_of_the_checkpoint_is_named(void **state) {
     assert_in_range(fixture->found, 20, 29);
 }
 
+/* Its header is whole, but that of another number. */
+static void a_segment_under_another_number_is_none(void **state) {
+    struct fixture *fixture = *state;
+    struct io *io = memory_disk_io(fixture->disk);
+
+    write_messages(fixture, 30, false);
+    assert_int_equal(io->ops->rename(io, "0000000000000002.lvj", "00000000000000ff.lvj"), 0);
+    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(start(fixture, true), 0);
+    assert_in_range(fixture->found, 20, 29);
+    assert_int_equal(start(fixture, false), 0);
+    assert_in_range(fixture->found, 20, 29);
+}
+
 static void a_missing_segment_behind_the_checkpoint_is_found_out(void **state) {
     struct fixture *fixture = *state;
 
@@ -462,6 +476,7 @@ int main(void) {
         CASE(a_newer_segment_is_refused_untouched),
         CASE(a_newer_checkpoint_is_refused_untouched),
         CASE(a_missing_segment_of_the_checkpoint_is_named),
+        CASE(a_segment_under_another_number_is_none),
         CASE(a_missing_segment_behind_the_checkpoint_is_found_out),
         CASE(the_first_segment_missing_is_found_out),
         CASE(a_segment_cut_anywhere_is_torn_or_damaged),
