@@ -10,6 +10,7 @@
 
 #include "amqp/frame.h"
 #include "amqp/spec.h"
+#include "amqp/table.h"
 
 /* The first piece of a body holds at least this much, so that trickled octets share a piece. */
 #define BODY_PIECE_MIN 256u
@@ -295,4 +296,21 @@ struct message *message_with_body_of(const struct message *message, struct slice
     other->dead_lettered = false;
     other->copied_keys_are_spent = false;
     return other;
+}
+
+struct message *message_without_bcc(const struct message *message, struct slice bcc) {
+    struct amqp_properties properties;
+    message_properties(message, &properties);
+    struct amqp_table_builder builder;
+    amqp_table_builder_init(&builder);
+    struct amqp_table_iterator entries = amqp_table_begin(properties.headers);
+    struct slice name;
+    struct amqp_value value;
+    while (amqp_table_next(&entries, &name, &value))
+        if (!slice_equal(name, SLICE("BCC")))
+            amqp_table_put_value(&builder, name, &value);
+    properties.headers = amqp_table_builder_finish(&builder);
+    struct message *copy = message_copy_hiding(message, &properties, bcc);
+    amqp_table_builder_clear(&builder);
+    return copy;
 }

@@ -189,4 +189,8 @@ struct message *message_with_body_of(const struct message *message, struct slice
                                      struct slice routing_key,
                                      const struct amqp_properties *properties);
 
+/* A copy without its BCC header, whose keys (an array's octets) are hidden in it: dead letters still go by
+ * them. NULL when memory is out. */
+struct message *message_without_bcc(const struct message *message, struct slice bcc);
+
 #endif

@@ -21,6 +21,7 @@
 #include "broker/management/management_private.h"
 #include "broker/management/message_json.h"
 #include "broker/management/properties_json.h"
+#include "broker/management/publication.h"
 
 #define HEADER_PAYLOAD_MAX (API_BODY_MAX + 4096)
 
@@ -43,24 +44,6 @@ static struct exchange *find_exchange(struct api_request *request) {
     if (exchange == NULL)
         api_refuse(request, 404, "not_found", SLICE("exchange_not_found"));
     return exchange;
-}
-
-static bool may_publish(struct api_request *request, const struct publication *publication) {
-    const struct exchange *exchange = publication->exchange;
-    struct refusal refusal = {0};
-
-    if (exchange->internal) {
-        api_refuse_access(request, "cannot publish to an internal exchange");
-        return false;
-    }
-    if (permission_check(request->user, request->vhost, ACCESS_WRITE, RESOURCE_EXCHANGE,
-                         exchange->name, &refusal) &&
-        (exchange->type != &exchange_type_topic ||
-         topic_permission_check(request->user, request->vhost, exchange->name, ACCESS_WRITE,
-                                publication->routing_key, &refusal)))
-        return true;
-    api_refuse_as_amqp(request, &refusal);
-    return false;
 }
 
 static bool read_payload(struct api_request *request, struct publication *publication) {
@@ -117,7 +100,21 @@ static bool check_sizes(struct api_request *request, const struct publication *p
 static bool read_publication(struct api_request *request, struct publication *publication) {
     return api_body_text(request, "routing_key", true, &publication->routing_key) &&
            read_properties(request, publication) && read_payload(request, publication) &&
-           check_sizes(request, publication) && may_publish(request, publication);
+           check_sizes(request, publication) &&
+           publication_check(request, publication->exchange, publication->routing_key,
+                             &publication->properties);
+}
+
+/* Without the header BCC, if it has one; takes the reference. */
+static struct message *hide_keys(struct message *message,
+                                 const struct amqp_properties *properties) {
+    const struct slice keys = publication_hidden_keys(properties);
+
+    if (keys.data == NULL)
+        return message;
+    struct message *copy = message_without_bcc(message, keys);
+    message_unref(message);
+    return copy;
 }
 
 /* NULL when memory is out or the properties are too large. */
@@ -142,7 +139,7 @@ static struct message *make_message(struct api_request *request,
         message_unref(message);
         return NULL;
     }
-    return message;
+    return message == NULL ? NULL : hide_keys(message, &publication->properties);
 }
 
 /* RabbitMQ names a connection inside itself; there is none here. */

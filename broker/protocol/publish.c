@@ -205,25 +205,6 @@ static inline void count_route(struct channel *channel, const struct route *rout
         channel->counters.of[mandatory ? COUNT_RETURN_UNROUTABLE : COUNT_DROP_UNROUTABLE]++;
 }
 
-/* A copy of the message without its BCC header, NULL when memory is out. Dead lettering still routes
- * by the keys. */
-static struct message *without_bcc(const struct message *message, struct slice bcc) {
-    struct amqp_properties properties;
-    message_properties(message, &properties);
-    struct amqp_table_builder builder;
-    amqp_table_builder_init(&builder);
-    struct amqp_table_iterator entries = amqp_table_begin(properties.headers);
-    struct slice name;
-    struct amqp_value value;
-    while (amqp_table_next(&entries, &name, &value))
-        if (!slice_equal(name, SLICE("BCC")))
-            amqp_table_put_value(&builder, name, &value);
-    properties.headers = amqp_table_builder_finish(&builder);
-    struct message *copy = message_copy_hiding(message, &properties, bcc);
-    amqp_table_builder_clear(&builder);
-    return copy;
-}
-
 static void enqueue(struct channel *channel, struct message *message) {
     const struct publisher *publisher = channel->publisher;
     const struct route *route = &publisher->route;
@@ -268,7 +249,7 @@ static void route_and_enqueue(struct channel *channel, struct message *message,
 /* BCC keys route, but nobody who gets the message, or keeps it for later, is to see them. */
 static void publish_without_bcc(struct channel *channel, const struct message *message,
                                 struct route_request *request) {
-    struct message *copy = without_bcc(message, request->bcc);
+    struct message *copy = message_without_bcc(message, request->bcc);
     if (copy == NULL) {
         connection_fail_memory(channel->connection);
         return;

@@ -205,6 +205,29 @@ class Objects(ManagementTest):
         self.assertEqual(self.publish("x", exchange="no")[2],
                          {"error": "not_found", "reason": "exchange_not_found"})
 
+    def test_what_basic_publish_refuses_is_refused(self):
+        self.declare()
+        for properties, reason in (
+                ({"user_id": "alice"}, "user_id property set to 'alice' but authenticated user was 'guest'"),
+                ({"expiration": "soon"}, "invalid expiration 'soon': no_integer"),
+                ({"headers": {"CC": "q"}}, 'invalid message: {unacceptable_type_in_header,"CC",longstr}'),
+                ({"headers": {"BCC": 1}}, 'invalid message: {unacceptable_type_in_header,"BCC",')):
+            status, _, answer = self.publish("x", properties=properties)
+            self.assertEqual(status, 400, properties)
+            self.assertIn("406 PRECONDITION_FAILED - " + reason, answer["reason"])
+        self.assertEqual(self.take("ack_requeue_false"), [])
+        self.assertEqual(self.publish("x", properties={"user_id": "guest", "expiration": "60000"})[0], 200)
+
+    def test_copies_go_by_cc_and_bcc_and_nobody_sees_the_second(self):
+        self.declare("q")
+        self.declare("copy")
+        self.declare("hidden")
+        headers = {"CC": ["copy"], "BCC": ["hidden"], "h": 1}
+        self.assertEqual(self.publish("x", properties={"headers": headers})[2], {"routed": True})
+        for queue in ("q", "copy", "hidden"):
+            message, = self.take("ack_requeue_false", queue=queue)
+            self.assertEqual(message["properties"]["headers"], {"CC": ["copy"], "h": 1})
+
     def test_publish_to_a_full_queue_is_refused(self):
         self.declare(arguments={"x-max-length": 0, "x-overflow": "reject-publish"})
         status, _, body = self.publish("x")
