@@ -10,6 +10,8 @@
 #include "amqp/spec.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/refusal.h"
+#include "broker/entities/table_json.h"
+#include "broker/entities/vhost.h"
 #include "broker/management/percent.h"
 
 enum { CREATED = 201, NO_CONTENT = 204, BAD_REQUEST = 400, UNAUTHORIZED = 401, NOT_FOUND = 404 };
@@ -162,4 +164,25 @@ bool api_body_integer(struct api_request *request, const char *key, bool is_mand
         return true;
     api_refuse_bad(request, "%s must be an integer", key);
     return false;
+}
+
+bool api_body_table(struct api_request *request, const char *key,
+                    struct amqp_table_builder *builder, struct slice *ret_table) {
+    const json_t *value = json_object_get(request->body, key);
+
+    if (value == NULL || (json_is_array(value) && json_array_size(value) == 0))
+        return true;
+    if (!json_is_object(value) || !table_json_read(value, builder)) {
+        api_refuse_bad(request, "%s cannot be read", key);
+        return false;
+    }
+    *ret_table = amqp_table_builder_finish(builder);
+    return true;
+}
+
+void api_clean_name(struct api_request *request) {
+    struct slice name = request->parts[0];
+
+    /* The octets are the request's own. */
+    request->parts[0] = entity_name_clean(name, (uint8_t *)(uintptr_t)name.data);
 }

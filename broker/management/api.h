@@ -19,6 +19,7 @@
 #include "broker/base/json_out.h"
 #include "broker/management/http_server.h"
 
+struct amqp_table_builder;
 struct broker;
 struct management;
 struct refusal;
@@ -113,5 +114,11 @@ bool api_body_text(struct api_request *request, const char *key, bool is_mandato
 bool api_body_bool(struct api_request *request, const char *key, bool *ret_value);
 bool api_body_integer(struct api_request *request, const char *key, bool is_mandatory,
                       int64_t *ret_value);
+/* The octets of a table, in the builder; an empty list is an empty table, as what PHP writes for it. */
+bool api_body_table(struct api_request *request, const char *key,
+                    struct amqp_table_builder *builder, struct slice *ret_table);
+
+/* Takes CR and LF out of the first part of the path, a name, as AMQP's declarations lose them. */
+void api_clean_name(struct api_request *request);
 
 #endif

@@ -2,12 +2,15 @@
 /* Collected objects: filtered, sorted, cut into pages, written one by one. */
 #include "broker/management/api_list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/pattern.h"
 #include "broker/management/api.h"
+#include "broker/management/json_part.h"
 #include "broker/management/management_private.h"
 #include "broker/entities/table_json.h"
 
@@ -88,53 +91,20 @@ static void write_value(struct json_out *out, const struct api_field *field, con
 /* How much of a field `columns` asks for: "a,b.c" wants all of a and a part of b. */
 enum selection { SELECTED_NOT, SELECTED_PART, SELECTED_WHOLE };
 
-static const char *column_end(const char *column) {
-    return column + strcspn(column, ",");
-}
-
 static enum selection selection_of(const char *columns, const char *name) {
     enum selection selection = SELECTED_NOT;
     size_t len = strlen(name);
 
-    for (const char *column = columns;; column = column_end(column) + 1) {
+    for (const char *column = columns;; column = json_column_end(column) + 1) {
         if (strncmp(column, name, len) == 0) {
             if (column[len] == '\0' || column[len] == ',')
                 return SELECTED_WHOLE;
             if (column[len] == '.')
                 selection = SELECTED_PART;
         }
-        if (*column_end(column) == '\0')
+        if (*json_column_end(column) == '\0')
             return selection;
     }
-}
-
-/* The value at "a.b" inside `value`, NULL when there is none. */
-static json_t *value_at(json_t *value, const char *path, size_t len) {
-    while (value != NULL && len > 0) {
-        const char *dot = memchr(path, '.', len);
-        size_t key_len = dot == NULL ? len : (size_t)(dot - path);
-        value = json_object_getn(value, path, key_len);
-        len -= dot == NULL ? len : key_len + 1;
-        path += key_len + 1;
-    }
-    return value;
-}
-
-static void put_at(json_t *object, const char *path, size_t len, json_t *value) {
-    const char *dot;
-
-    while ((dot = memchr(path, '.', len)) != NULL) {
-        size_t key_len = (size_t)(dot - path);
-        json_t *inner = json_object_getn(object, path, key_len);
-        if (inner == NULL) {
-            inner = json_object();
-            json_object_setn_new(object, path, key_len, inner);
-        }
-        object = inner;
-        len -= key_len + 1;
-        path = dot + 1;
-    }
-    json_object_setn(object, path, len, value);
 }
 
 static json_t *load_field(const struct api_field *field, const void *object,
@@ -151,7 +121,7 @@ static json_t *load_field(const struct api_field *field, const void *object,
 }
 
 static void write_loaded(struct json_out *out, const json_t *value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = json_dumps(value, JSON_PART_DUMP);
 
     json_out_raw(out, slice_from_text(text));
     free(text);
@@ -163,16 +133,16 @@ static void write_parts(struct json_out *out, const struct api_field *field, con
     size_t name_len = strlen(field->name);
     json_t *whole = load_field(field, object, management), *parts = json_object();
 
-    for (const char *column = columns;; column = column_end(column) + 1) {
-        size_t len = (size_t)(column_end(column) - column);
+    for (const char *column = columns;; column = json_column_end(column) + 1) {
+        size_t len = (size_t)(json_column_end(column) - column);
         if (len > name_len && strncmp(column, field->name, name_len) == 0 &&
             column[name_len] == '.') {
             const char *path = column + name_len + 1;
-            json_t *value = value_at(whole, path, len - name_len - 1);
+            json_t *value = json_part_at(whole, path, len - name_len - 1);
             if (value != NULL)
-                put_at(parts, path, len - name_len - 1, value);
+                json_part_put(parts, path, len - name_len - 1, value);
         }
-        if (*column_end(column) == '\0')
+        if (*json_column_end(column) == '\0')
             break;
     }
     if (json_object_size(parts) > 0) {
@@ -245,29 +215,9 @@ static const struct api_field *find_field(const struct api_resource *resource, c
     return NULL;
 }
 
-/* Erlang's order of terms, as far as JSON has them: numbers, words, nothing, lists, texts. */
-static int rank(const json_t *value) {
-    if (value == NULL || json_is_null(value))
-        return 0;
-    if (json_is_number(value))
-        return 1;
-    return json_is_boolean(value) ? 2 : json_is_string(value) ? 4 : 3;
-}
-
-static int compare_values(const json_t *a, const json_t *b) {
-    if (rank(a) != rank(b))
-        return rank(a) - rank(b);
-    if (json_is_string(a))
-        return slice_compare(slice_from_json(a), slice_from_json(b));
-    if (json_is_boolean(a))
-        return json_is_true(a) - json_is_true(b);
-    double left = json_number_value(a), right = json_number_value(b);
-    return left < right ? -1 : left > right;
-}
-
 static int compare_keys(const void *a, const void *b) {
     const struct sort_key *left = a, *right = b;
-    int order = compare_values(left->value, right->value);
+    int order = json_part_compare(left->value, right->value);
 
     if (order != 0)
         return order;
@@ -284,7 +234,7 @@ static void sort_by(struct api_items *items, const struct api_resource *resource
     const char *inner = path + strlen(field->name);
     for (size_t i = 0; i < items->count; i++) {
         json_t *value = load_field(field, items->objects[i], management);
-        json_t *part = *inner == '.' ? value_at(value, inner + 1, strlen(inner + 1)) : value;
+        json_t *part = *inner == '.' ? json_part_at(value, inner + 1, strlen(inner + 1)) : value;
         keys[i] = (struct sort_key){items->objects[i], i, json_incref(part)};
         if (value != NULL)
             json_decref(value);
@@ -332,13 +282,21 @@ struct filter {
     struct pattern *pattern; /* NULL: `text` stands anywhere in the name */
 };
 
+/* Whatever the case of its letters, as with the expression. */
+static bool has_in_it(struct slice name, struct slice wanted) {
+    for (; name.len >= wanted.len; name = slice_of(name.data + 1, name.len - 1)) {
+        if (strncasecmp((const char *)name.data, (const char *)wanted.data, wanted.len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool filter_matches(const struct filter *filter, const json_t *name) {
     if (!json_is_string(name))
         return false;
     if (filter->pattern != NULL)
         return pattern_matches(filter->pattern, slice_from_json(name));
-    return memmem(json_string_value(name), json_string_length(name), filter->text,
-                  strlen(filter->text)) != NULL;
+    return has_in_it(slice_from_json(name), slice_from_text(filter->text));
 }
 
 static void keep_matching(struct api_items *items, const struct api_resource *resource,
@@ -358,6 +316,18 @@ static void keep_matching(struct api_items *items, const struct api_resource *re
         items->count = kept;
 }
 
+static struct pattern *compile_filter(const char *text) {
+    char expression[NAME_MAX_OCTETS + 4];
+
+    snprintf(expression, sizeof expression, "(?i)%s", text);
+    return pattern_compile(slice_from_text(expression), NULL);
+}
+
+static bool refuse_pagination(struct api_request *request) {
+    api_refuse_bad(request, "Pagination parameters are invalid");
+    return false;
+}
+
 /* False when the query was refused. RabbitMQ filters only what comes in pages. */
 static bool filter_items(struct api_request *request, const struct api_resource *resource,
                          struct api_items *items) {
@@ -366,11 +336,9 @@ static bool filter_items(struct api_request *request, const struct api_resource 
     if (!api_argument(request, "name", filter.text, sizeof filter.text) || filter.text[0] == '\0')
         return true;
     if (api_argument_is_true(request, "use_regex")) {
-        filter.pattern = pattern_compile(slice_from_text(filter.text), NULL);
-        if (filter.pattern == NULL) {
-            api_refuse_bad(request, "invalid regular expression");
-            return false;
-        }
+        filter.pattern = compile_filter(filter.text);
+        if (filter.pattern == NULL)
+            return refuse_pagination(request);
     }
     keep_matching(items, resource, &filter, request->management);
     pattern_destroy(filter.pattern);
@@ -387,39 +355,54 @@ struct page {
     size_t filtered; /* all that match */
 };
 
-static size_t argument_number(const struct api_request *request, const char *name,
-                              size_t otherwise) {
+/* False when it is there and no number. */
+static bool read_number(const struct api_request *request, const char *name, long *ret_number) {
     char text[20];
     char *end;
 
+    if (http_request_argument(request->http, name) == NULL)
+        return true;
     if (!api_argument(request, name, text, sizeof text))
-        return otherwise;
-    unsigned long value = strtoul(text, &end, 10);
-    return *end != '\0' || end == text ? 0 : value;
+        return false;
+    *ret_number = strtol(text, &end, 10);
+    return *end == '\0' && end != text;
+}
+
+static bool refuse_page(struct api_request *request, const char *error, const char *reason) {
+    api_refuse(request, 400, error, slice_from_text(reason));
+    return false;
 }
 
 /* False when the query was refused. */
 static bool read_page(struct api_request *request, struct page *page) {
-    *page = (struct page){0};
-    page->is_wanted = http_request_argument(request->http, "page") != NULL ||
-                      api_argument_is_true(request, "pagination");
+    long number = 1, size = PAGE_SIZE_DEFAULT;
+    char reason[128];
+
+    *page = (struct page){.is_wanted = http_request_argument(request->http, "page") != NULL};
     if (!page->is_wanted)
         return true;
-    page->number = argument_number(request, "page", 1);
-    page->size = argument_number(request, "page_size", PAGE_SIZE_DEFAULT);
-    if (page->number == 0) {
-        api_refuse(request, 400, "bad_request", SLICE("page_index_out_of_range"));
-        return false;
+    if (!read_number(request, "page", &number) || !read_number(request, "page_size", &size))
+        return refuse_pagination(request);
+    if (number < 1 || size < 1 || size > PAGE_SIZE_MAX) {
+        snprintf(reason, sizeof reason,
+                 "Invalid pagination parameters: page number %ld, page size %ld", number, size);
+        return refuse_page(request, "invalid_pagination_parameters", reason);
     }
-    if (page->size == 0 || page->size > PAGE_SIZE_MAX) {
-        api_refuse(request, 400, "bad_request", SLICE("page_size_out_of_range"));
-        return false;
-    }
+    page->number = (size_t)number;
+    page->size = (size_t)size;
     return true;
 }
 
+static bool refuse_number(struct api_request *request, const struct page *page) {
+    char reason[128];
+
+    snprintf(reason, sizeof reason, "Page out of range, page: %zu page size: %zu, len: %zu",
+             page->number, page->size, page->filtered);
+    return refuse_page(request, "page_out_of_range", reason);
+}
+
 static size_t page_count(const struct page *page) {
-    return page->filtered == 0 ? 1 : (page->filtered + page->size - 1) / page->size;
+    return (page->filtered + page->size - 1) / page->size;
 }
 
 /* Keeps the items of the page. */
@@ -534,10 +517,8 @@ static bool prepare(struct api_request *request, const struct api_resource *reso
         return false;
     page->filtered = items->count;
     sort_items(request, resource, items);
-    if (page->is_wanted && page->number > page_count(page)) {
-        api_refuse_bad(request, "page_out_of_range");
-        return false;
-    }
+    if (page->is_wanted && page->number > 1 && page->number > page_count(page))
+        return refuse_number(request, page);
     if (page->is_wanted)
         cut_page(items, resource, page);
     return true;

@@ -197,17 +197,16 @@ static void list_all(struct api_request *request) {
     api_reply_list(request, &binding_resource, &items);
 }
 
+/* In this and the lists below, what is not there has no bindings: RabbitMQ answers with an empty list. */
 static void list_queue(struct api_request *request) {
     struct queue *queue = vhost_find_queue(request->vhost, request->parts[0]);
     struct api_items items = {0};
 
-    if (queue == NULL) {
-        api_refuse_missing(request);
-        return;
+    if (queue != NULL) {
+        add(&items, request->vhost, NULL, queue);
+        LIST_FOR_EACH(&queue->bindings, at)
+        add(&items, request->vhost, LIST_ITEM(at, struct binding, destination_link), NULL);
     }
-    add(&items, request->vhost, NULL, queue);
-    LIST_FOR_EACH(&queue->bindings, at)
-    add(&items, request->vhost, LIST_ITEM(at, struct binding, destination_link), NULL);
     api_reply_list(request, &binding_resource, &items);
 }
 
@@ -221,16 +220,14 @@ static void list_source(struct api_request *request) {
     const struct exchange *exchange = find_exchange(request, request->parts[0]);
     struct api_items items = {0};
 
-    if (exchange == NULL) {
-        api_refuse_missing(request);
-        return;
-    }
-    if (exchange == request->vhost->default_exchange) {
+    if (exchange != NULL && exchange == request->vhost->default_exchange) {
         for (struct queue *queue = request->vhost->queues; queue; queue = queue->by_name.next)
             add(&items, request->vhost, NULL, queue);
     }
-    LIST_FOR_EACH(&exchange->bindings, at)
-    add(&items, request->vhost, LIST_ITEM(at, struct binding, source_link), NULL);
+    if (exchange != NULL) {
+        LIST_FOR_EACH(&exchange->bindings, at)
+        add(&items, request->vhost, LIST_ITEM(at, struct binding, source_link), NULL);
+    }
     api_reply_list(request, &binding_resource, &items);
 }
 
@@ -238,12 +235,10 @@ static void list_destination(struct api_request *request) {
     const struct exchange *exchange = find_exchange(request, request->parts[0]);
     struct api_items items = {0};
 
-    if (exchange == NULL) {
-        api_refuse_missing(request);
-        return;
+    if (exchange != NULL) {
+        LIST_FOR_EACH(&exchange->destination_bindings, at)
+        add(&items, request->vhost, LIST_ITEM(at, struct binding, destination_link), NULL);
     }
-    LIST_FOR_EACH(&exchange->destination_bindings, at)
-    add(&items, request->vhost, LIST_ITEM(at, struct binding, destination_link), NULL);
     api_reply_list(request, &binding_resource, &items);
 }
 
@@ -254,18 +249,19 @@ struct pair {
     struct binding_destination destination;
 };
 
-/* False when one of the two is missing and the request has been refused. */
+static bool is_complete(const struct pair *pair) {
+    return pair->source != NULL &&
+           (pair->destination.queue != NULL || pair->destination.exchange != NULL);
+}
+
+/* False when one of the two is missing. */
 static bool find_pair(struct api_request *request, bool is_queue, struct pair *pair) {
     *pair = (struct pair){.source = find_exchange(request, request->parts[0])};
     if (is_queue)
         pair->destination.queue = vhost_find_queue(request->vhost, request->parts[1]);
     else
         pair->destination.exchange = find_exchange(request, request->parts[1]);
-    if (pair->source != NULL &&
-        (pair->destination.queue != NULL || pair->destination.exchange != NULL))
-        return true;
-    api_refuse_missing(request);
-    return false;
+    return is_complete(pair);
 }
 
 static bool is_between(const struct binding *binding, const struct pair *pair) {
@@ -288,9 +284,8 @@ static void list_pair(struct api_request *request, bool is_queue) {
     struct pair pair;
     struct api_items items = {0};
 
-    if (!find_pair(request, is_queue, &pair))
-        return;
-    collect_pair(request, &pair, &items);
+    if (find_pair(request, is_queue, &pair))
+        collect_pair(request, &pair, &items);
     api_reply_list(request, &binding_resource, &items);
 }
 
@@ -341,26 +336,23 @@ static void post_pair(struct api_request *request, bool is_queue) {
     struct pair pair;
     struct refusal refusal = {0};
     struct amqp_table_builder arguments;
-    struct binding_request wanted = {.destination_is_queue = is_queue};
-    const json_t *object = json_object_get(request->body, "arguments");
+    struct binding_request wanted = {.destination_is_queue = is_queue,
+                                     .destination = request->parts[1]};
 
-    if (!find_pair(request, is_queue, &pair) ||
-        !api_body_text(request, "routing_key", false, &wanted.binding_key))
+    if (!api_body_text(request, "routing_key", false, &wanted.binding_key))
         return;
+    find_pair(request, is_queue, &pair);
+    wanted.source = pair.source == NULL ? request->parts[0] : pair.source->name;
     amqp_table_builder_init(&arguments);
-    wanted.source = pair.source->name;
-    wanted.destination = request->parts[1];
-    if (json_is_object(object) && !table_json_read(object, &arguments)) {
-        api_refuse_bad(request, "arguments cannot be read");
+    if (!api_body_table(request, "arguments", &arguments, &wanted.arguments) ||
+        (is_complete(&pair) && !may_bind(request, &wanted))) {
+        /* refused */
+    } else if (vhost_bind(request->vhost, &wanted, &refusal)) {
+        reply_location(request, &pair, &wanted);
+    } else if (refusal.reply_code == AMQP_NOT_FOUND) {
+        api_refuse(request, 404, "not_found", slice_from_text(refusal.text));
     } else {
-        wanted.arguments = amqp_table_builder_finish(&arguments);
-        if (!may_bind(request, &wanted)) {
-            /* refused */
-        } else if (vhost_bind(request->vhost, &wanted, &refusal)) {
-            reply_location(request, &pair, &wanted);
-        } else {
-            api_refuse_as_amqp(request, &refusal);
-        }
+        api_refuse_as_amqp(request, &refusal);
     }
     amqp_table_builder_clear(&arguments);
 }
@@ -394,9 +386,8 @@ static const struct listed_binding *find_one(struct api_request *request, bool i
                                              struct api_items *items) {
     struct pair pair;
 
-    if (!find_pair(request, is_queue, &pair))
-        return NULL;
-    collect_pair(request, &pair, items);
+    if (find_pair(request, is_queue, &pair))
+        collect_pair(request, &pair, items);
     for (size_t i = 0; i < items->count; i++) {
         if (has_properties_key(items->objects[i], request->parts[2]))
             return items->objects[i];

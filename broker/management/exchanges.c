@@ -147,22 +147,13 @@ static void show(struct api_request *request) {
 
 static bool read_declaration(struct api_request *request, struct exchange_declaration *declaration,
                              struct amqp_table_builder *arguments) {
-    const json_t *object = json_object_get(request->body, "arguments");
-
     *declaration = (struct exchange_declaration){.name = name_of(request), .type = SLICE("direct")};
     if (!api_body_text(request, "type", false, &declaration->type) ||
         !api_body_bool(request, "durable", &declaration->durable) ||
         !api_body_bool(request, "auto_delete", &declaration->auto_delete) ||
         !api_body_bool(request, "internal", &declaration->internal))
         return false;
-    if (object == NULL)
-        return true;
-    if (!json_is_object(object) || !table_json_read(object, arguments)) {
-        api_refuse_bad(request, "arguments cannot be read");
-        return false;
-    }
-    declaration->arguments = amqp_table_builder_finish(arguments);
-    return true;
+    return api_body_table(request, "arguments", arguments, &declaration->arguments);
 }
 
 static bool may_configure(struct api_request *request) {
@@ -179,8 +170,9 @@ static void put(struct api_request *request) {
     struct exchange_declaration declaration;
     struct amqp_table_builder arguments;
     struct refusal refusal = {0};
-    const bool exists = vhost_find_exchange(request->vhost, name_of(request)) != NULL;
 
+    api_clean_name(request);
+    const bool exists = vhost_find_exchange(request->vhost, name_of(request)) != NULL;
     amqp_table_builder_init(&arguments);
     if (read_declaration(request, &declaration, &arguments) && may_configure(request)) {
         if (vhost_declare_exchange(request->vhost, &declaration, &refusal) == NULL)

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/list.h"
@@ -55,6 +56,7 @@ struct turn {
     size_t body_max;
     bool is_begun;
     bool is_answered;
+    bool is_head; /* only the header of the response is wanted */
     struct http_response response;
 };
 
@@ -160,12 +162,15 @@ static struct MHD_Response *body_response(struct http_response *response) {
 
 static enum MHD_Result send_response(struct turn *turn) {
     struct http_response *response = &turn->response;
-    struct MHD_Response *made = response->stream.next != NULL
-                                    ? stream_response(turn->link, response)
-                                    : body_response(response);
+    const bool is_stream = response->stream.next != NULL;
+    struct MHD_Response *made =
+        is_stream ? stream_response(turn->link, response) : body_response(response);
 
     if (made == NULL)
         return MHD_NO;
+    /* Behind a header without a body libmicrohttpd would send the end of the chunks. */
+    if (is_stream && turn->is_head)
+        MHD_set_response_options(made, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     if (response->status != MHD_HTTP_NO_CONTENT)
         MHD_add_response_header(made, "content-type",
                                 response->content_type == NULL ? "application/json"
@@ -216,10 +221,11 @@ void http_request_each_argument(const struct http_request *request,
     MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, on_argument, &argument);
 }
 
-static struct turn *create_turn(struct link *link) {
+static struct turn *create_turn(struct link *link, const struct http_request *request) {
     struct turn *turn = xcalloc(1, sizeof *turn);
 
     turn->link = link;
+    turn->is_head = slice_equal(request->method, SLICE("HEAD"));
     return turn;
 }
 
@@ -279,6 +285,31 @@ static struct link *link_of(struct MHD_Connection *connection) {
     return info->socket_context;
 }
 
+static enum MHD_Result count_length(void *state, enum MHD_ValueKind kind, const char *name,
+                                    const char *value) {
+    int *count = state;
+
+    (void)kind;
+    (void)value;
+    *count += strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0;
+    return MHD_YES;
+}
+
+/* Two statements of a body's length are read differently by this server and by a proxy before it. */
+static bool has_two_lengths(struct MHD_Connection *connection) {
+    int count = 0;
+
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_length, &count);
+    return count > 1;
+}
+
+static void refuse_two_lengths(struct turn *turn) {
+    refuse_with_text(&turn->response, MHD_HTTP_BAD_REQUEST,
+                     "{\"error\":\"bad_request\",\"reason\":\"ambiguous length\"}");
+    http_response_add_header(&turn->response, "connection", "close");
+    turn->is_begun = turn->is_answered = true;
+}
+
 /* A peer that asks before it sends gets told no at once; others are heard to the end of their body. */
 static bool expects_continue(struct MHD_Connection *connection) {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "expect") != NULL;
@@ -304,9 +335,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (link->deadline_ms == TIMERS_NONE) /* it waited for us */
         link->deadline_ms = link->server->broker->env->now_ms + HTTP_REQUEST_MS;
     if (turn == NULL)
-        *ret_state = turn = create_turn(link);
+        *ret_state = turn = create_turn(link, &request);
     if (!turn->is_begun) {
-        if (!begin_turn(turn, &request))
+        if (has_two_lengths(connection))
+            refuse_two_lengths(turn);
+        else if (!begin_turn(turn, &request))
             suspend(turn);
         else if (turn->is_answered && expects_continue(connection))
             return send_response(turn);

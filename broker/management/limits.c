@@ -2,6 +2,8 @@
 /* Limits, one number at a time: vhost-limits/{vhost}/{limit}, user-limits/{user}/{limit}. */
 #include "broker/management/limits.h"
 
+#include <inttypes.h>
+
 #include "broker/entities/broker.h"
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
@@ -105,8 +107,12 @@ static int64_t *find_limit(struct slice name, const char *other_name, int64_t *m
     return slice_equal(name, slice_from_text(other_name)) ? other : NULL;
 }
 
-static void refuse_limit(struct api_request *request, struct slice name) {
-    api_refuse_bad(request, "Unrecognised limit: " SLICE_FMT, SLICE_ARG(name));
+/* RabbitMQ shows the term that it cannot take. */
+static void refuse_limit(struct api_request *request, struct slice name, int64_t value) {
+    api_refuse_bad(request,
+                   "Validation failed\n\nUnrecognised terms [{<<\"" SLICE_FMT "\">>,%" PRId64
+                   "}] in limits\n",
+                   SLICE_ARG(name), value);
 }
 
 static void set_vhost_limit(struct api_request *request, int64_t value) {
@@ -115,7 +121,7 @@ static void set_vhost_limit(struct api_request *request, int64_t value) {
         find_limit(request->parts[0], "max-queues", &limits.max_connections, &limits.max_queues);
 
     if (limit == NULL) {
-        refuse_limit(request, request->parts[0]);
+        refuse_limit(request, request->parts[0], value);
         return;
     }
     *limit = value;
@@ -134,7 +140,7 @@ static void set_user_limit(struct api_request *request, int64_t value) {
     int64_t *limit = find_limit(request->parts[1], "max-channels", &limits.max_connections,
                                 &limits.max_channels);
     if (limit == NULL) {
-        refuse_limit(request, request->parts[1]);
+        refuse_limit(request, request->parts[1], value);
         return;
     }
     *limit = value;

@@ -8,6 +8,7 @@
 #include "broker/base/alloc.h"
 #include "broker/base/rate.h"
 #include "broker/entities/broker.h"
+#include "broker/management/api_arrange.h"
 #include "broker/management/api_login.h"
 #include "broker/management/cors.h"
 #include "broker/management/api_password.h"
@@ -57,9 +58,10 @@ static bool path_below_api(struct slice path, struct slice *ret_rest) {
     return true;
 }
 
-static void refuse_method(struct api_request *request, const struct text *allowed) {
+static void refuse_method(struct api_request *request, struct text *allowed) {
     const bool asks_which = slice_equal(request->http->method, SLICE("OPTIONS"));
 
+    text_append(allowed, SLICE(", OPTIONS"));
     request->response->status = asks_which ? 200 : 405;
     http_response_add_header(request->response, "allow", text_chars(allowed));
 }
@@ -145,8 +147,10 @@ static void on_handle(void *context, const struct http_request *http,
     /* Once more: the body took its time, and the user or vhost may be gone. */
     const struct api_route *route = find_route(&request);
 
-    if (route != NULL && parse_body(&request, route))
+    if (route != NULL && parse_body(&request, route)) {
         route->handler(&request);
+        api_arrange(&request);
+    }
     if (!response->again)
         add_standard_headers(context, http, response);
     clear_request(&request);

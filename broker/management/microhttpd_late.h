@@ -26,6 +26,7 @@
     FUNCTION(MHD_queue_response)                                 \
     FUNCTION(MHD_resume_connection)                              \
     FUNCTION(MHD_run)                                            \
+    FUNCTION(MHD_set_response_options)                           \
     FUNCTION(MHD_start_daemon)                                   \
     FUNCTION(MHD_stop_daemon)                                    \
     FUNCTION(MHD_suspend_connection)
@@ -52,6 +53,7 @@ const struct microhttpd *microhttpd(void);
 #define MHD_queue_response                microhttpd()->MHD_queue_response
 #define MHD_resume_connection             microhttpd()->MHD_resume_connection
 #define MHD_run                           microhttpd()->MHD_run
+#define MHD_set_response_options          microhttpd()->MHD_set_response_options
 #define MHD_start_daemon                  microhttpd()->MHD_start_daemon
 #define MHD_stop_daemon                   microhttpd()->MHD_stop_daemon
 #define MHD_suspend_connection            microhttpd()->MHD_suspend_connection

@@ -113,7 +113,7 @@ static struct user *find_user(struct api_request *request, bool is_put) {
     struct user *user = user_find(request->broker, request->parts[0]);
 
     if (user == NULL && is_put)
-        api_refuse_bad(request, "no_such_user");
+        api_refuse_bad(request, "vhost_or_user_not_found");
     else if (user == NULL)
         api_refuse_missing(request);
     return user;

@@ -119,7 +119,9 @@ bool properties_json_read(const json_t *object, struct amqp_table_builder *build
     json_object_foreach((json_t *)(uintptr_t)object, key, value) {
         const struct property *row = find_row(key);
         *ret_key = key;
-        if (row == NULL || !read_one(row, value, builder, (char *)properties + row->offset))
+        if (row == NULL) /* RabbitMQ takes what it does not know, and forgets it */
+            continue;
+        if (!read_one(row, value, builder, (char *)properties + row->offset))
             return false;
         properties->flags |= row->flag;
     }

@@ -402,20 +402,11 @@ static void show(struct api_request *request) {
 
 static bool read_declaration(struct api_request *request, struct queue_declaration *declaration,
                              struct amqp_table_builder *arguments) {
-    const json_t *object = json_object_get(request->body, "arguments");
-
     *declaration = (struct queue_declaration){.name = request->parts[0]};
     if (!api_body_bool(request, "durable", &declaration->durable) ||
         !api_body_bool(request, "auto_delete", &declaration->auto_delete))
         return false;
-    if (object == NULL)
-        return true;
-    if (!json_is_object(object) || !table_json_read(object, arguments)) {
-        api_refuse_bad(request, "arguments cannot be read");
-        return false;
-    }
-    declaration->arguments = amqp_table_builder_finish(arguments);
-    return true;
+    return api_body_table(request, "arguments", arguments, &declaration->arguments);
 }
 
 /* What AMQP's methods ask for, by the name in the path. */
@@ -435,6 +426,7 @@ static void put(struct api_request *request) {
     struct refusal refusal = {0};
     bool created = false;
 
+    api_clean_name(request);
     amqp_table_builder_init(&arguments);
     if (read_declaration(request, &declaration, &arguments) && may(request, ACCESS_CONFIGURE)) {
         if (vhost_declare_queue(request->vhost, &declaration, &created, &refusal) == NULL)

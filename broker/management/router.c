@@ -69,7 +69,9 @@ static bool matches(const char *pattern, const struct path *path, struct api_req
 }
 
 static void add_allowed(struct text *allowed, const char *method) {
-    text_append_format(allowed, "%s%s", allowed->len == 0 ? "" : ", ", method);
+    const char *before = strcmp(method, "GET") == 0 ? "HEAD, " : "";
+
+    text_append_format(allowed, "%s%s%s", allowed->len == 0 ? "" : ", ", before, method);
 }
 
 enum router_result router_find(const struct api_route *const *tables, struct slice method,

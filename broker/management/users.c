@@ -145,9 +145,12 @@ static bool read_password(struct api_request *request, struct wanted_password *w
     if (!api_body_text(request, "password", false, &wanted->cleartext) ||
         !api_body_text(request, "password_hash", false, &encoded))
         return false;
+    if (wanted->cleartext.data != NULL && encoded.data != NULL) {
+        api_refuse_bad(request, "both_password_and_password_hash_are_provided");
+        return false;
+    }
     if (encoded.len == 0)
         return true;
-    wanted->cleartext = slice_of(NULL, 0);
     return read_hash(request, encoded, &wanted->hash);
 }
 
@@ -161,7 +164,7 @@ static bool check_tags(struct api_request *request) {
     if (json_object_get(request->body, "tags") != NULL ||
         json_object_get(request->body, "administrator") != NULL)
         return true;
-    api_refuse_bad(request, "[{key_missing,tags}]");
+    api_refuse_bad(request, "tags_not_present");
     return false;
 }
 

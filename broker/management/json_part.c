@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths are walked key by key; nothing is copied. */
+#include "broker/management/json_part.h"
+
+#include <string.h>
+
+#include "broker/base/json.h"
+
+json_t *json_part_at(json_t *value, const char *path, size_t len) {
+    while (value != NULL && len > 0) {
+        const char *dot = memchr(path, '.', len);
+        size_t key_len = dot == NULL ? len : (size_t)(dot - path);
+        value = json_object_getn(value, path, key_len);
+        len -= dot == NULL ? len : key_len + 1;
+        path += key_len + 1;
+    }
+    return value;
+}
+
+void json_part_put(json_t *object, const char *path, size_t len, json_t *value) {
+    const char *dot;
+
+    while ((dot = memchr(path, '.', len)) != NULL) {
+        size_t key_len = (size_t)(dot - path);
+        json_t *inner = json_object_getn(object, path, key_len);
+        if (inner == NULL) {
+            inner = json_object();
+            json_object_setn_new(object, path, key_len, inner);
+        }
+        object = inner;
+        len -= key_len + 1;
+        path = dot + 1;
+    }
+    json_object_setn(object, path, len, value);
+}
+
+const char *json_column_end(const char *columns) {
+    return columns + strcspn(columns, ",");
+}
+
+static int rank(const json_t *value) {
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (json_is_number(value))
+        return 1;
+    return json_is_boolean(value) ? 2 : json_is_string(value) ? 4 : 3;
+}
+
+int json_part_compare(const json_t *a, const json_t *b) {
+    if (rank(a) != rank(b))
+        return rank(a) - rank(b);
+    if (json_is_string(a))
+        return slice_compare(slice_from_json(a), slice_from_json(b));
+    if (json_is_boolean(a))
+        return json_is_true(a) - json_is_true(b);
+    double left = json_number_value(a), right = json_number_value(b);
+    return left < right ? -1 : left > right;
+}
