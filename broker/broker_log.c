@@ -20,16 +20,22 @@ void broker_log_init(struct broker_log *log, const struct config_log *config, in
     console_log_init(&log->console, console_fd);
 }
 
+bool broker_log_path(const struct config_log *config, struct text *path) {
+    if (!config->file.is_on)
+        return false;
+    if (config->file_name[0] != '/')
+        text_append_format(path, "%s/", config->directory);
+    text_append_format(path, "%s", config->file_name);
+    return true;
+}
+
 int broker_log_open(struct broker_log *log, const struct config_log *config, struct text *error) {
     struct text path = {0};
     struct log_file file = {.fd = -1};
-    if (!config->file.is_on) {
+    if (!broker_log_path(config, &path)) {
         broker_log_close(log);
         return 0;
     }
-    if (config->file_name[0] != '/')
-        text_append_format(&path, "%s/", config->directory);
-    text_append_format(&path, "%s", config->file_name);
     int result = log_file_open(&file, text_chars(&path), config->rotation_size,
                                config->rotation_count, config->rotation_date, wall_clock_s());
     if (result < 0) {

@@ -26,6 +26,9 @@ void broker_log_init(struct broker_log *log, const struct config_log *config, in
  */
 int broker_log_open(struct broker_log *log, const struct config_log *config, struct text *error);
 
+/* Where the file is; false when there is none. */
+bool broker_log_path(const struct config_log *config, struct text *path);
+
 /* For env.log: the sink, and the least level that any of the outputs wants. */
 struct log broker_log_sink(struct broker_log *log);
 

@@ -153,6 +153,41 @@ const char *config_setting_shown(const struct config_setting *setting) {
     return config_key_is_secret(setting->key) ? SECRET_SHOWN : setting->value;
 }
 
+static bool is_set_again(const struct config *config, const struct config_setting *setting) {
+    for (const struct list *at = setting->link.next; at != &config->settings; at = at->next) {
+        const struct config_setting *later = LIST_ITEM(at, struct config_setting, link);
+        if (strcmp(later->name, setting->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool show_settings_of(const struct config *config, const struct config_key *key,
+                             config_show *show, void *context) {
+    bool is_set = false;
+    LIST_FOR_EACH(&config->settings, at) {
+        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
+        if (setting->key != key)
+            continue;
+        is_set = true;
+        if (!is_set_again(config, setting))
+            show(context, setting->name, config_setting_shown(setting), setting->origin);
+    }
+    return is_set;
+}
+
+void config_each_setting(const struct config *config, config_show *show, void *context) {
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!show_settings_of(config, key, show, context))
+            show(context, key->name,
+                 key->initially == NULL      ? ""
+                 : config_key_is_secret(key) ? SECRET_SHOWN
+                                             : key->initially,
+                 "default");
+    }
+}
+
 void config_notice(struct config *config, enum log_level level, const char *format, ...) {
     struct config_notice *notice = xcalloc(1, sizeof *notice);
     char sentence[LOG_LINE_MAX];

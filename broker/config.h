@@ -196,6 +196,10 @@ struct config_setting {
 /* The value for people: a secret is not shown. */
 const char *config_setting_shown(const struct config_setting *setting);
 
+/* Each key in the table's order: what was set last, with its origin, or the default. Values for people. */
+typedef void config_show(void *context, const char *key, const char *value, const char *origin);
+void config_each_setting(const struct config *config, config_show *show, void *context);
+
 struct config_notice {
     struct list link;
     enum log_level level;

@@ -208,17 +208,16 @@ static void stop(void *context) {
         begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
 }
 
-static void stop_app(void *context) {
+static void suspend_listeners(void *context) {
     struct server *server = context;
 
-    log_info(&server->env.log, "Stopping the listeners for AMQP, as asked by a command");
+    log_info(&server->env.log, "Closing the listeners for AMQP, as asked by a command");
     amqp_listeners_close(&server->listeners);
-    connections_force_close_all(server->broker, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
 }
 
 static struct endpoint *create_connection(void *context, const struct transport_peer *peer);
 
-static bool start_app(void *context, struct text *error) {
+static bool resume_listeners(void *context, struct text *error) {
     struct server *server = context;
 
     if (amqp_listeners_open(&server->listeners, server->loop, server->config, create_connection,
@@ -236,13 +235,33 @@ static bool reset(void *context, struct text *error) {
     return add_default_entities(server->broker, server->config, error);
 }
 
+static void set_log_level(void *context, enum log_level level) {
+    struct server *server = context;
+
+    server->config->log.console.level = server->config->log.file.level = level;
+    for (size_t i = 0; i < LOG_CATEGORY_COUNT; i++)
+        server->config->log.categories[i] = LOG_DEBUG;
+    server->env.log = broker_log_sink(&server->log);
+}
+
+static bool log_file(void *context, struct text *path) {
+    const struct server *server = context;
+
+    return broker_log_path(&server->config->log, path);
+}
+
+static void each_setting(void *context, control_setting *show, void *call) {
+    config_each_setting(((const struct server *)context)->config, show, call);
+}
+
 /* --- the tick --- */
 
 /* Flushing fed connections that were held up, or woke consumers: there is more to do. */
 static bool has_work_left(const struct broker *broker) {
     bool has_letters = !list_is_empty(&broker->dead_letters) && !broker->dead_letters_wait;
     return !list_is_empty(&broker->runnable_queues) || has_letters ||
-           !list_is_empty(&broker->chores) || !list_is_empty(&broker->unconfirmed_channels);
+           !list_is_empty(&broker->chores) || !list_is_empty(&broker->unconfirmed_channels) ||
+           !list_is_empty(&broker->traces);
 }
 
 #define FAILURE_REASON "the journal has failed"
@@ -483,9 +502,12 @@ struct server *server_create(struct config *config, const struct config_sources 
                                         .reload = reload,
                                         .rotate_logs = rotate_logs,
                                         .stop = stop,
-                                        .stop_app = stop_app,
-                                        .start_app = start_app,
-                                        .reset = reset};
+                                        .suspend_listeners = suspend_listeners,
+                                        .resume_listeners = resume_listeners,
+                                        .reset = reset,
+                                        .set_log_level = set_log_level,
+                                        .log_file = log_file,
+                                        .each_setting = each_setting};
     control_init(&server->control, server->broker, server->node_name, &hooks);
     return server;
 }

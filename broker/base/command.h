@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum command_place { COMMAND_LOCAL, COMMAND_BROKER };
+enum command_place { COMMAND_LOCAL, COMMAND_BROKER, COMMAND_ABSENT };
 
 struct command {
     const char *name;

@@ -139,6 +139,7 @@ bool broker_run_queues(struct broker *broker, size_t budget) {
         if (queue_run(queue, budget) == budget)
             broker_queue_runnable(broker, queue);
     }
-    broker_send_traces(broker);
+    if (!list_is_empty(&broker->traces))
+        broker_send_traces(broker);
     return !list_is_empty(&broker->runnable_queues);
 }

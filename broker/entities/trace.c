@@ -307,8 +307,6 @@ void broker_send_traces(struct broker *broker) {
     struct list *link;
     struct route route;
 
-    if (list_is_empty(&broker->traces))
-        return;
     route_init(&route);
     while ((link = list_take_first(&broker->traces)) != NULL) {
         struct trace *trace = LIST_ITEM(link, struct trace, link);

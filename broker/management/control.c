@@ -269,6 +269,10 @@ static void begin_answer(struct control_connection *connection) {
         control_fail(call, EX_USAGE, "usage: %s%s%s", name,
                      commands[call->command].usage[0] == '\0' ? "" : " ",
                      commands[call->command].usage);
+    else if (call->control->app_is_stopped && !control_works_while_stopped(call->command))
+        control_fail(call, EX_USAGE,
+                     "this command requires the 'rabbit' app to be running on the target node. "
+                     "Start it with 'rabbitmqctl start_app'.");
     else
         take_turn(connection, control_handlers[call->command]);
 }

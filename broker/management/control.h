@@ -33,6 +33,7 @@
 
 #include "broker/base/command.h"
 #include "broker/base/list.h"
+#include "broker/base/log.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
 #define CONTROL_REQUEST_MAX     (64u * 1024u * 1024u) /* octets: definitions travel in one */
@@ -46,6 +47,9 @@ struct text;
 struct transport_peer;
 struct vhost;
 
+/* One key of the configuration, for people, and where its value comes from. */
+typedef void control_setting(void *call, const char *key, const char *value, const char *origin);
+
 /* What only the whole server can do. */
 struct control_hooks {
     void *context;
@@ -53,11 +57,17 @@ struct control_hooks {
     bool (*reload)(void *context, struct text *error);
     bool (*rotate_logs)(void *context, struct text *error); /* likewise */
     void (*stop)(void *context);
-    /* The ports for AMQP and all connections; then again, false with a sentence when they cannot be had. */
-    void (*stop_app)(void *context);
-    bool (*start_app)(void *context, struct text *error);
+    /* The ports for AMQP; then again, false with a sentence when they cannot be had. */
+    void (*suspend_listeners)(void *context);
+    bool (*resume_listeners)(void *context, struct text *error);
     /* Everything durable, for what a new broker begins with. Likewise. */
     bool (*reset)(void *context, struct text *error);
+    /* Of every output of the log. */
+    void (*set_log_level)(void *context, enum log_level level);
+    /* The file that the log goes to, in `path`; false when there is none. */
+    bool (*log_file)(void *context, struct text *path);
+    /* Shows each key of the configuration to `show`, in the table's order. */
+    void (*each_setting)(void *context, control_setting *show, void *call);
 };
 
 struct control {
@@ -67,6 +77,8 @@ struct control {
     struct control_hooks hooks;
     size_t connection_count;
     bool app_is_stopped;          /* by stop_app */
+    bool is_suspended;            /* its ports are, by that or by themselves */
+    bool is_drained;              /* by drain */
     uint64_t memory_limit_before; /* an alarm was set by command; 0: none was */
     uint64_t disk_limit_before;
     struct list waiting; /* of connections whose answer waits for the disk */
@@ -83,6 +95,9 @@ struct endpoint *control_accept(void *context, const struct transport_peer *peer
 
 /* In the tick, after the journal's: answers that waited for the disk leave. */
 void control_settle(struct control *control);
+
+/* Whether the command needs no broker that serves clients: it works after stop_app. */
+bool control_works_while_stopped(enum command_id command);
 
 /* --- for handlers --- */
 

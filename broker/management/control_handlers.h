@@ -7,11 +7,13 @@
 
 /* control_alarms() and so on; a BROKER row without its function does not link. */
 #define COMMAND_HANDLER_LOCAL(identifier)
+#define COMMAND_HANDLER_ABSENT(identifier)
 #define COMMAND_HANDLER_BROKER(identifier)           control_handler control_##identifier;
 #define COMMAND(identifier, name, usage, place, ...) COMMAND_HANDLER_##place(identifier)
 #include "broker/base/commands.def"
 #undef COMMAND
 #undef COMMAND_HANDLER_LOCAL
+#undef COMMAND_HANDLER_ABSENT
 #undef COMMAND_HANDLER_BROKER
 
 /* NULL for the client's own. */

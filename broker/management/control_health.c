@@ -40,7 +40,11 @@ void control_check_running(struct control_call *call) {
 }
 
 void control_is_running(struct control_call *call) {
-    control_check_running(call);
+    control_message(call, "RabbitMQ on node %s is %s", node_of(call),
+                    call->control->app_is_stopped
+                        ? "not running or has not fully booted yet (check with is_booting)"
+                        : "fully booted and running");
+    control_finish(call);
 }
 
 void control_is_booting(struct control_call *call) {
@@ -103,6 +107,82 @@ void control_check_quorum_critical(struct control_call *call) {
                     "apply",
                     node_of(call));
     control_finish(call);
+}
+
+void control_check_mirror_sync_critical(struct control_call *call) {
+    control_check_quorum_critical(call);
+}
+
+void control_await_online_quorum_plus_one(struct control_call *call) {
+    control_message(call, "Target node seems to be the only one in a single node cluster, the "
+                          "command does not apply");
+    control_finish(call);
+}
+
+void control_await_online_synchronized_mirror(struct control_call *call) {
+    control_await_online_quorum_plus_one(call);
+}
+
+void control_post_upgrade(struct control_call *call) {
+    control_finish(call);
+}
+
+void control_discover_peers(struct control_call *call) {
+    control_message(call, "No peers discovered");
+    control_finish(call);
+}
+
+/* One thread serves all queues: if it did not answer, neither would this. */
+void control_list_unresponsive_queues(struct control_call *call) {
+    static const char *const columns[] = {"name", NULL};
+
+    control_columns(call, columns);
+    control_finish(call);
+}
+
+/* --- certificates --- */
+
+static const struct {
+    const char *name;
+    int64_t seconds;
+} units[] = {{"days", 86400}, {"weeks", 604800}, {"months", 2592000}, {"years", 31536000}};
+
+static int64_t seconds_of(const char *unit) {
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(units[i].name, unit) == 0)
+            return units[i].seconds;
+    }
+    return 0;
+}
+
+/* Without a port for TLS there is no certificate that could end. */
+static bool ends_within(struct control_call *call, int64_t seconds) {
+    const struct node_figures figures = node_figures_read(call->control->management);
+    const int64_t now_s = call->control->broker->env->wall_ms / 1000;
+
+    return figures.certificate_expires_s != 0 && figures.certificate_expires_s < now_s + seconds;
+}
+
+void control_check_certificate_expiration(struct control_call *call) {
+    const char *unit = control_option(call, "unit"), *within = control_option(call, "within");
+    char *end = NULL;
+    const unsigned long count = within == NULL ? 4 : strtoul(within, &end, 10);
+    const int64_t unit_s = seconds_of(unit == NULL ? "weeks" : unit);
+
+    if (unit_s == 0)
+        control_fail(call, EX_USAGE,
+                     "unit '%s' is not supported. Please use one of: days, weeks, months, years",
+                     unit);
+    else if (within != NULL && (*end != '\0' || end == within || count > 1000000))
+        control_fail(call, EX_USAGE, "--within %s: expected a number", within);
+    else if (ends_within(call, (int64_t)count * unit_s))
+        control_fail(call, EX_UNAVAILABLE, "A certificate of node %s expires within %lu %s.",
+                     node_of(call), count, unit == NULL ? "weeks" : unit);
+    else {
+        control_message(call, "No certificates are expiring within %lu %s.", count,
+                        unit == NULL ? "weeks" : unit);
+        control_finish(call);
+    }
 }
 
 /* --- listeners --- */

@@ -2,6 +2,7 @@
 /* The table of handlers, and the commands about the node as a whole. */
 #include <jansson.h>
 #include <stddef.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "broker/base/text.h"
@@ -10,6 +11,7 @@
 
 control_handler *const control_handlers[COMMAND_COUNT] = {
 #define COMMAND_HANDLER_LOCAL(identifier)  NULL
+#define COMMAND_HANDLER_ABSENT(identifier) NULL
 #define COMMAND_HANDLER_BROKER(identifier) control_##identifier
 #define COMMAND(identifier, name, usage, place, ...) \
     [COMMAND_##identifier] = COMMAND_HANDLER_##place(identifier),
@@ -53,4 +55,49 @@ void control_rotate_logs(struct control_call *call) {
     else
         control_fail(call, EX_IOERR, "%s", text_chars(&error));
     text_clear(&error);
+}
+
+/* --- configuration and log --- */
+
+static void say_setting(void *call, const char *key, const char *value, const char *origin) {
+    control_row(call, json_pack("[ooo]", control_string(key, strlen(key)),
+                                control_string(value, strlen(value)),
+                                control_string(origin, strlen(origin))));
+}
+
+void control_environment(struct control_call *call) {
+    static const char *const columns[] = {"key", "value", "origin", NULL};
+    const struct control_hooks *hooks = &call->control->hooks;
+
+    control_columns(call, columns);
+    hooks->each_setting(hooks->context, say_setting, call);
+    control_finish(call);
+}
+
+void control_log_location(struct control_call *call) {
+    const struct control_hooks *hooks = &call->control->hooks;
+    struct text path = {0};
+
+    if (hooks->log_file(hooks->context, &path))
+        control_value(call, "%s", text_chars(&path));
+    else
+        control_value(call, "<stdout>");
+    control_finish(call);
+    text_clear(&path);
+}
+
+void control_set_log_level(struct control_call *call) {
+    const struct control_hooks *hooks = &call->control->hooks;
+    const char *name = control_argument(call, 0);
+    enum log_level level;
+
+    if (!log_level_from_name(slice_from_text(name), &level)) {
+        control_fail(call, EX_UNAVAILABLE,
+                     "level %s is not supported. Try one of debug, info, notice, warning, error, "
+                     "critical, none",
+                     name);
+        return;
+    }
+    hooks->set_log_level(hooks->context, level);
+    control_finish(call);
 }

@@ -89,7 +89,7 @@ static void say_runtime(struct control_call *call, const struct node_figures *fi
     control_text(call, "OS PID: %d", figures->process_id);
     control_text(call, "OS: Linux");
     control_text(call, "Uptime (seconds): %lld", (long long)(figures->uptime_ms / 1000));
-    control_text(call, "Is under maintenance?: false");
+    control_text(call, "Is under maintenance?: %s", call->control->is_drained ? "true" : "false");
     control_text(call, "RabbitMQ version: %s", call->control->broker->settings.product_version);
     control_text(call, "Leveret version: %s", LEVERET_VERSION);
     control_text(call, "Node name: %s", call->control->node_name);
@@ -190,7 +190,8 @@ void control_cluster_status(struct control_call *call) {
     say_title(call, "Versions");
     control_text(call, "%s: RabbitMQ %s", node, broker->settings.product_version);
     say_title(call, "Maintenance status");
-    control_text(call, "Node: %s, status: not under maintenance", node);
+    control_text(call, "Node: %s, status: %s", node,
+                 call->control->is_drained ? "undergoing maintenance" : "not under maintenance");
     say_alarms(call);
     say_title(call, "Network Partitions");
     control_text(call, "(none)");
@@ -228,5 +229,51 @@ void control_enable_feature_flag(struct control_call *call) {
 
 void control_server_version(struct control_call *call) {
     control_text(call, "%s", call->control->broker->settings.product_version);
+    control_finish(call);
+}
+
+/* --- memory --- */
+
+static const struct {
+    const char *name;
+    double octets;
+} memory_units[] = {{"gb", 1e9}, {"mb", 1e6}, {"kb", 1e3}, {"bytes", 1}};
+
+static void say_memory(struct control_call *call, const char *what, uint64_t octets, size_t unit) {
+    const double used = (double)call->control->broker->resources.memory_used;
+
+    control_text(call, "%s: %.4f %s (%.2f%%)", what, (double)octets / memory_units[unit].octets,
+                 memory_units[unit].name, used > 0 ? 100 * (double)octets / used : 0);
+}
+
+/* The names are RabbitMQ's, as in the HTTP API: messages are what its queue processes hold. */
+void control_memory_breakdown(struct control_call *call) {
+    const struct broker *broker = call->control->broker;
+    const char *name = control_option(call, "unit");
+    const uint64_t used = broker->resources.memory_used, messages = broker->messages.bytes;
+    size_t unit = 0;
+
+    while (name != NULL && unit < 4 && strcmp(memory_units[unit].name, name) != 0)
+        unit++;
+    if (unit == 4) {
+        control_fail(call, EX_USAGE,
+                     "unit '%s' is not supported. Please use one of: gb, mb, kb, bytes", name);
+        return;
+    }
+    say_memory(call, "other_proc", used > messages ? used - messages : 0, unit);
+    say_memory(call, "queue_procs", messages, unit);
+    control_finish(call);
+}
+
+void control_list_node_auth_attempt_stats(struct control_call *call) {
+    static const char *const columns[] = {"protocol", "auth_attempts", "auth_attempts_failed",
+                                          "auth_attempts_succeeded", NULL};
+    const struct broker_counters *counters = &call->control->broker->counters;
+
+    control_columns(call, columns);
+    control_row(call, json_pack("[sIII]", "amqp091",
+                                (json_int_t)(counters->logins_accepted + counters->logins_refused),
+                                (json_int_t)counters->logins_refused,
+                                (json_int_t)counters->logins_accepted));
     control_finish(call);
 }

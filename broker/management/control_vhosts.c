@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "broker/base/text.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/control_handlers.h"
@@ -32,6 +33,39 @@ void control_add_vhost(struct control_call *call) {
     read_option(call, "default-queue-type", &metadata.default_queue_type);
     vhost_set_metadata(vhost, &metadata);
     control_finish_durably(call);
+}
+
+/* The arguments behind the first one, separated by commas. */
+static void join_tags(const struct control_call *call, struct text *tags) {
+    const char *tag;
+
+    for (size_t i = 1; (tag = control_argument(call, i)) != NULL; i++)
+        text_append_format(tags, "%s%s", i > 1 ? "," : "", tag);
+}
+
+void control_set_vhost_tags(struct control_call *call) {
+    const char *name = control_argument(call, 0);
+    struct vhost *vhost = broker_find_vhost(call->control->broker, slice_from_text(name));
+    struct text tags = {0};
+
+    if (vhost == NULL) {
+        control_fail(call, EX_DATAERR, "Virtual host \"%s\" does not exist", name);
+        return;
+    }
+    struct vhost_metadata metadata = vhost->metadata;
+    join_tags(call, &tags);
+    metadata.tags = text_slice(&tags);
+    vhost_set_metadata(vhost, &metadata);
+    text_clear(&tags);
+    control_finish_durably(call);
+}
+
+void control_restart_vhost(struct control_call *call) {
+    if (control_vhost(call) == NULL)
+        return;
+    control_message(call, "Vhost '%s' is already running on node '%s'", control_vhost_name(call),
+                    call->control->node_name);
+    control_finish(call);
 }
 
 void control_delete_vhost(struct control_call *call) {

@@ -216,18 +216,19 @@ static void enqueue(struct channel *channel, struct message *message) {
     confirms_add(channel, accepted, lsn);
 }
 
-/* RabbitMQ traces what is published in a transaction at once, whatever becomes of that. */
-static void take_detour(struct channel *channel, struct message *message,
+/* RabbitMQ traces what is published in a transaction at once, whatever becomes of that. True when the
+ * message is not to be enqueued now. */
+static bool take_detour(struct channel *channel, struct message *message,
                         const struct route_request *request) {
     const struct publisher *publisher = channel->publisher;
     if (channel->connection->vhost->metadata.tracing) {
         const struct trace_party party = channel_trace_party(channel);
         trace_publish(&party, publisher->source, message, request, &publisher->route);
     }
-    if (channel->transaction != NULL)
-        transaction_hold_publish(channel, message, request);
-    else
-        enqueue(channel, message);
+    if (channel->transaction == NULL)
+        return false;
+    transaction_hold_publish(channel, message, request);
+    return true;
 }
 
 static void route_and_enqueue(struct channel *channel, struct message *message,
@@ -240,9 +241,7 @@ static void route_and_enqueue(struct channel *channel, struct message *message,
     publisher->source->published_out_count += publisher->route.count;
     broker->work += publisher->route.count;
     count_route(channel, &publisher->route, publisher->mandatory);
-    if (publisher->takes_detour)
-        take_detour(channel, message, request);
-    else
+    if (!publisher->takes_detour || !take_detour(channel, message, request))
         enqueue(channel, message);
 }
 

@@ -50,7 +50,7 @@ class Plugins(Tools):
 
 class NotThere(Tools):
     def test_what_is_not_implemented_says_so_with_64(self):
-        for words in (("join_cluster", "rabbit@other"), ("trace_on",), ("environment",), ("eval_file", "x")):
+        for words in (("join_cluster", "rabbit@other"), ("add_replica", "q"), ("eval_file", "x")):
             code, output, errors = self.ctl(*words)
             self.assertEqual((code, output), (64, ""), words)
             self.assertEqual(len(errors.splitlines()), 2, errors)

@@ -17,6 +17,7 @@ struct reading {
     int at;
     const char *words[CALL_WORDS_MAX];
     size_t word_count;
+    const char *unknown_option; /* the first that no command has; NULL: none */
 };
 
 /* --- the client's own options --- */
@@ -176,8 +177,11 @@ static bool known_to_any_command(const char *name, bool *ret_takes_value) {
 static const struct {
     const char *letter;
     const char *name;
-} option_letters[] = {
-    {"e", "enabled"}, {"E", "explicitly-enabled"}, {"m", "minimal"}, {"v", "verbose"}};
+} option_letters[] = {{"e", "enabled"},
+                      {"E", "explicitly-enabled"},
+                      {"m", "minimal"},
+                      {"N", "number"},
+                      {"v", "verbose"}};
 
 static const char *name_of_letter(const char *letter) {
     for (size_t i = 0; i < sizeof option_letters / sizeof option_letters[0]; i++) {
@@ -221,8 +225,9 @@ static bool read_option(struct reading *reading, const char *word) {
     if (word[1] != '-')
         name = name_of_letter(name);
     if (!known_to_any_command(name, &takes_value)) {
-        text_append_format(reading->error, "no command has an option %s", word);
-        return false;
+        if (reading->unknown_option == NULL)
+            reading->unknown_option = word;
+        return true;
     }
     if (takes_value && !take_value(reading, name, &value))
         return false;
@@ -312,18 +317,27 @@ static const char *program_of(const char *path) {
     return slash == NULL ? path : slash + 1;
 }
 
+static bool refuse_option(struct reading *reading) {
+    text_append_format(reading->error, "no command has an option %s", reading->unknown_option);
+    return false;
+}
+
 static bool read_command(struct reading *reading) {
     struct call *call = reading->call;
     size_t used = 0;
 
     call->command = COMMAND_COUNT;
     if (reading->word_count == 0)
-        return true;
+        return reading->unknown_option == NULL || refuse_option(reading);
     if (strcmp(call->program, "rabbitmq-plugins") == 0)
         put_plugins_first(reading);
     call->command = command_find(reading->words, reading->word_count, &used);
     if (call->command == COMMAND_COUNT)
         return refuse_command(reading);
+    if (commands[call->command].place == COMMAND_ABSENT)
+        return true; /* whatever stands behind it */
+    if (reading->unknown_option != NULL)
+        return refuse_option(reading);
     call->argument_count = reading->word_count - used;
     memcpy(call->arguments, reading->words + used, call->argument_count * sizeof(char *));
     return call->wants_help || (check_options(reading) && check_arguments(reading));

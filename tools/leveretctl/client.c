@@ -145,7 +145,7 @@ static bool take_line(struct output *output, const char *line, int *exit_code) {
         *exit_code = (int)json_integer_value(last);
     else
         output_line(output, answer);
-    if (error != NULL) {
+    if (error != NULL && !output->is_quiet) {
         fflush(stdout);
         client_complain(output->call, error);
     }
@@ -229,6 +229,7 @@ int client_collect(const struct call *call, bool quietly, json_t **ret_rows) {
         return result;
     output_init(&output, call, stdout);
     output.collected = json_array();
+    output.is_quiet = quietly;
     result = ask(call, broker, &output);
     fclose(broker);
     *ret_rows = json_incref(output.collected);

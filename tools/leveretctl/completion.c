@@ -11,14 +11,14 @@
 static const char names[] = "leveretctl rabbitmqctl rabbitmq-diagnostics rabbitmq-queues "
                             "rabbitmq-streams rabbitmq-upgrade";
 
-/* A command's name of two words completes as its first. */
-static bool is_one_word(const struct command *command) {
-    return strchr(command->name, ' ') == NULL;
+/* A command's name of two words completes as its first; what is not here is not offered. */
+static bool is_offered(const struct command *command) {
+    return command->place != COMMAND_ABSENT && strchr(command->name, ' ') == NULL;
 }
 
 static void print_names(void) {
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (is_one_word(&commands[i]))
+        if (is_offered(&commands[i]))
             printf(" %s", commands[i].name);
     }
     fputs(" plugins tls", stdout);
@@ -35,7 +35,7 @@ static void print_bash(void) {
          "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} choices\n"
          "    case $command in");
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (!is_one_word(&commands[i]) || strstr(commands[i].usage, "[--") == NULL)
+        if (!is_offered(&commands[i]) || strstr(commands[i].usage, "[--") == NULL)
             continue;
         printf("    %s) choices='", commands[i].name);
         print_options(commands[i].usage);
@@ -61,7 +61,7 @@ static void print_quoted(const char *text) {
 static void print_zsh(void) {
     printf("#compdef %s\nlocal -a commands=(\n", names);
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (!is_one_word(&commands[i]))
+        if (!is_offered(&commands[i]))
             continue;
         printf("  '%s:", commands[i].name);
         print_quoted(commands[i].help);
@@ -72,7 +72,7 @@ static void print_zsh(void) {
 
 static void print_fish(void) {
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (!is_one_word(&commands[i]))
+        if (!is_offered(&commands[i]))
             continue;
         printf("complete -c leveretctl -n __fish_use_subcommand -f -a %s -d '", commands[i].name);
         print_quoted(commands[i].help);
@@ -128,8 +128,16 @@ int local_manual(const struct call *call) {
         "rabbitmq-plugins, rabbitmq-queues, rabbitmq-streams and rabbitmq-upgrade are this program "
         "too, and make it talk as RabbitMQ's tools do. *leveretctl help* lists the options.\n\n"
         "# COMMANDS\n");
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        print_command(&commands[i]);
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (commands[i].place != COMMAND_ABSENT)
+            print_command(&commands[i]);
+    }
+    puts("# NOT IMPLEMENTED\n\nCommands of RabbitMQ's tools that are not here, with exit code "
+         "64:\n");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (commands[i].place == COMMAND_ABSENT)
+            print_command(&commands[i]);
+    }
     puts("# SEE ALSO\n\nleveret(8), leveret.conf(5)");
     return EX_OK;
 }

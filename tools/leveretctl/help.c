@@ -35,6 +35,21 @@ static const char help_end[] =
     "rabbitmq-streams and rabbitmq-upgrade it talks as these do: -q leaves the first line out,\n"
     "-s and --no-table-headers the column names, -n names the node in what is said.\n";
 
+/* Names are told apart by two blanks: some are two words. */
+static void print_absent(void) {
+    int column = 0;
+
+    puts("\nRabbitMQ's that are not here (`help COMMAND` says why; the exit code is 64):");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (commands[i].place != COMMAND_ABSENT)
+            continue;
+        if (column + (int)strlen(commands[i].name) > 90)
+            column = printf("\n") - 1;
+        column += printf("  %s ", commands[i].name);
+    }
+    putchar('\n');
+}
+
 static void print_group(const char *group) {
     printf("\n%c%s:\n", group[0] - 'a' + 'A', group + 1);
     for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -54,9 +69,10 @@ static bool is_first_of_group(int index) {
 void help_print(void) {
     fputs(help_begin, stdout);
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (is_first_of_group(i))
+        if (is_first_of_group(i) && commands[i].place != COMMAND_ABSENT)
             print_group(commands[i].group);
     }
+    print_absent();
     fputs(help_end, stdout);
 }
 
@@ -98,6 +114,18 @@ int local_help(const struct call *call) {
 int local_version(const struct call *call) {
     (void)call;
     puts(LEVERET_VERSION);
+    return EX_OK;
+}
+
+/* As `autocomplete` of RabbitMQ's tools. */
+int local_autocomplete(const struct call *call) {
+    const char *prefix = call->arguments[0];
+
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (commands[i].place != COMMAND_ABSENT &&
+            strncmp(commands[i].name, prefix, strlen(prefix)) == 0)
+            puts(commands[i].name);
+    }
     return EX_OK;
 }
 

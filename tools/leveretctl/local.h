@@ -18,33 +18,12 @@ int local_wait(const struct call *call);
 int local_version(const struct call *call);
 int local_help(const struct call *call);
 int local_list_commands(const struct call *call);
-int local_tls_init(const struct call *call);
-
-/* Those that only say that they are not implemented. */
-int local_join_cluster(const struct call *call);
-int local_force_boot(const struct call *call);
-int local_forget_cluster_node(const struct call *call);
-int local_change_cluster_node_type(const struct call *call);
-int local_rename_cluster_node(const struct call *call);
-int local_update_cluster_nodes(const struct call *call);
 int local_await_online_nodes(const struct call *call);
-int local_sync_queue(const struct call *call);
-int local_cancel_sync_queue(const struct call *call);
-int local_grow(const struct call *call);
-int local_shrink(const struct call *call);
-int local_rebalance(const struct call *call);
-int local_add_member(const struct call *call);
-int local_delete_member(const struct call *call);
-int local_suspend_listeners(const struct call *call);
-int local_resume_listeners(const struct call *call);
-int local_environment(const struct call *call);
-int local_encode(const struct call *call);
-int local_decode(const struct call *call);
-int local_eval_file(const struct call *call);
-int local_exec(const struct call *call);
-int local_observer(const struct call *call);
-int local_force_gc(const struct call *call);
-int local_hipe_compile(const struct call *call);
+int local_report(const struct call *call);
+int local_tls_versions(const struct call *call);
+int local_log_tail(const struct call *call);
+int local_autocomplete(const struct call *call);
+int local_tls_init(const struct call *call);
 
 /* What leveretctl is, and all commands by group. */
 void help_print(void);

@@ -13,9 +13,16 @@
 
 typedef int local_command(const struct call *call);
 
+/* The help says in one sentence why it is not here. */
+static int refuse_absent(const struct call *call) {
+    client_complain(call, commands[call->command].help);
+    return EX_USAGE;
+}
+
 static local_command *const local_commands[COMMAND_COUNT] = {
 #define LOCAL_COMMAND_LOCAL(identifier)  local_##identifier
 #define LOCAL_COMMAND_BROKER(identifier) NULL
+#define LOCAL_COMMAND_ABSENT(identifier) refuse_absent
 #define COMMAND(identifier, name, usage, place, ...) \
     [COMMAND_##identifier] = LOCAL_COMMAND_##place(identifier),
 #include "broker/base/commands.def"
@@ -37,7 +44,7 @@ static int run(struct call *call) {
     }
     if (call->dry_run)
         return EX_OK;
-    if (commands[call->command].place == COMMAND_LOCAL)
+    if (commands[call->command].place != COMMAND_BROKER)
         return local_commands[call->command](call);
     return client_run(call);
 }

@@ -201,6 +201,13 @@ static void print_sentence(const struct output *output, const char *name, json_t
     json_decref(object);
 }
 
+static void take_value(struct output *output, json_t *value) {
+    if (output->collected != NULL)
+        json_array_append_new(output->collected, json_pack("{sO}", "value", value));
+    else
+        print_sentence(output, "value", value);
+}
+
 static void take_node(struct output *output, const char *node) {
     if (output->node != NULL)
         return;
@@ -220,14 +227,15 @@ void output_line(struct output *output, const json_t *line) {
 
     if (node != NULL)
         take_node(output, node);
-    if (banner != NULL && banner_is_wanted(output->call))
+    const bool is_shown = output->collected == NULL;
+    if (banner != NULL && is_shown && banner_is_wanted(output->call))
         puts(banner);
-    if (text != NULL)
+    if (text != NULL && is_shown)
         print_text(output, text);
-    if (message != NULL)
+    if (message != NULL && is_shown)
         print_sentence(output, "message", message);
     if (value != NULL)
-        print_sentence(output, "value", value);
+        take_value(output, value);
     if (columns != NULL && output->columns == NULL)
         begin_rows(output, columns);
     if (row != NULL)

@@ -28,16 +28,25 @@ static int64_t deadline_of(const struct call *call, int otherwise_s) {
     return now_ms() + 1000 * (int64_t)(call->timeout == NULL ? otherwise_s : call->timeout_s);
 }
 
-static bool is_running(const struct call *call) {
+/* EX_OK, or that the command failed without a word: there is no broker, or it serves no clients. */
+static int ask_quietly(const struct call *call, enum command_id command) {
     struct call question = *call;
     json_t *rows = NULL;
 
-    question.command = COMMAND_alarms;
+    question.command = command;
     question.argument_count = question.option_count = 0;
     question.timeout_s = 1;
     int result = client_collect(&question, true, &rows);
     json_decref(rows);
-    return result == EX_OK;
+    return result;
+}
+
+static bool is_running(const struct call *call) {
+    return ask_quietly(call, COMMAND_check_running) == EX_OK;
+}
+
+static bool answers(const struct call *call) {
+    return ask_quietly(call, COMMAND_ping) == EX_OK;
 }
 
 static bool pause_until(int64_t deadline) {
@@ -57,11 +66,34 @@ static int complain_late(const struct call *call) {
 int local_await_startup(const struct call *call) {
     int64_t deadline = deadline_of(call, 300);
 
+    while (!answers(call)) {
+        if (!pause_until(deadline))
+            return complain_late(call);
+    }
+    if (is_running(call))
+        return EX_OK;
+    client_complain(call, "rabbit_is_not_running");
+    return EX_UNAVAILABLE;
+}
+
+/* More than one there never are, however long one waits. */
+int local_await_online_nodes(const struct call *call) {
+    const int64_t deadline = deadline_of(call, 300);
+    char *end;
+    const unsigned long count = strtoul(call->arguments[0], &end, 10);
+
+    if (end == call->arguments[0] || *end != '\0') {
+        client_complain(call, "await_online_nodes wants a number of nodes");
+        return EX_USAGE;
+    }
     while (!is_running(call)) {
         if (!pause_until(deadline))
             return complain_late(call);
     }
-    return EX_OK;
+    if (count <= 1)
+        return EX_OK;
+    client_complain(call, "clusters are not implemented: this broker is one node");
+    return EX_SOFTWARE;
 }
 
 /* 0: not there yet, or not written yet. */
