@@ -5,6 +5,9 @@
  * even that did not help (messages wait for the disk, or for acknowledgements) the next sweep waits
  * for a change.
  *
+ * What nobody consumes and the journal has goes long before that. It costs nothing, and memory that is
+ * used again is warm: asking the kernel for more took longer than all else that is done for a message.
+ *
  * Reading back goes in requests of up to READ_OCTETS, one under way for each queue. What arrives is
  * matched with the queue by sequence, because messages may have been dropped or purged meanwhile.
  */
@@ -33,6 +36,10 @@
 /* Of the limit: what bodies may take however large the index is; how far below a sweep goes. */
 #define FLOOR_SHARE  8
 #define MARGIN_SHARE 16
+/* Of the limit: what queues that nobody consumes may take, where the journal has it; how far below a
+ * sweep goes. */
+#define IDLE_SHARE        16
+#define IDLE_MARGIN_SHARE 8
 /* A sweep that did not help is followed by another after such a share of the limit more, or so long. */
 #define RETRY_SHARE 64
 #define RETRY_MS    100
@@ -41,7 +48,7 @@
 #define READ_OCTETS_SMALL (UINT64_C(64) << 10)
 #define READ_MESSAGES     1024
 
-enum sweep { SWEEP_NONE, SWEEP_FAIR, SWEEP_ALL };
+enum sweep { SWEEP_NONE, SWEEP_IDLE, SWEEP_FAIR, SWEEP_ALL };
 
 struct paging {
     struct broker *broker;
@@ -56,6 +63,7 @@ struct paging {
     uint64_t queues_share; /* the same of the sweep before: divides the fair share */
     uint64_t retry_bytes;  /* a sweep that did not help is not repeated below */
     int64_t retry_ms;      /* or before */
+    uint64_t idle_bytes;   /* nor one for queues that nobody consumes below */
     int64_t disk_retry_ms;
     struct fetch *fetch; /* under way, or NULL */
     struct read_pauses pauses;
@@ -106,16 +114,25 @@ static enum put_away_answer spill(struct paging *paging, struct entry *entry) {
     return AWAY_WENT;
 }
 
+static uint64_t idle_limit(const struct paging *paging) {
+    return paging->limit / IDLE_SHARE;
+}
+
+static bool has_freed_enough(const struct paging *paging) {
+    uint64_t limit = idle_limit(paging);
+    return paging->slice_freed >= SLICE_OCTETS ||
+           (paging->sweep == SWEEP_IDLE &&
+            paging->broker->messages.bytes <= limit - limit / IDLE_MARGIN_SHARE);
+}
+
 static enum put_away_answer put_one_away(void *context, struct entry *entry) {
     const struct putting *putting = context;
     struct paging *paging = putting->paging;
     uint64_t before = paging->broker->messages.bytes;
-    if (paging->slice_freed >= SLICE_OCTETS)
+    bool is_stored = entry->message->stored != NULL && queue_keeps(putting->queue, entry->message);
+    if (has_freed_enough(paging) || (paging->sweep == SWEEP_IDLE && !is_stored))
         return AWAY_ENOUGH;
-    enum put_away_answer answer =
-        entry->message->stored != NULL && queue_keeps(putting->queue, entry->message)
-            ? put_stored_away(entry)
-            : spill(paging, entry);
+    enum put_away_answer answer = is_stored ? put_stored_away(entry) : spill(paging, entry);
     paging->slice_freed += before - paging->broker->messages.bytes;
     return answer;
 }
@@ -125,7 +142,8 @@ static size_t kept_by(const struct paging *paging, const struct ready_list *list
     struct entry front;
     if (paging->sweep == SWEEP_ALL || !ready_list_peek(list, &front) || entry_is_away(&front))
         return 1;
-    uint64_t share = paging->budget / 4 / paging->queues_share;
+    uint64_t room = paging->sweep == SWEEP_IDLE ? idle_limit(paging) : paging->budget;
+    uint64_t share = room / 4 / paging->queues_share;
     return (size_t)(share / (front.message->allocated + front.message->body_size)) + 1;
 }
 
@@ -144,13 +162,15 @@ static struct ready_list *list_at(struct queue *queue, size_t at) {
 }
 
 static void sweep_queue(struct paging *paging, struct queue *queue) {
+    bool is_swept = paging->sweep != SWEEP_IDLE || queue->consumer_count == 0;
     if (queue_ready_count(queue) == 0)
         return;
     paging->queues_seen++;
     size_t lists = queue->levels == NULL ? 1 : ready_levels_list_count(queue->levels);
     for (size_t i = 0; i < lists; i++) {
         struct ready_list *list = list_at(queue, i);
-        paging->statistics.paged_out += sweep_list(paging, queue, list);
+        if (is_swept)
+            paging->statistics.paged_out += sweep_list(paging, queue, list);
         paging->away_memory += ready_list_away_memory(list);
     }
 }
@@ -207,7 +227,13 @@ static void end_sweep(struct paging *paging) {
         begin_sweep(paging, SWEEP_ALL);
         return;
     }
+    paging->idle_bytes =
+        paging->broker->messages.bytes +
+        idle_limit(paging) / IDLE_MARGIN_SHARE * (1 + paging->queues_seen / SLICE_QUEUES);
+    bool was_idle = paging->sweep == SWEEP_IDLE;
     paging->sweep = SWEEP_NONE;
+    if (was_idle)
+        return;
     paging->retry_bytes = paging->broker->messages.bytes + paging->limit / RETRY_SHARE;
     paging->retry_ms = paging->broker->env->now_ms + RETRY_MS;
 }
@@ -226,10 +252,14 @@ static void sweep_slice(struct paging *paging) {
 }
 
 /* Too much is in memory, and a sweep may do something about it. */
-static bool is_due(const struct paging *paging) {
+static enum sweep due_sweep(struct paging *paging) {
     uint64_t bytes = paging->broker->messages.bytes;
-    return bytes > paging->budget &&
-           (bytes >= paging->retry_bytes || paging->broker->env->now_ms >= paging->retry_ms);
+    if (bytes > paging->budget &&
+        (bytes >= paging->retry_bytes || paging->broker->env->now_ms >= paging->retry_ms))
+        return SWEEP_FAIR;
+    if (bytes <= idle_limit(paging))
+        paging->idle_bytes = 0;
+    return bytes > idle_limit(paging) && bytes >= paging->idle_bytes ? SWEEP_IDLE : SWEEP_NONE;
 }
 
 /* What could not be written to a full disk is tried again, now and then. */
@@ -245,13 +275,14 @@ bool paging_tick(struct paging *paging) {
     if (paging == NULL)
         return false;
     if (paging->sweep == SWEEP_NONE) {
-        if (!is_due(paging))
+        enum sweep due = due_sweep(paging);
+        if (due == SWEEP_NONE)
             return false;
         set_budget(paging);
         retry_disk(paging);
-        if (paging->broker->messages.bytes <= paging->budget)
+        if (due == SWEEP_FAIR && paging->broker->messages.bytes <= paging->budget)
             return false;
-        begin_sweep(paging, SWEEP_FAIR);
+        begin_sweep(paging, due);
     }
     sweep_slice(paging);
     pager_flush(paging->pager);

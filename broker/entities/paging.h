@@ -5,7 +5,8 @@
  * Above `limit` octets for all queues together, messages deep in queues are put away: what is in the
  * journal anyway is simply dropped from memory, the rest is spilled to overflow files first. What
  * stays in memory of such a message is counted too: a handle of the journal and 8 octets of its queue.
- * The front message of a queue stays, and what a consumer is about to get.
+ * The front message of a queue stays, and what a consumer is about to get. Of queues that nobody
+ * consumes, what the journal has is put away above a sixteenth of the limit already.
  *
  *   publish -> here --(paging_tick, above the limit)--> away --(paging_read_ahead)--> here -> deliver
  *

@@ -433,8 +433,78 @@ static void figures_survive_a_restart(void **state) {
     assert_int_equal(figures.message_bytes_ram, 0);
 }
 
+/* --- with room for more --- */
+
+/* A sixteenth, what queues without consumers may take, is some 300 messages. */
+#define LIMIT    (1u << 20)
+#define IDLE_MAX (LIMIT / 16)
+#define MANY     1000
+
+static int set_up_with_room(void **state) {
+    struct fixture *fixture = fixture_create_paged(LIMIT);
+
+    fixture->writes_itself = true;
+    fixture_run(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static void publish_many(struct peer *p, const char *queue, int delivery_mode) {
+    char body[16];
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(body, sizeof body, "%d", i);
+        peer_publish_with(p, "", queue, body, .delivery_mode = (uint8_t)delivery_mode);
+    }
+}
+
+static uint64_t bytes_in_memory(const struct peer *p) {
+    return p->fixture->broker->messages.bytes;
+}
+
+static void what_nobody_consumes_goes_early(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare(p, "q", SLICE(""));
+    publish_many(p, "q", 2);
+    assert_true(statistics(p).paged_out > 0);
+    assert_true(bytes_in_memory(p) <= IDLE_MAX);
+    peer_expect_counts(p, "q", MANY, 0);
+    expect_some(p, "q", 0, MANY);
+}
+
+static void what_somebody_consumes_stays(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare(p, "q", SLICE(""));
+    peer_send(p, basic_qos, .prefetch_count = 1);
+    peer_expect(p, basic_qos_ok);
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"));
+    peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("c"));
+    publish_many(p, "q", 2);
+    assert_int_equal(statistics(p).paged_out, 0);
+    assert_true(bytes_in_memory(p) > IDLE_MAX);
+    peer_expect_delivery(p, "c", 1, "0");
+}
+
+static void what_would_have_to_be_written_stays(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare(p, "q", SLICE(""));
+    publish_many(p, "q", 1);
+    assert_int_equal(statistics(p).paged_out, 0);
+    assert_true(bytes_in_memory(p) > IDLE_MAX);
+    expect_some(p, "q", 0, MANY);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_nobody_consumes_goes_early, set_up_with_room,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_somebody_consumes_stays, set_up_with_room,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_would_have_to_be_written_stays, set_up_with_room,
+                                        fixture_teardown),
         PAGED_CONVERSATION(messages_go_and_come_back_in_order),
         PAGED_CONVERSATION(consumer_gets_what_is_on_disk),
         PAGED_CONVERSATION(get_waits_for_its_message),
