@@ -6,15 +6,16 @@
 
 #include "broker/base/json.h"
 
-json_t *json_part_at(json_t *value, const char *path, size_t len) {
-    while (value != NULL && len > 0) {
-        const char *dot = memchr(path, '.', len);
-        size_t key_len = dot == NULL ? len : (size_t)(dot - path);
+json_t *json_part_at(const json_t *value, const char *path, size_t len) {
+    const char *dot;
+
+    while ((dot = memchr(path, '.', len)) != NULL) {
+        size_t key_len = (size_t)(dot - path);
         value = json_object_getn(value, path, key_len);
-        len -= dot == NULL ? len : key_len + 1;
-        path += key_len + 1;
+        len -= key_len + 1;
+        path = dot + 1;
     }
-    return value;
+    return json_object_getn(value, path, len);
 }
 
 void json_part_put(json_t *object, const char *path, size_t len, json_t *value) {

@@ -10,7 +10,7 @@
 #define JSON_PART_DUMP (JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 /* The value at the path inside `value`, borrowed; NULL when there is none. */
-json_t *json_part_at(json_t *value, const char *path, size_t len);
+json_t *json_part_at(const json_t *value, const char *path, size_t len);
 
 /* Makes it the value at the path inside `object`, with the objects on the way. */
 void json_part_put(json_t *object, const char *path, size_t len, json_t *value);
