@@ -15,7 +15,7 @@ void properties_json_write(struct json_out *out, const struct amqp_properties *p
 
 /*
  * The properties an object means; texts are borrowed from it, headers are built in `builder`. False, with
- * the key in *ret_key, for one of a wrong type or too long; unknown keys count as wrong.
+ * the key in *ret_key, for one of a wrong type or too long; unknown keys are passed over, as by RabbitMQ.
  */
 bool properties_json_read(const json_t *object, struct amqp_table_builder *builder,
                           struct amqp_properties *properties, const char **ret_key);

@@ -53,7 +53,8 @@ static void all_properties_go_both_ways(void **state) {
     assert_true(read_and_write(ALL, &again, &key));
     assert_string_equal(text_chars(&again), ALL);
     text_clear(&again);
-    assert_true(read_and_write("{}", &again, &key));
+    /* What is no property at all is taken and forgotten, as by RabbitMQ. */
+    assert_true(read_and_write("{\"colour\":\"red\",\"Type\":[null]}", &again, &key));
     assert_string_equal(text_chars(&again), "{}");
     text_clear(&again);
 }
@@ -85,8 +86,6 @@ static void what_is_no_property_is_named(void **state) {
         const char *json;
         const char *key;
     } bad[] = {
-        {"{\"colour\":\"red\"}", "colour"},
-        {"{\"Type\":\"t\"}", "Type"},
         {"{\"type\":1}", "type"},
         {"{\"type\":null}", "type"},
         {"{\"type\":[]}", "type"},
