@@ -504,6 +504,25 @@ class Objects(ManagementTest):
         self.assertEqual(self.api.get("user-limits/guest"), [{"user": "guest", "value": {"max-channels": 2}}])
         self.assertEqual(self.api.status("PUT", "user-limits/guest/no", {"value": 2}), 400)
 
+    def test_limits_and_operator_policies_are_parameters_too(self):
+        path = "parameters/vhost-limits/%2F/limits"
+        limits = {"vhost": "/", "name": "limits", "component": "vhost-limits", "value": {"max-queues": 7}}
+        self.assertEqual(self.api.status("GET", path), 404)
+        self.assertEqual(self.api.status("PUT", path, {"value": {"max-queues": 7}}), 201)
+        self.assertEqual(self.api.status("PUT", path, {"value": {"max-queues": "many"}}), 400)
+        self.assertEqual(self.api.status("PUT", path, {"value": {"max-hares": 1}}), 400)
+        self.api.status("PUT", "operator-policies/%2F/o", {"pattern": "^q", "definition": {"max-length": 3}})
+        policy = {"vhost": "/", "name": "o", "component": "operator_policy",
+                  "value": {"pattern": "^q", "definition": {"max-length": 3}, "priority": 0, "apply-to": "all"}}
+        self.assertEqual(self.api.get("parameters"), [limits, policy])
+        self.assertEqual(self.api.get(path), limits)
+        self.assertEqual(self.api.get("parameters/operator_policy/%2F"), [policy])
+        self.api.status("PUT", "users/p", {"password": "p", "tags": "policymaker"})
+        self.api.status("PUT", "permissions/%2F/p", {"configure": "", "write": "", "read": ""})
+        self.assertEqual(Api(self.broker, "p", "p").status("DELETE", path), 401)
+        self.assertEqual(self.api.status("DELETE", path), 204)
+        self.assertEqual(self.api.get("vhost-limits"), [])
+
     def test_definitions_go_out_and_in(self):
         """rows: 433"""
         self.declare()
