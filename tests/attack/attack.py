@@ -53,12 +53,14 @@ def attacks():
     import http_api
     import memory
     import objects
+    import operate
     import readers
     import tls
     return {"preauth": connections.preauth, "slow": connections.slow, "flood": connections.flood,
             "fd": connections.descriptors, "body": objects.bodies, "route": objects.routes,
             "flood-obj": objects.floods, "reader": readers.stalled, "memory": memory.alarm,
-            "tls": tls.attack, "reload": tls.reload, "http": http_api.attack}
+            "tls": tls.attack, "reload": tls.reload, "http": http_api.attack,
+            "operate": operate.prove}
 
 
 def main():

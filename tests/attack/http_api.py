@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks on the ports of the HTTP API and of the metrics, and what asking a lot costs the others."""
+"""Attacks on the ports of the HTTP API and of the metrics."""
 import base64
 import json
 import os
@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 
-from connections import perf_p99, raise_limit, settled_rss
+from connections import raise_limit, settled_rss
 from process import Broker, Client, wait_until
 
 KIB = 1024
@@ -177,41 +177,6 @@ def peak_kib(broker):
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
-def large_list(report, broker):
-    """10,000 queues, listed over and over while somebody measures."""
-    for path in ("overview", "queues?page=1&page_size=1"):
-        ask(broker, path)
-    before = settled_rss(broker)
-    forget_peak(broker)
-    took, size = [], 0
-    for _ in range(5):
-        begun = time.monotonic()
-        size = len(ask(broker, "queues"))
-        took.append(time.monotonic() - begun)
-    report.figure("F6", f"a list of 10,000 queues ({size / 1e6:.1f} MB) in", sorted(took)[2], "s", most=0.3)
-    report.figure("F6", "memory for it", peak_kib(broker) - before / KIB, "KiB at most", most=4 * KIB)
-    if report.full:     # beside other programs the time of single messages says nothing
-        publish_meanwhile(report, broker)
-
-
-def publish_meanwhile(report, broker):
-    calm, _ = perf_p99(broker, 10)
-    ends = threading.Event()
-
-    def keep_asking():
-        while not ends.is_set():
-            ask(broker, "queues")
-            ends.wait(0.5)
-
-    asking = threading.Thread(target=keep_asking)
-    asking.start()
-    busy, complete = perf_p99(broker, 10)
-    ends.set()
-    asking.join()
-    report.figure("F6", "p99 of publishing meanwhile, of calm", busy / max(calm, 2000), "x", most=2)
-    report.check("F6", "no message is lost", complete)
-
-
 def switches(broker):
     """How often any of the broker's threads has slept and woken."""
     folder = f"/proc/{broker.process.pid}/task"
@@ -220,17 +185,6 @@ def switches(broker):
         with open(f"{folder}/{task}/status", encoding="ascii") as status:
             total += sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
     return total
-
-
-def idle(report):
-    seconds = report.size(5, 60)
-    with Broker() as broker:
-        ask(broker, "overview")
-        wait_until(lambda: connections_of(broker) == 0, "the end of the connection")
-        time.sleep(1)
-        before = switches(broker)
-        time.sleep(seconds)
-        report.figure("F7", f"wake-ups of an idle broker in {seconds} s", switches(broker) - before, "", most=0)
 
 
 def connections_of(broker):
@@ -255,6 +209,4 @@ def attack(report):
         ask(broker, "definitions", "POST",
             {"queues": [{"name": f"queue-{i}", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
                         for i in range(10_000)]})
-        large_list(report, broker)
         stalled(report, broker)
-    idle(report)
