@@ -19,9 +19,9 @@
 #include "broker/net/watch.h"
 
 /* A stream is made in pieces of about this size, one for each time the socket takes something. */
-#define STREAM_PIECE 32768
+#define STREAM_PIECE 8192
 /* So many of them in one iteration of the loop, for all connections: whoever publishes has his turn too. */
-#define STREAM_PIECES_PER_TURN 2
+#define STREAM_PIECES_PER_TURN 1
 
 struct http_server {
     struct broker *broker;

@@ -80,10 +80,29 @@ static void on_ev_signal(struct ev_loop *ev, ev_signal *watcher, int events) {
         loop->on_signal(loop->on_signal_context, watcher->signum);
 }
 
+static void on_periodic(struct ev_loop *ev, ev_periodic *watcher, int events) {
+    (void)ev;
+    (void)watcher;
+    (void)events;
+}
+
+/*
+ * libev wakes every minute to see whether somebody has set the clock, unless the kernel is to tell
+ * (timerfd), for which it asks with the first periodic watcher.
+ */
+static void sleep_through_minutes(struct ev_loop *ev) {
+    ev_periodic periodic;
+
+    ev_periodic_init(&periodic, on_periodic, ev_now(ev) + 1e9, 0., NULL);
+    ev_periodic_start(ev, &periodic);
+    ev_periodic_stop(ev, &periodic);
+}
+
 struct loop *loop_create(struct env *env, struct timers *timers) {
-    struct ev_loop *ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
+    struct ev_loop *ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (ev == NULL)
         return NULL;
+    sleep_through_minutes(ev);
     struct loop *loop = xcalloc(1, sizeof *loop);
     loop->ev = ev;
     loop->env = env;
