@@ -6,9 +6,6 @@
 #include "broker/base/env.h"
 #include "broker/net/listener.h"
 
-#define LOOK_MS        (6 * 3600 * 1000)
-#define SECONDS_OF_DAY 86400
-
 /* --- TLS --- */
 
 static bool lists_version(const struct config_list *versions, const char *version) {
@@ -71,26 +68,6 @@ struct tls_options tls_options_from(const struct config *config, const struct co
     };
 }
 
-/* --- expiry --- */
-
-static void warn_of_expiry(const struct amqp_listeners *listeners) {
-    int64_t left_s = tls_context_expires_s(listeners->tls) - listeners->env->wall_ms / 1000;
-    long long days = (long long)left_s / SECONDS_OF_DAY;
-
-    if (left_s < 0)
-        log_error(&listeners->env->log, "TLS: a certificate expired %lld days ago", -days);
-    else if (days < CERTIFICATE_WARNING_DAYS)
-        log_warning(&listeners->env->log, "TLS: a certificate expires in %lld days", days);
-}
-
-static void on_look(struct timer *timer) {
-    struct amqp_listeners *listeners = LIST_ITEM(timer, struct amqp_listeners, look);
-
-    warn_of_expiry(listeners);
-    tls_context_rotate_tickets(listeners->tls);
-    timer_start(listeners->timers, timer, listeners->env->now_ms + LOOK_MS, on_look);
-}
-
 /* --- preparing --- */
 
 static bool prepare_proxies(struct amqp_listeners *listeners, const struct config *config,
@@ -109,7 +86,7 @@ static bool prepare_proxies(struct amqp_listeners *listeners, const struct confi
 }
 
 static bool prepare_tls(struct amqp_listeners *listeners, const struct config *config,
-                        struct text *error) {
+                        const struct env *env, struct timers *timers, struct text *error) {
     struct tls_files named[CONFIG_ITEMS_MAX];
     const char *ciphers[CONFIG_ITEMS_MAX];
 
@@ -119,16 +96,15 @@ static bool prepare_tls(struct amqp_listeners *listeners, const struct config *c
         tls_options_from(config, &config->tls, "ssl_options", named, ciphers);
     if (!tls_context_create(&options, &listeners->tls, error))
         return false;
-    warn_of_expiry(listeners);
-    timer_start(listeners->timers, &listeners->look, listeners->env->now_ms + LOOK_MS, on_look);
+    certificate_watch_start(&listeners->certificates, listeners->tls, "", env, timers);
     return true;
 }
 
 bool amqp_listeners_prepare(struct amqp_listeners *listeners, const struct config *config,
                             const struct env *env, struct timers *timers, struct text *error) {
     listeners->env = env;
-    listeners->timers = timers;
-    return prepare_proxies(listeners, config, error) && prepare_tls(listeners, config, error);
+    return prepare_proxies(listeners, config, error) &&
+           prepare_tls(listeners, config, env, timers, error);
 }
 
 static bool reload_tls(struct amqp_listeners *listeners, const struct config *config,
@@ -140,7 +116,7 @@ static bool reload_tls(struct amqp_listeners *listeners, const struct config *co
 
     if (!tls_context_reload(listeners->tls, &options, error))
         return false;
-    warn_of_expiry(listeners);
+    certificate_watch_warn(&listeners->certificates);
     return true;
 }
 
@@ -247,8 +223,7 @@ void amqp_listeners_close(struct amqp_listeners *listeners) {
 
 void amqp_listeners_clear(struct amqp_listeners *listeners) {
     amqp_listeners_close(listeners);
-    if (listeners->timers != NULL)
-        timer_stop(listeners->timers, &listeners->look);
+    certificate_watch_stop(&listeners->certificates);
     tls_context_destroy(listeners->tls);
     listeners->tls = NULL;
 }

@@ -2,9 +2,6 @@
 /*
  * The ports of AMQP, plain and TLS, as the configuration wants them, with what belongs to them: the TLS
  * context and the addresses of proxies.
- *
- * Certificates are looked at when they are read and a few times a day: one that ends within
- * CERTIFICATE_WARNING_DAYS is warned about.
  */
 #ifndef LEVERET_BROKER_AMQP_LISTENERS_H
 #define LEVERET_BROKER_AMQP_LISTENERS_H
@@ -15,12 +12,11 @@
 
 #include "broker/base/text.h"
 #include "broker/base/timer.h"
+#include "broker/certificate_watch.h"
 #include "broker/config.h"
 #include "broker/net/proxy_header.h"
 #include "broker/net/tls_context.h"
 #include "broker/net/transport.h"
-
-#define CERTIFICATE_WARNING_DAYS 30
 
 struct env;
 struct listener;
@@ -33,8 +29,7 @@ struct amqp_listeners {
     struct tls_context *tls; /* NULL: no TLS listener is configured */
     struct proxy_sources proxies;
     const struct env *env;
-    struct timers *timers;
-    struct timer look;
+    struct certificate_watch certificates;
 };
 
 /* ssl_options.* or their like, as broker/net wants them. `named` has room for CONFIG_ITEMS_MAX and

@@ -36,23 +36,64 @@ static bool read_certificates(const struct config *config, const struct config_h
                         : tls_context_reload(*tls, &options, error);
 }
 
-bool http_listeners_prepare(struct http_listeners *listeners, const struct config *config,
-                            struct text *error) {
+static bool read_all(struct http_listeners *listeners, const struct config *config,
+                     struct text *error) {
     return read_certificates(config, &config->management.http, "management.ssl",
                              &listeners->api_tls.tls, error) &&
            read_certificates(config, &config->prometheus.http, "prometheus.ssl",
                              &listeners->metrics_tls.tls, error);
 }
 
+bool http_listeners_check(const struct config *config, struct text *error) {
+    struct http_listeners tried = {0};
+    bool good = read_all(&tried, config, error);
+
+    http_listeners_clear(&tried);
+    return good;
+}
+
+static void watch(struct https *https, const char *whose, const struct env *env,
+                  struct timers *timers) {
+    if (https->tls != NULL)
+        certificate_watch_start(&https->certificates, https->tls, whose, env, timers);
+}
+
+bool http_listeners_prepare(struct http_listeners *listeners, const struct config *config,
+                            const struct env *env, struct timers *timers, struct text *error) {
+    if (!read_all(listeners, config, error))
+        return false;
+    watch(&listeners->api_tls, " of management.ssl", env, timers);
+    watch(&listeners->metrics_tls, " of prometheus.ssl", env, timers);
+    return true;
+}
+
 /* Ports count after a restart only: what has none yet gets none. */
+static bool reload(struct https *https, const struct config *config, const struct config_http *http,
+                   const char *prefix, struct text *error) {
+    if (https->tls == NULL)
+        return true;
+    if (!read_certificates(config, http, prefix, &https->tls, error))
+        return false;
+    certificate_watch_warn(&https->certificates);
+    return true;
+}
+
 bool http_listeners_reload(struct http_listeners *listeners, const struct config *config,
                            struct text *error) {
-    return (listeners->api_tls.tls == NULL ||
-            read_certificates(config, &config->management.http, "management.ssl",
-                              &listeners->api_tls.tls, error)) &&
-           (listeners->metrics_tls.tls == NULL ||
-            read_certificates(config, &config->prometheus.http, "prometheus.ssl",
-                              &listeners->metrics_tls.tls, error));
+    return reload(&listeners->api_tls, config, &config->management.http, "management.ssl", error) &&
+           reload(&listeners->metrics_tls, config, &config->prometheus.http, "prometheus.ssl",
+                  error);
+}
+
+static int64_t expires_s(const struct https *https) {
+    return https->tls == NULL ? INT64_MAX : tls_context_expires_s(https->tls);
+}
+
+int64_t http_listeners_expire_s(const struct http_listeners *listeners) {
+    const int64_t api_s = expires_s(&listeners->api_tls);
+    const int64_t metrics_s = expires_s(&listeners->metrics_tls);
+
+    return api_s < metrics_s ? api_s : metrics_s;
 }
 
 /* --- opening --- */
@@ -144,6 +185,8 @@ void http_listeners_close(struct http_listeners *listeners) {
 
 void http_listeners_clear(struct http_listeners *listeners) {
     http_listeners_close(listeners);
+    certificate_watch_stop(&listeners->api_tls.certificates);
+    certificate_watch_stop(&listeners->metrics_tls.certificates);
     tls_context_destroy(listeners->api_tls.tls);
     tls_context_destroy(listeners->metrics_tls.tls);
     *listeners = (struct http_listeners){0};

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "broker/base/text.h"
+#include "broker/certificate_watch.h"
 #include "broker/net/relay.h"
 
 struct broker;
@@ -22,6 +23,7 @@ struct https {
     struct tls_context *tls;
     struct relay_target target;
     struct listener *listener;
+    struct certificate_watch certificates;
 };
 
 struct http_listeners {
@@ -31,11 +33,14 @@ struct http_listeners {
     struct https metrics_tls;
 };
 
+/* Whether the certificates can be used. False with a sentence in `error`. */
+bool http_listeners_check(const struct config *config, struct text *error);
+
 /* Reads the certificates. False with a sentence in `error`: nothing may start then. */
 bool http_listeners_prepare(struct http_listeners *listeners, const struct config *config,
-                            struct text *error);
+                            const struct env *env, struct timers *timers, struct text *error);
 
-/* Reads them again, both or none. */
+/* Reads them again; http_listeners_check() has said that they are good. */
 bool http_listeners_reload(struct http_listeners *listeners, const struct config *config,
                            struct text *error);
 
@@ -43,6 +48,9 @@ bool http_listeners_reload(struct http_listeners *listeners, const struct config
 int http_listeners_open(struct http_listeners *listeners, struct loop *loop, struct broker *broker,
                         const struct config *config, struct management *management,
                         struct text *error);
+
+/* When the first certificate expires, Unix seconds; INT64_MAX without any. */
+int64_t http_listeners_expire_s(const struct http_listeners *listeners);
 
 /* Nobody new. */
 void http_listeners_close(struct http_listeners *listeners);

@@ -16,6 +16,7 @@
 #include "broker/config.h"
 #include "broker/config_sources.h"
 #include "broker/data_directory.h"
+#include "broker/http_listeners.h"
 #include "broker/net/service_manager.h"
 #include "broker/options.h"
 #include "broker/server.h"
@@ -111,7 +112,9 @@ static void announce_ready(const struct config *config, const struct server *ser
     append_listener(&line, config, &config->tcp, "amqp", server_port(server));
     append_listener(&line, config, &config->ssl, "amqps", server_tls_port(server));
     append_port(&line, "management_port", server_management_port(server));
+    append_port(&line, "management_ssl_port", server_management_ssl_port(server));
     append_port(&line, "metrics_port", server_metrics_port(server));
+    append_port(&line, "metrics_ssl_port", server_metrics_ssl_port(server));
     if (server_control_path(server) != NULL)
         append_json_member(&line, "control", server_control_path(server));
     text_append(&line, SLICE("}"));
@@ -214,7 +217,8 @@ static bool check_listeners(const struct config *config, struct text *error) {
     struct timers timers;
     struct amqp_listeners listeners = {0};
     timers_init(&timers, 0);
-    bool good = amqp_listeners_prepare(&listeners, config, &env, &timers, error);
+    bool good = amqp_listeners_prepare(&listeners, config, &env, &timers, error) &&
+                http_listeners_check(config, error);
     amqp_listeners_clear(&listeners);
     return good;
 }

@@ -127,7 +127,8 @@ static bool adopt(struct server *server, const struct config *next, struct text 
 
     if (!config_merge(server->config, next, &merged, error))
         return false;
-    bool good = amqp_listeners_reload(&server->listeners, &merged, error) &&
+    bool good = http_listeners_check(&merged, error) &&
+                amqp_listeners_reload(&server->listeners, &merged, error) &&
                 http_listeners_reload(&server->http_listeners, &merged, error);
     if (good) {
         log_unreloadable(server, next);
@@ -594,7 +595,8 @@ int server_recover(struct server *server, const char *data_directory, struct tex
     int code = EX_OK;
     if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
                                 &server->broker->timers, error) ||
-        !http_listeners_prepare(&server->http_listeners, server->config, error))
+        !http_listeners_prepare(&server->http_listeners, server->config, &server->env,
+                                &server->broker->timers, error))
         return EX_CONFIG;
     if (data_directory != NULL)
         code = open_directory(server, data_directory, error);
@@ -672,14 +674,18 @@ static void log_startup_complete(struct server *server) {
 }
 
 static void read_tls_figures(const struct server *server, struct node_figures *figures) {
-    struct tls_figures tls;
+    const int64_t https_expires_s = http_listeners_expire_s(&server->http_listeners);
+    struct tls_figures tls = {.certificate_expires_s = INT64_MAX};
 
-    if (!amqp_listeners_figures(&server->listeners, &tls))
-        return;
+    amqp_listeners_figures(&server->listeners, &tls);
     figures->tls_handshakes = tls.handshakes;
     figures->tls_handshakes_resumed = tls.resumed;
     figures->tls_handshakes_failed = tls.failed;
-    figures->certificate_expires_s = tls.certificate_expires_s;
+    figures->certificate_expires_s = tls.certificate_expires_s < https_expires_s
+                                         ? tls.certificate_expires_s
+                                         : https_expires_s;
+    if (figures->certificate_expires_s == INT64_MAX)
+        figures->certificate_expires_s = 0;
 }
 
 static void read_figures(void *context, struct node_figures *figures) {
@@ -770,6 +776,14 @@ uint16_t server_management_port(const struct server *server) {
 
 uint16_t server_metrics_port(const struct server *server) {
     return port_of(server->http_listeners.metrics);
+}
+
+uint16_t server_management_ssl_port(const struct server *server) {
+    return port_of(server->http_listeners.api_tls.listener);
+}
+
+uint16_t server_metrics_ssl_port(const struct server *server) {
+    return port_of(server->http_listeners.metrics_tls.listener);
 }
 
 uint16_t server_tls_port(const struct server *server) {

@@ -39,9 +39,11 @@ int server_listen(struct server *server, struct text *error);
 uint16_t server_port(const struct server *server);
 uint16_t server_tls_port(const struct server *server);
 
-/* The ports of the HTTP API and of the metrics, 0 without. */
+/* The ports of the HTTP API and of the metrics, plain and TLS, 0 without. */
 uint16_t server_management_port(const struct server *server);
 uint16_t server_metrics_port(const struct server *server);
+uint16_t server_management_ssl_port(const struct server *server);
+uint16_t server_metrics_ssl_port(const struct server *server);
 
 /* The socket of leveretctl; NULL when there is none. */
 const char *server_control_path(const struct server *server);
