@@ -22,6 +22,10 @@ void *xrealloc(void *block, size_t size) {
     return or_abort(realloc(block, size == 0 ? 1 : size));
 }
 
+void *xalloc_aligned(size_t alignment, size_t size) {
+    return or_abort(aligned_alloc(alignment, size));
+}
+
 void *try_malloc(size_t size) {
     return malloc(size == 0 ? 1 : size);
 }

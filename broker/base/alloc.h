@@ -13,6 +13,8 @@
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *block, size_t size);
+/* At an address that is a multiple of `alignment`, a power of two of which `size` is a multiple. */
+void *xalloc_aligned(size_t alignment, size_t size);
 
 /* NULL when memory is out. Free with free(). */
 void *try_malloc(size_t size);

@@ -35,7 +35,9 @@ struct binding {
     struct list source_link;      /* in source->bindings */
     struct list destination_link; /* in the destination's list */
     struct list type_link;        /* for the exchange type's index */
-    void *type_node;              /* for the exchange type's index */
+    void *type_node;              /* for the exchange type's index, as is what follows */
+    void *type_block;
+    uint32_t type_slot;
 };
 
 /* What the exchange type says to such a binding: false with 406 when it refuses it. */

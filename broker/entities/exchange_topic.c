@@ -20,6 +20,12 @@
  *
  * The places of a word in the key stand in the word itself while that key is routed, so that
  * following a label touches nothing else.
+ *
+ * Reading all patterns once is still too much when there are ten thousand of 64 words that were
+ * chosen for it. So a walk has a limit of work. With the first key that does not get along with it
+ * the patterns are laid out in columns of bits as well (topic_columns.h), where such a key costs
+ * what its length says; from then on bindings are kept in both, so that who binds pays for his own
+ * words and nobody for all the others' again.
  */
 #include <stdlib.h>
 
@@ -29,6 +35,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/route.h"
+#include "broker/entities/topic_columns.h"
 #include "broker/entities/topic_trie.h"
 #include "broker/entities/vhost.h"
 
@@ -36,6 +43,13 @@
 
 /* A node with no more children than this is searched child by child. */
 #define FEW_CHILDREN 4
+
+/* What a walk costs, in about the time of a word of a label; the limit is broker->settings.topic_walk_max. */
+#define COST_OF_A_VISIT 16
+#define COST_OF_A_CHILD 8
+
+/* Bindings of one key to destinations that the route has already: so many are passed over. */
+#define REPEATS_MAX 64
 
 /* A node to visit, and the positions that lead there. */
 struct topic_visit {
@@ -48,6 +62,10 @@ struct topic_state {
     struct topic_visit *stack;
     size_t stack_count;
     size_t stack_capacity;
+    size_t walk_cost;
+    size_t
+        walk_cost_max; /* usual sets stay far below it, and it is little beside what columns cost */
+    struct topic_columns *columns; /* NULL until a walk was too long */
 };
 
 /* -- The type ---------------------------------------------------------------------------------- */
@@ -62,6 +80,7 @@ static void topic_open(struct exchange *exchange) {
 static void topic_close(struct exchange *exchange) {
     struct topic_state *state = exchange->state;
 
+    topic_columns_destroy(state->columns);
     topic_trie_clear(&state->trie);
     free(state->stack);
     free(state);
@@ -93,25 +112,28 @@ static void topic_add_binding(struct exchange *exchange, struct binding *binding
 
     list_append(&node->bindings, &binding->type_link);
     binding->type_node = node;
+    if (state->columns != NULL)
+        topic_columns_add(state->columns, binding);
+}
+
+static void drop_columns(struct topic_state *state) {
+    topic_columns_destroy(state->columns);
+    state->columns = NULL;
 }
 
 static void topic_remove_binding(struct exchange *exchange, struct binding *binding) {
     struct topic_state *state = exchange->state;
 
+    if (state->columns != NULL) {
+        topic_columns_remove(state->columns, binding);
+        if (topic_columns_are_sparse(state->columns))
+            drop_columns(state);
+    }
     list_remove(&binding->type_link);
     topic_trie_prune(&state->trie, binding->type_node);
 }
 
 /* -- Routing ----------------------------------------------------------------------------------- */
-
-/* The routing key, as far as patterns know its words. */
-struct topic_key {
-    size_t count; /* words */
-    size_t limbs; /* of a set of positions */
-    size_t known_count;
-    const struct topic_word *words[TOPIC_WORDS_MAX]; /* NULL where no pattern has the word */
-    struct topic_word *known[TOPIC_WORDS_MAX]; /* the different ones that are not NULL, and `*` */
-};
 
 static bool positions_have(const struct positions *positions, size_t position) {
     return (positions->limbs[position / LIMB_BITS] >> position % LIMB_BITS & 1) != 0;
@@ -223,9 +245,18 @@ static void push_visit(struct topic_state *state, struct topic_node *node,
     state->stack[state->stack_count++] = (struct topic_visit){node, *positions};
 }
 
-static void route_to_bindings(const struct topic_node *node, struct route *route) {
-    LIST_FOR_EACH(&node->bindings, at)
-    route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
+static void route_to_bindings(struct topic_state *state, const struct topic_node *node,
+                              struct route *route) {
+    size_t routed = 0;
+    size_t before = route->count;
+
+    LIST_FOR_EACH(&node->bindings, at) {
+        if (routed++ - (route->count - before) > REPEATS_MAX) {
+            state->walk_cost = state->walk_cost_max;
+            return;
+        }
+        route_to_binding(route, LIST_ITEM(at, struct binding, type_link));
+    }
 }
 
 /* Words that are compared before looking whether one was different: without branches it is faster.
@@ -255,7 +286,7 @@ static void follow_last_label(struct topic_state *state, const struct topic_key 
                               struct route *route) {
     if (positions_have(positions, key->count - child->label_len) &&
         label_ends_key(state, key, child))
-        route_to_bindings(child, route);
+        route_to_bindings(state, child, route);
 }
 
 /* Follows the label to `child` and notes it for a visit if there is a way. */
@@ -264,6 +295,7 @@ static void follow_label(struct topic_state *state, const struct topic_key *key,
                          struct route *route) {
     struct positions behind;
 
+    state->walk_cost += child->label_len;
     if (child->label_len > key->count)
         return;
     if (child->child_count == 0 && child->many_words == NULL) {
@@ -279,10 +311,12 @@ static void follow_labels(struct topic_state *state, const struct topic_key *key
                           struct topic_node *node, const struct positions *positions,
                           struct route *route) {
     if (node->child_count <= FEW_CHILDREN || node->child_count <= key->known_count) {
+        state->walk_cost += COST_OF_A_CHILD * node->child_count;
         LIST_FOR_EACH(&node->children, at)
         follow_label(state, key, LIST_ITEM(at, struct topic_node, sibling_link), positions, route);
         return;
     }
+    state->walk_cost += COST_OF_A_CHILD * key->known_count;
     for (size_t i = 0; i < key->known_count; i++) {
         struct topic_node *child = NULL;
         if (positions_meet(positions, key, key->known[i]))
@@ -296,7 +330,7 @@ static void visit_node(struct topic_state *state, const struct topic_key *key,
                        struct topic_node *node, const struct positions *positions,
                        struct route *route) {
     if (positions_have(positions, key->count))
-        route_to_bindings(node, route);
+        route_to_bindings(state, node, route);
     if (node->many_words != NULL) {
         struct positions onwards = positions_from_lowest(positions, key);
         push_visit(state, node->many_words, &onwards);
@@ -304,20 +338,43 @@ static void visit_node(struct topic_state *state, const struct topic_key *key,
     follow_labels(state, key, node, positions, route);
 }
 
-static void topic_route(struct exchange *exchange, struct slice routing_key,
-                        const struct route_request *request, struct route *route) {
+/* False when that would have cost too much; some of the destinations are in the route then. */
+static bool walk(struct exchange *exchange, const struct topic_key *key, struct route *route) {
     struct topic_state *state = exchange->state;
     struct positions start = {.limbs = {1}};
+
+    state->walk_cost = 0;
+    state->walk_cost_max = exchange->vhost->broker->settings.topic_walk_max;
+    push_visit(state, state->trie.root, &start);
+    while (state->stack_count > 0 && state->walk_cost < state->walk_cost_max) {
+        struct topic_visit visit = state->stack[--state->stack_count];
+        state->walk_cost += COST_OF_A_VISIT;
+        exchange->vhost->broker->work++;
+        visit_node(state, key, visit.node, &visit.positions, route);
+    }
+    state->stack_count = 0;
+    return state->walk_cost < state->walk_cost_max;
+}
+
+static struct topic_columns *get_columns(const struct exchange *exchange) {
+    struct topic_state *state = exchange->state;
+
+    if (state->columns != NULL)
+        return state->columns;
+    state->columns = topic_columns_create(&state->trie);
+    LIST_FOR_EACH(&exchange->bindings, at)
+    topic_columns_add(state->columns, LIST_ITEM(at, struct binding, source_link));
+    return state->columns;
+}
+
+static void topic_route(struct exchange *exchange, struct slice routing_key,
+                        const struct route_request *request, struct route *route) {
     struct topic_key key;
 
     (void)request;
-    read_key(state, routing_key, &key);
-    push_visit(state, state->trie.root, &start);
-    while (state->stack_count > 0) {
-        struct topic_visit visit = state->stack[--state->stack_count];
-        exchange->vhost->broker->work++;
-        visit_node(state, &key, visit.node, &visit.positions, route);
-    }
+    read_key(exchange->state, routing_key, &key);
+    if (!walk(exchange, &key, route))
+        exchange->vhost->broker->work += topic_columns_route(get_columns(exchange), &key, route);
     forget_key(&key);
 }
 

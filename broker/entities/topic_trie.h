@@ -40,7 +40,18 @@ struct topic_word {
     size_t uses;             /* in labels */
     struct positions places; /* where the key being routed has it, counted from 0; none otherwise */
     bool is_known;           /* the key being routed has it somewhere */
+    uint16_t number;         /* for topic_columns.c: of the known word while that key is routed */
     uint8_t octets[];
+};
+
+/* A routing key, as far as patterns know its words. */
+struct topic_key {
+    size_t count; /* words */
+    size_t limbs; /* of a set of positions */
+    size_t known_count;
+    const struct topic_word *words[TOPIC_WORDS_MAX]; /* NULL where no pattern has the word */
+    struct topic_word
+        *known[TOPIC_WORDS_MAX + 1]; /* `*`, then the different ones that are not NULL */
 };
 
 struct topic_node;

@@ -55,9 +55,10 @@ def attacks():
     import objects
     import operate
     import readers
+    import routes
     import tls
     return {"preauth": connections.preauth, "slow": connections.slow, "flood": connections.flood,
-            "fd": connections.descriptors, "body": objects.bodies, "route": objects.routes,
+            "fd": connections.descriptors, "body": objects.bodies, "route": routes.attack,
             "flood-obj": objects.floods, "reader": readers.stalled, "memory": memory.alarm,
             "tls": tls.attack, "reload": tls.reload, "http": http_api.attack,
             "operate": operate.prove}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks by those who have logged in: bodies, routes, and as many objects as there may be."""
+"""Attacks by those who have logged in: bodies, and as many objects as there may be."""
 import struct
 import time
 
@@ -69,36 +69,6 @@ def bodies(report):
                       grown, "MiB", most=0.05 * 1000 + 34)
         for client in clients:
             client.close()
-
-
-def routes(report):
-    """S6: the worst topics that are allowed, looked at by the processor's time."""
-    bindings, messages = report.size(2000, 10000), 2000
-    with Broker() as broker, Amqp(broker.port) as client:
-        client.open_channel(confirm=True)
-        client.call(1, "exchange.declare", exchange=b"worst", type=b"topic")
-        client.declare_queue(b"q", durable=False, exclusive=True)
-        for i in range(bindings):
-            # two # around words that are there and one that is not, so that each is followed to its end
-            words = [b"a"] * (i % 20) + [b"#"] + [b"a"] * (i % 7) + [b"#", b"x%d" % i]
-            client.send(1, "queue.bind", queue=b"q", exchange=b"worst", routing_key=b".".join(words),
-                        no_wait=True)
-        client.call(1, "queue.declare", queue=b"q", passive=True)
-        # Keys that were seen before are remembered, so each is new.
-        keys = [b".".join([b"a"] * 63 + [b"b%d" % i]) for i in range(messages)]
-        begun = cpu_seconds(broker)
-        for i in range(messages):
-            client.publish(keys[i], b"", exchange=b"worst", delivery_mode=0)
-        client.await_confirms(messages)
-        each = (cpu_seconds(broker) - begun) / messages * 1e6
-        report.figure("S6", f"routing one message of 64 words by {bindings} bindings with two #", each, "us",
-                      most=50)
-        try:
-            client.call(1, "queue.bind", queue=b"q", exchange=b"worst", routing_key=b"#.a.#.b.#")
-            refused = False
-        except Refused:
-            refused = True
-        report.check("S6", "a third # is refused", refused)
 
 
 def refuses(code, action):

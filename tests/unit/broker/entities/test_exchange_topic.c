@@ -340,6 +340,153 @@ static void longest_keys_are_routed(void **state) {
     assert_no_match(pattern, dots);
 }
 
+/* -- Sets that are too much for a walk --------------------------------------------------------- */
+
+static int columns_setup(void **state) {
+    int failed = fixture_setup(state);
+    struct fixture *f = *state;
+
+    f->broker->settings.topic_walk_max = 0;
+    return failed;
+}
+
+#define MANY        3000
+#define MANY_QUEUES 40
+
+struct many {
+    struct words patterns[MANY];
+    char keys[MANY][256];
+    bool is_bound[MANY];
+};
+
+static const char *queue_of(size_t i) {
+    static char name[16];
+
+    snprintf(name, sizeof name, "q%02zu", i % MANY_QUEUES);
+    return name;
+}
+
+/* Up to 40 words of the key or `*`, and none, one or two `#` anywhere. */
+static void random_wide_pattern(struct random *random, char *ret_key) {
+    size_t count = 1 + random_below(random, random_below(random, 2) == 0 ? 40 : 8);
+    size_t first = random_below(random, count + 1);
+    size_t second = random_below(random, count + 1);
+
+    ret_key[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        const char *word = random_below(random, 3) == 0    ? "a"
+                           : random_below(random, 40) == 0 ? "b"
+                           : random_below(random, 80) == 0 ? "cc"
+                                                           : "*";
+        strcat(ret_key, i == 0 ? "" : ".");
+        strcat(ret_key, i == first || i == second ? "#" : word);
+    }
+}
+
+static void random_wide_key(struct random *random, char *ret_key) {
+    size_t count = random_below(random, 72);
+
+    ret_key[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        strcat(ret_key, i == 0 ? "" : ".");
+        strcat(ret_key, random_below(random, 6) > 0   ? "a"
+                        : random_below(random, 3) > 0 ? "b"
+                        : random_below(random, 2) > 0 ? "cc"
+                                                      : "");
+    }
+}
+
+/* Equal bindings would be one. */
+static bool is_known(const struct many *many, size_t i) {
+    for (size_t at = i % MANY_QUEUES; at < i; at += MANY_QUEUES) {
+        if (strcmp(many->keys[at], many->keys[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void assert_many_agree(struct fixture *f, const struct many *many, const char *key) {
+    struct words key_words = split(key);
+    bool expected[MANY_QUEUES] = {false};
+    struct text text = {0};
+
+    for (size_t i = 0; i < MANY; i++) {
+        if (many->is_bound[i] && !expected[i % MANY_QUEUES])
+            expected[i % MANY_QUEUES] = naive_match(&many->patterns[i], 0, &key_words, 0);
+    }
+    for (size_t i = 0; i < MANY_QUEUES; i++) {
+        if (expected[i])
+            text_append_format(&text, text.len == 0 ? "%s" : " %s", queue_of(i));
+    }
+    assert_string_equal(routed_to(f, "amq.topic", key), text_chars(&text));
+    text_clear(&text);
+}
+
+static void toggle(struct fixture *f, struct many *many, size_t i) {
+    if (many->is_bound[i])
+        unbind_queue(f, "amq.topic", queue_of(i), many->keys[i]);
+    else
+        bind_queue(f, "amq.topic", queue_of(i), many->keys[i]);
+    many->is_bound[i] = !many->is_bound[i];
+}
+
+/* More than a block of them, so that slots are freed and taken again and blocks come and go. */
+static void many_wide_patterns_match_as_defined(void **state) {
+    struct fixture *f = *state;
+    struct random random = {90125};
+    struct many *many = calloc(1, sizeof *many);
+    char key[256];
+
+    for (size_t i = 0; i < MANY_QUEUES; i++)
+        declare_queue(f, queue_of(i));
+    for (size_t i = 0; i < MANY; i++) {
+        do
+            random_wide_pattern(&random, many->keys[i]);
+        while (is_known(many, i));
+        many->patterns[i] = split(many->keys[i]);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        toggle(f, many, i);
+    for (int round = 0; round < 300; round++) {
+        for (int i = 0; i < 10; i++)
+            toggle(f, many, random_below(&random, MANY));
+        random_wide_key(&random, key);
+        assert_many_agree(f, many, key);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        if (many->is_bound[i])
+            toggle(f, many, i);
+        if (i % 500 == 0)
+            assert_many_agree(f, many, key);
+    }
+    free(many);
+}
+
+/* One queue bound again and again with one key: arguments tell the bindings apart. */
+static void repeated_destinations_are_routed_once(void **state) {
+    struct fixture *f = *state;
+    struct amqp_table_builder arguments;
+
+    declare_queue(f, "q");
+    declare_queue(f, "r");
+    for (int i = 0; i < 200; i++) {
+        amqp_table_builder_init(&arguments);
+        amqp_table_put_int(&arguments, SLICE("n"), AMQP_TAG_INT64, i);
+        struct slice table = amqp_table_builder_finish(&arguments);
+        assert_true(
+            try_bind(f, binding_request(f, "amq.topic", i < 199 ? "q" : "r", "a.*", table)));
+        amqp_table_builder_clear(&arguments);
+    }
+    assert_string_equal(routed_to(f, "amq.topic", "a.b"), "q r");
+    assert_string_equal(routed_to(f, "amq.topic", "a"), "");
+}
+
+#define COLUMNS_TEST(test)                                                          \
+    {                                                                               \
+        .name = #test " (columns)", .test_func = test, .setup_func = columns_setup, \
+        .teardown_func = fixture_teardown                                           \
+    }
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(star_is_one_word_and_hash_is_any_number),
@@ -355,6 +502,22 @@ int main(void) {
         FIXTURE_TEST(long_random_patterns_match_as_defined),
         FIXTURE_TEST(labels_are_split_and_joined),
         FIXTURE_TEST(longest_keys_are_routed),
+        FIXTURE_TEST(many_wide_patterns_match_as_defined),
+        FIXTURE_TEST(repeated_destinations_are_routed_once),
+        COLUMNS_TEST(star_is_one_word_and_hash_is_any_number),
+        COLUMNS_TEST(empty_words_are_words),
+        COLUMNS_TEST(hash_matches_the_empty_key),
+        COLUMNS_TEST(star_does_not_match_the_empty_key),
+        COLUMNS_TEST(hash_at_the_end_may_be_nothing),
+        COLUMNS_TEST(hash_in_the_middle_may_be_nothing),
+        COLUMNS_TEST(wildcard_inside_a_word_is_literal),
+        COLUMNS_TEST(many_patterns_share_one_trie),
+        COLUMNS_TEST(random_patterns_match_as_defined),
+        COLUMNS_TEST(long_random_patterns_match_as_defined),
+        COLUMNS_TEST(labels_are_split_and_joined),
+        COLUMNS_TEST(longest_keys_are_routed),
+        COLUMNS_TEST(many_wide_patterns_match_as_defined),
+        COLUMNS_TEST(repeated_destinations_are_routed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
