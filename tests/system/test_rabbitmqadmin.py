@@ -4,15 +4,18 @@
 (version 3.10) says and shows."""
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import unittest
 import urllib.request
 
+import certificates
 import process
 from process import BROKER, Broker
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(BROKER)), "rabbitmqadmin")
+ORIGINAL = "/usr/bin/rabbitmqadmin"
 
 
 class Admin(unittest.TestCase):
@@ -93,10 +96,155 @@ class Admin(unittest.TestCase):
         self.fails('mandatory argument "name"', "declare", "queue")
         self.fails("Could not parse JSON:\n  {\n", "declare", "queue", "name=x", "arguments={")
         self.fails("nosuch", "nosuch")
-        self.refuses_tls()
+        self.fails("Could not connect: ", "--ssl", "list", "queues")
 
-    def refuses_tls(self):
-        self.fails("TLS is not implemented", "--ssl", "list", "queues")
+
+class Settings(unittest.TestCase):
+    """TLS, the configuration file, standard input and output: what RabbitMQ's own script takes too."""
+
+    def setUp(self):
+        room = tempfile.TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.room = certificates.Room(room.name)
+        self.room.make_usual()
+        self.port = process.free_port()
+        self.broker = Broker(*[word for pair in {
+            "management.tcp.port": process.free_port(), "management.ssl.port": self.port, "management.ssl.certfile": self.room.certificate("server"),
+            "management.ssl.keyfile": self.room.key("server")}.items() for word in ("--set", "=".join(map(str, pair)))])
+        self.addCleanup(self.broker.__exit__)
+        self.plain = str(self.broker.ready["management_port"])
+
+    def run_tool(self, *words, wanted=0, stdin="", home=None):
+        done = subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, text=True, timeout=process.PATIENCE,
+                              check=False, env={**os.environ, "HOME": home or "/nowhere"})
+        self.assertEqual(done.returncode, wanted, (words, done.stdout, done.stderr))
+        return done.stdout if wanted == 0 else done.stderr
+
+    def test_tls(self):
+        tls = ["--ssl", "-P", str(self.port)]
+        authority = ["--ssl-ca-cert-file", self.room.certificate("ca")]
+        self.assertEqual(self.run_tool(*tls, *authority, "list", "queues"), "No items\n")
+        self.assertEqual(self.run_tool("--use-tls", *tls[1:], *authority, "-H", "::1", "queues", "list"), "No items\n")
+        self.assertIn("certificate", self.run_tool(*tls, "list", "queues", wanted=1))
+        self.assertEqual(self.run_tool(*tls, "-k", "list", "queues"), "No items\n")
+        self.assertIn("mismatch", self.run_tool(*tls, *authority, "-H", "127.0.0.2", "list", "queues", wanted=1))
+        self.assertEqual(self.run_tool(*tls, *authority, "-H", "127.0.0.2", "--ssl-disable-hostname-verification", "list",
+                                       "queues"), "No items\n")
+        self.assertIn("nosuch.pem", self.run_tool(*tls, "--ssl-ca-cert-file", "nosuch.pem", "list", "queues", wanted=1))
+        self.assertEqual(self.run_tool("-U", f"https://guest:guest@localhost:{self.port}", *authority, "list", "queues"),
+                         "No items\n")
+
+    def test_the_configuration_file(self):
+        path = self.room.write(".rabbitmqadmin.conf", f"""
+# a comment
+[default]
+port = {self.plain}   # another
+[secure]
+hostname = "localhost"
+port = {self.port}
+username = guest
+password = guest
+ssl = True
+ssl_ca_cert_file = {self.room.certificate("ca")}
+vhost = v
+[other]
+port = {self.plain}
+declare_vhost = v
+ssl = False
+[wrong]
+port = {self.plain}
+username = nobody
+""")
+        home = os.path.dirname(path)
+        self.assertEqual(self.run_tool("declare", "vhost", "name=v", home=home), "vhost declared\n")
+        self.assertEqual(self.run_tool("-N", "secure", "declare", "queue", "name=q", home=home), "queue declared\n")
+        self.assertEqual(self.run_tool("-c", path, "--node", "other", "declare", "queue", "name=r"), "queue declared\n")
+        self.assertEqual(self.run_tool("-c", path, "-f", "kvp", "list", "queues", "vhost", "name"),
+                         'vhost="v" name="q"\nvhost="v" name="r"\n')
+        self.assertEqual(self.run_tool("-c", path, "-N", "secure", "-V", "/", "list", "queues"), "No items\n")
+        self.assertIn("Access refused", self.run_tool("-c", path, "-N", "wrong", "list", "queues", wanted=1))
+        self.assertEqual(self.run_tool("-c", path, "-N", "wrong", "-u", "guest", "-V", "/", "list", "queues"), "No items\n")
+        self.assertIn("Could not read section 'nosuch'", self.run_tool("-c", path, "-N", "nosuch", "list", "queues", wanted=1))
+        self.assertIn("Could not read config file", self.run_tool("-c", "/nosuch", "list", "queues", wanted=1))
+
+    def test_standard_input_and_files(self):
+        port = ["-P", self.plain]
+        self.run_tool(*port, "declare", "queue", "name=q")
+        self.run_tool(*port, "publish", "routing_key=q", stdin="from standard input")
+        path = self.room.path("payload")
+        self.assertIn("| q ", self.run_tool(*port, "get", "queue=q", f"payload_file={path}"))
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), "from standard input")
+        exported = self.run_tool(*port, "export", "-")
+        self.run_tool(*port, "delete", "queue", "name=q")
+        self.run_tool(*port, "-q", "import", "-", stdin=exported)
+        self.assertIn("| q ", self.run_tool(*port, "list", "queues"))
+        self.run_tool(*port, "declare", "vhost", "name=other")
+        of_vhost = json.loads(self.run_tool(*port, "-V", "other", "export", "-"))
+        self.assertEqual(of_vhost["queues"], [])
+        self.run_tool(*port, "-V", "other", "import", "-", stdin=exported)
+
+    def test_what_nobody_knows_is_refused(self):
+        for words, said in ((["declare", "queue", "name=q", "durabel=true"], 'Argument "durabel" is not recognised'),
+                            (["queues", "declare", "--name", "q", "--nosuch", "1"], 'Argument "nosuch" is not recognised'),
+                            (["-f", "xml", "list", "queues"], "Format xml not recognised"),
+                            (["list", "nosuch"], "Don't know how to list nosuch"), ([], "Action not specified"),
+                            (["-x", "list", "queues"], "no such option: -x"), (["list", "queues", "-f"], "requires 1 argument")):
+            self.run_tool("-P", self.plain, "declare", "queue", "name=q")
+            errors = self.run_tool("-P", self.plain, *words, wanted=1)
+            self.assertIn(said, errors)
+            self.assertIn("rabbitmqadmin --help for help", errors)
+        self.assertIn("--ssl-ca-cert-file", self.run_tool("--help"))
+        self.assertIn("declare operator_policy", self.run_tool("help", "subcommands"))
+        self.assertIn("--ssl-insecure", self.run_tool("--bash-completion"))
+
+    def test_a_broker_that_does_not_answer_is_given_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            errors = self.run_tool("-P", str(silent.getsockname()[1]), "-t", "1", "list", "queues", wanted=1)
+        self.assertIn("Timed out getting HTTP response (request timeout: 1 seconds)", errors)
+
+
+@unittest.skipUnless(os.path.exists(ORIGINAL), "rabbitmq-server is not installed: no rabbitmqadmin to compare with")
+class BesideTheOriginal(unittest.TestCase):
+    """The same calls by RabbitMQ's own script and by ours, to the same broker, say the same."""
+
+    def test_what_is_shown(self):
+        broker = Broker()
+        self.addCleanup(broker.__exit__)
+        port = str(broker.ready["management_port"])
+        for words in ("declare vhost name=v", "declare user name=u password=p tags=monitoring,management",
+                      "declare permission vhost=v user=guest configure=.* write=.* read=.*",
+                      "declare queue name=q", "-V v declare queue name=r durable=false",
+                      "declare exchange name=x type=topic", "declare binding source=x destination=q routing_key=a.#",
+                      'declare policy name=p pattern=^a definition={"max-length":3} apply-to=queues',
+                      "declare vhost_limit vhost=v name=max-queues value=7", "publish routing_key=q payload=hello"):
+            self.same(port, words.split())
+        for kind in ("queues", "exchanges", "bindings", "users", "vhosts", "permissions", "policies", "operator_policies",
+                     "vhost_limits", "parameters", "consumers", "connections"):
+            self.same(port, ["list", kind])
+        for form in ("long", "kvp", "tsv", "bash"):
+            for kind in ("queues", "policies"):
+                self.same(port, ["-f", form, "list", kind])
+        for kind in ("queues", "bindings", "policies", "users"):
+            self.same(port, ["-q", "-V", "v", "list", kind])
+            self.same(port, ["-f", "pretty_json", "-S", "name", "-R", "list", kind, "name"])
+        self.run_one([PROGRAM], port, ["get", "queue=q", "count=2"])    # from now on they are redelivered
+        for words in ("list queues name durable vhost", "-S name -R list exchanges name", "show overview",
+                      "get queue=q", "-f tsv -q get queue=q count=2", "declare queue", "declare nosuch name=x",
+                      "list nosuch", "delete queue name=nosuch", "-u nobody list queues", "purge queue name=q", "get queue=q",
+                      "delete binding source=x destination=q destination_type=queue properties_key=a.%23",
+                      "delete queue name=q", "delete user name=u", "close connection name=nosuch"):
+            self.same(port, words.split())
+
+    def same(self, port, words):
+        said = [self.run_one(program, port, words) for program in (["/usr/bin/python3", ORIGINAL], [PROGRAM])]
+        self.assertEqual(said[0], said[1], words)
+
+    def run_one(self, program, port, words):
+        """Exit code and output; of what is wrong the fact only."""
+        done = subprocess.run([*program, "-P", port, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=process.PATIENCE, check=False, env={**os.environ, "HOME": "/nowhere"})
+        return done.returncode, done.stdout, bool(done.stderr)
 
 
 class Script(Admin):
@@ -111,9 +259,6 @@ class Script(Admin):
             file.write(answer.read())
         file.flush()
         self.tool = ["/usr/bin/python3", file.name]
-
-    def refuses_tls(self):
-        self.fails("Could not connect: [SSL", "--ssl", "list", "queues")
 
     def test_any_request_can_be_made(self):
         self.assertEqual(self.run_tool("PUT", "vhosts/v", '{"tags":"a"}')[0], 0)

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/base/alloc.h"
+#include "broker/base/base64.h"
 #include "broker/base/json.h"
+#include "tools/rabbitmqadmin/http.h"
 #include "tools/rabbitmqadmin/request.h"
 #include "tools/rabbitmqadmin/table.h"
 
@@ -16,17 +19,48 @@ static const char help[] =
     "usage: rabbitmqadmin [OPTION...] VERB OBJECT [KEY=VALUE...]\n"
     "       rabbitmqadmin [OPTION...] OBJECTS VERB [--KEY VALUE...]\n"
     "\n"
+    "Declares, deletes and lists over the HTTP API, in the grammar of either version of "
+    "RabbitMQ's\n"
+    "tool: `declare queue name=q` and `queues declare --name q` are the same.\n"
+    "\n"
     "  declare, delete  exchange queue binding vhost user permission policy operator_policy\n"
     "                   parameter vhost_limit user_limit\n"
-    "  list             the same in plural, connections channels consumers nodes feature_flags\n"
-    "  show overview    publish exchange=E routing_key=K payload=TEXT    get queue=Q [count=N]\n"
-    "  purge queue name=Q   close connection name=C   export FILE   import FILE\n"
+    "  list             the same in plural, connections channels consumers nodes feature_flags;\n"
+    "                   columns may follow: list queues name messages message_stats.publish\n"
+    "  show overview    purge queue name=Q       close connection name=C\n"
+    "  publish          routing_key=K [exchange=E] [payload=TEXT] [properties=JSON]\n"
+    "                   without a payload what stands on standard input\n"
+    "  get              queue=Q [count=N] [ackmode=ack_requeue_true] [payload_file=FILE]\n"
+    "  export, import   FILE; with --vhost only what is in it\n"
+    "  help subcommands tells which values there are\n"
     "\n"
-    "Options: -H --host, -P --port, -u --username, -p --password, -V --vhost, --path-prefix,\n"
-    "-f --format (table, pretty_json, raw_json, tsv, bash), -q --quiet.\n";
+    "  -H, --host HOST (localhost)      -P, --port PORT (15672)   --path-prefix PREFIX\n"
+    "  -u, --username NAME (guest)      -p, --password PASSWORD (guest)\n"
+    "  -U, --base-uri SCHEME://USER:PASSWORD@HOST:PORT           -t, --request-timeout SECONDS "
+    "(120)\n"
+    "  -V, --vhost VHOST                all of them in lists, / otherwise\n"
+    "  -s, --ssl                        with --ssl-ca-cert-file, --ssl-cert-file, --ssl-key-file "
+    "FILE,\n"
+    "                                   --ssl-disable-hostname-verification, -k, --ssl-insecure\n"
+    "  -f, --format FORMAT              table, long, kvp, tsv, bash, raw_json, pretty_json\n"
+    "  -S, --sort COLUMN                -R, --sort-reverse        -d, --depth LEVELS (1)\n"
+    "  -c, --config FILE                ~/.rabbitmqadmin.conf, of which\n"
+    "  -N, --node NAME                  this section gives what no option does (default):\n"
+    "                                   hostname, port, username, password, vhost, declare_vhost,\n"
+    "                                   ssl, ssl_ca_cert_file and so on\n"
+    "  -q, --quiet                      nothing but answers\n"
+    "  --bash-completion, --version, --help\n"
+    "\n"
+    "The exit code is 1 when something went wrong.\n";
 
 static int complain(const char *sentence) {
     fprintf(stderr, "*** %s\n", sentence);
+    return 1;
+}
+
+/* The command line is wrong. */
+static int complain_usage(const char *sentence) {
+    fprintf(stderr, "\nERROR: %s\n\nrabbitmqadmin --help for help\n\n", sentence);
     return 1;
 }
 
@@ -50,45 +84,62 @@ static int complain_status(int status, const char *path, const struct text *answ
 }
 
 /* True for 2xx; otherwise it has been complained about. */
-static bool ask(const struct request *request, const char *method, const char *path,
-                const json_t *body, struct text *answer) {
-    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
-    int status = http_ask(&request->place, method, path, text, answer);
+static bool ask_with(const struct request *request, const char *method, const char *path,
+                     const char *body, struct text *answer) {
+    int status = http_ask(&request->settings, method, path, body, answer);
 
-    free(text);
     if (status / 100 == 2)
         return true;
     complain_status(status, path, answer);
     return false;
 }
 
+static bool ask(const struct request *request, const char *method, const char *path,
+                const json_t *body, struct text *answer) {
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+    bool good = ask_with(request, method, path, text, answer);
+
+    free(text);
+    return good;
+}
+
 static void say(const struct request *request, const char *what, const char *done) {
-    if (!request->quiet)
+    if (request->settings.quiet == NULL)
         printf("%s %s\n", what, done);
 }
 
 static int refuse(const struct request *request) {
     struct text sentence = {0};
-    text_append_format(&sentence,
-                       "Unknown command: %s %s; rabbitmqadmin help tells which there are",
-                       request->verb == NULL ? "" : request->verb, request->object);
-    complain(text_chars(&sentence));
+
+    if (request->verb == NULL)
+        text_append_format(&sentence,
+                           request->object[0] == '\0' ? "Action not specified"
+                                                      : "Action %s not understood",
+                           request->object);
+    else
+        text_append_format(&sentence, "Don't know how to %s %s", request->verb, request->object);
+    complain_usage(text_chars(&sentence));
     text_clear(&sentence);
     return 1;
 }
 
 /* --- declare and delete --- */
 
+/* Values that are looked at apart from paths and bodies. */
+#define OTHER_VALUES "queue_type,type,node,destination_type,properties_key"
+
 static int change(const struct request *request, const char *method, const char *pattern,
                   const char *rest, const char *fields, const char *done) {
     struct text path = {0}, error = {0}, answer = {0};
     json_t *body = NULL;
-    bool good = request_path(request, pattern, &path, &error) &&
-                request_path(request, rest, &path, &error) &&
-                (fields == NULL || (body = request_body(request, fields, &error)) != NULL);
+    bool good =
+        request_check(request, pattern, fields == NULL ? "" : fields, OTHER_VALUES, &error) &&
+        request_path(request, pattern, &path, &error) &&
+        request_path(request, rest, &path, &error) &&
+        (fields == NULL || (body = request_body(request, fields, &error)) != NULL);
 
     if (!good)
-        complain(text_chars(&error));
+        complain_usage(text_chars(&error));
     else
         good = ask(request, method, text_chars(&path), body, &answer);
     if (good)
@@ -149,27 +200,33 @@ static int do_close(const struct request *request) {
 
 /* --- lists --- */
 
-static void print_bash(const json_t *objects) {
-    for (size_t i = 0; i < json_array_size(objects); i++)
-        printf("%s%s", i > 0 ? " " : "",
-               json_string_value(json_object_get(json_array_get(objects, i), "name")));
-    putchar('\n');
+static int refuse_format(const struct settings *settings) {
+    struct text sentence = {0};
+
+    text_append_format(&sentence,
+                       "Format %s not recognised; there are table, long, kvp, tsv, bash, raw_json "
+                       "and pretty_json",
+                       settings->format);
+    complain_usage(text_chars(&sentence));
+    text_clear(&sentence);
+    return 1;
 }
 
 static int print_answer(const struct request *request, const struct text *answer,
                         const char *columns) {
+    const struct settings *settings = &request->settings;
     json_t *objects = json_loads(text_chars(answer), 0, NULL);
+    bool is_known = true;
 
-    if (strcmp(request->format, "raw_json") == 0)
+    if (strcmp(settings->format, "raw_json") == 0)
         puts(text_chars(answer));
-    else if (strcmp(request->format, "pretty_json") == 0)
-        json_dumpf(objects, stdout, JSON_INDENT(2)), putchar('\n');
-    else if (strcmp(request->format, "bash") == 0)
-        print_bash(objects);
+    else if (strcmp(settings->format, "pretty_json") == 0)
+        json_dumpf(objects, stdout, JSON_INDENT(2) | JSON_SORT_KEYS), putchar('\n');
     else
-        table_print(objects, columns, strcmp(request->format, "tsv") == 0, request->quiet);
+        is_known = table_print(objects, settings->format, columns, atoi(settings->depth),
+                               settings->quiet != NULL);
     json_decref(objects);
-    return 0;
+    return is_known ? 0 : refuse_format(settings);
 }
 
 static int show_list(const struct request *request, const char *path, const char *columns) {
@@ -181,21 +238,56 @@ static int show_list(const struct request *request, const char *path, const char
     return result;
 }
 
+/* What was named, otherwise the object's; all when someone wants it deeper, or as JSON. */
+static void choose_columns(const struct request *request, const struct object *object,
+                           struct text *columns) {
+    bool wants_all =
+        atoi(request->settings.depth) != 1 || strstr(request->settings.format, "json") != NULL;
+
+    for (size_t i = 0; i < request->word_count; i++)
+        text_append_format(columns, "%s%s", i > 0 ? "," : "", request->words[i]);
+    if (request->word_count == 0 && !wants_all)
+        text_append_format(columns, "%s", object->columns);
+}
+
+static void append_query(const struct settings *settings, const char *columns, struct text *path) {
+    char mark = '?';
+
+    if (columns[0] != '\0') {
+        text_append_format(path, "%ccolumns=%s", mark, columns);
+        mark = '&';
+    }
+    if (settings->sort != NULL) {
+        text_append_format(path, "%csort=%s", mark, settings->sort);
+        mark = '&';
+    }
+    if (settings->sort_reverse != NULL)
+        text_append_format(path, "%csort_reverse=true", mark);
+}
+
+/* RabbitMQ's tool shows all policies and parameters, whichever vhost is named. */
+static bool is_of_vhost(const struct object *object) {
+    static const char *const names[] = {"exchange", "queue", "binding", "consumer"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(object->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int do_list(const struct request *request) {
     const struct object *object = object_find(request->object);
     struct text path = {0}, error = {0}, columns = {0};
 
     if (object == NULL)
         return refuse(request);
-    for (size_t i = 0; i < request->word_count; i++)
-        text_append_format(&columns, "%s%s", i > 0 ? "," : "", request->words[i]);
-    bool is_of_vhost = object->path != NULL && strstr(object->path, "/{vhost}/{") != NULL &&
-                       strcmp(object->name, "permission") != 0;
+    choose_columns(request, object, &columns);
     request_path(request, object->list, &path, &error);
-    if (request->has_vhost && is_of_vhost)
+    if (request->has_vhost && is_of_vhost(object))
         request_path(request, "/{vhost}", &path, &error);
-    int result = show_list(request, text_chars(&path),
-                           columns.len > 0 ? text_chars(&columns) : object->columns);
+    append_query(&request->settings, text_chars(&columns), &path);
+    int result = show_list(request, text_chars(&path), text_chars(&columns));
     text_clear(&path);
     text_clear(&error);
     text_clear(&columns);
@@ -208,14 +300,12 @@ static int do_show(const struct request *request) {
     if (strcmp(request->object, "overview") != 0)
         return refuse(request);
     bool good = ask(request, "GET", "/overview", NULL, &answer);
-    if (good && strstr(request->format, "json") == NULL) {
+    if (good) {
         struct text list = {0};
         text_append_format(&list, "[%s]", text_chars(&answer));
         print_answer(request, &list,
                      "rabbitmq_version,cluster_name,queue_totals.messages,object_totals.queues");
         text_clear(&list);
-    } else if (good) {
-        print_answer(request, &answer, "");
     }
     text_clear(&answer);
     return good ? 0 : 1;
@@ -223,17 +313,37 @@ static int do_show(const struct request *request) {
 
 /* --- messages --- */
 
+#define PUBLISH_FIELDS "routing_key,payload,payload_encoding=string,properties={}"
+#define GET_FIELDS     "count=1,ackmode=ack_requeue_true,encoding=auto"
+
+/* Without a payload it is what stands on standard input. */
+static void read_payload(const struct request *request) {
+    struct text octets = {0}, encoded = {0};
+    char chunk[65536];
+    size_t len;
+
+    if (request_value(request, "payload") != NULL)
+        return;
+    while ((len = fread(chunk, 1, sizeof chunk, stdin)) > 0)
+        text_append(&octets, slice_of(chunk, len));
+    base64_append(&encoded, text_slice(&octets));
+    json_object_set_new(request->values, "payload", json_string(text_chars(&encoded)));
+    json_object_set_new(request->values, "payload_encoding", json_string("base64"));
+    text_clear(&octets);
+    text_clear(&encoded);
+}
+
 static int do_publish(const struct request *request) {
     struct text path = {0}, error = {0}, answer = {0};
-    json_t *body =
-        request_body(request, "routing_key,payload,payload_encoding=string,properties={}", &error);
 
+    read_payload(request);
+    json_t *body = request_body(request, PUBLISH_FIELDS, &error);
     if (request_value(request, "exchange") == NULL)
         json_object_set_new(request->values, "exchange", json_string("amq.default"));
-    bool good = body != NULL &&
+    bool good = body != NULL && request_check(request, "exchange", PUBLISH_FIELDS, "", &error) &&
                 request_path(request, "/exchanges/{vhost}/{exchange}/publish", &path, &error);
     if (!good)
-        complain(text_chars(&error));
+        complain_usage(text_chars(&error));
     else
         good = ask(request, "POST", text_chars(&path), body, &answer);
     if (good)
@@ -246,19 +356,52 @@ static int do_publish(const struct request *request) {
     return good ? 0 : 1;
 }
 
+/* False when it has been complained about. */
+static bool write_payload(const char *path, const json_t *message) {
+    const char *payload = json_string_value(json_object_get(message, "payload"));
+    const char *encoding = json_string_value(json_object_get(message, "payload_encoding"));
+    FILE *file = payload == NULL || encoding == NULL ? NULL : fopen(path, "we");
+    size_t len = payload == NULL ? 0 : strlen(payload);
+
+    if (file == NULL) {
+        complain(payload == NULL ? "there is no message" : "the file cannot be written");
+        return false;
+    }
+    uint8_t *decoded = xmalloc(BASE64_DECODED_MAX(len) + 1);
+    if (strcmp(encoding, "base64") == 0 && base64_decode(slice_of(payload, len), decoded, &len))
+        fwrite(decoded, 1, len, file);
+    else
+        fwrite(payload, 1, len, file);
+    free(decoded);
+    return fclose(file) == 0;
+}
+
+/* With a file for the payload the rest is shown. */
+static bool show_messages(const struct request *request, const struct text *answer) {
+    const char *path = request_value(request, "payload_file");
+    json_t *messages = json_loads(text_chars(answer), 0, NULL);
+    bool good = path == NULL || write_payload(path, json_array_get(messages, 0));
+
+    json_decref(messages);
+    return good && print_answer(request, answer,
+                                path == NULL ? ""
+                                             : "routing_key,exchange,message_count,payload_bytes,"
+                                               "redelivered") == 0;
+}
+
 static int do_get(const struct request *request) {
     struct text path = {0}, error = {0}, answer = {0};
-    json_t *body = request_body(request, "count=1,ackmode=ack_requeue_true,encoding=auto", &error);
-    bool good = body != NULL && request_path(request, "/queues/{vhost}/{queue}/get", &path, &error);
+    json_t *body = request_body(request, GET_FIELDS, &error);
+    bool good = body != NULL &&
+                request_check(request, "queue", GET_FIELDS, "payload_file", &error) &&
+                request_path(request, "/queues/{vhost}/{queue}/get", &path, &error);
 
     if (!good)
-        complain(text_chars(&error));
+        complain_usage(text_chars(&error));
     else
         good = ask(request, "POST", text_chars(&path), body, &answer);
     if (good)
-        print_answer(request, &answer,
-                     "routing_key,exchange,message_count,payload,payload_bytes,payload_encoding,"
-                     "redelivered");
+        good = show_messages(request, &answer);
     json_decref(body);
     text_clear(&path);
     text_clear(&error);
@@ -274,41 +417,110 @@ static const char *file_of(const struct request *request) {
     return named != NULL ? named : request->object;
 }
 
-static int do_export(const struct request *request) {
-    struct text answer = {0};
-    bool good = ask(request, "GET", "/definitions", NULL, &answer);
-    FILE *file = good ? fopen(file_of(request), "we") : NULL;
+static void definitions_path(const struct request *request, struct text *path) {
+    struct text error = {0};
 
-    if (good && file == NULL)
-        complain("the file cannot be written");
-    if (file != NULL) {
-        fputs(text_chars(&answer), file);
-        good = fclose(file) == 0;
-        if (!request->quiet)
-            printf("Exported definitions for %s to \"%s\"\n", request->place.host,
-                   file_of(request));
-    }
-    text_clear(&answer);
-    return file != NULL && good ? 0 : 1;
+    request_path(request, request->has_vhost ? "/definitions/{vhost}" : "/definitions", path,
+                 &error);
+    text_clear(&error);
 }
 
-static int do_import(const struct request *request) {
-    struct text answer = {0};
-    json_t *definitions = json_load_file(file_of(request), 0, NULL);
+/* `-` is standard output. */
+static bool write_file(const char *path, const struct text *content) {
+    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 
-    if (definitions == NULL)
-        return complain("the file cannot be read, or is no JSON");
-    bool good = ask(request, "POST", "/definitions", definitions, &answer);
-    if (good && !request->quiet)
-        printf("Uploaded definitions from \"%s\" to %s.\n", file_of(request), request->place.host);
-    json_decref(definitions);
+    if (file == NULL) {
+        complain("the file cannot be written");
+        return false;
+    }
+    fwrite(text_chars(content), 1, content->len, file);
+    return file == stdout ? fflush(file) == 0 : fclose(file) == 0;
+}
+
+static int do_export(const struct request *request) {
+    const char *path = file_of(request);
+    struct text answer = {0}, from = {0};
+
+    definitions_path(request, &from);
+    bool good = ask(request, "GET", text_chars(&from), NULL, &answer) && write_file(path, &answer);
+    if (good && request->settings.quiet == NULL && strcmp(path, "-") != 0)
+        printf("Exported definitions for %s to \"%s\"\n", request->settings.host, path);
     text_clear(&answer);
+    text_clear(&from);
     return good ? 0 : 1;
 }
 
+/* `-` is standard input. */
+static bool read_file(const char *path, struct text *content) {
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    char chunk[65536];
+    size_t len;
+
+    if (file == NULL) {
+        complain("the file cannot be read");
+        return false;
+    }
+    while ((len = fread(chunk, 1, sizeof chunk, file)) > 0)
+        text_append(content, slice_of(chunk, len));
+    if (file != stdin)
+        fclose(file);
+    return true;
+}
+
+static int do_import(const struct request *request) {
+    const char *path = file_of(request);
+    struct text definitions = {0}, answer = {0}, to = {0};
+
+    definitions_path(request, &to);
+    bool good = read_file(path, &definitions) &&
+                ask_with(request, "POST", text_chars(&to), text_chars(&definitions), &answer);
+    if (good && request->settings.quiet == NULL)
+        printf("Uploaded definitions from \"%s\" to %s. The import process may take some time. "
+               "Consult server logs to track progress.\n",
+               path, request->settings.host);
+    text_clear(&definitions);
+    text_clear(&answer);
+    text_clear(&to);
+    return good ? 0 : 1;
+}
+
+/* What each object takes, out of the table. */
+static void print_subcommands(void) {
+    const struct object *object;
+
+    for (size_t i = 0; (object = object_at(i)) != NULL; i++) {
+        printf("  list %s\n", object->plural);
+        if (object->path == NULL)
+            continue;
+        printf("  declare %s  %s  %s\n", object->name, object->path, object->fields);
+        printf("  delete %s  %s%s\n", object->name, object->path, object->rest);
+    }
+    puts("\n{key} of the path must be given, and so must what has no `?` and no `=` with its "
+         "default.");
+}
+
 static int do_help(const struct request *request) {
-    (void)request;
-    fputs(help, stdout);
+    if (strcmp(request->object, "subcommands") == 0)
+        print_subcommands();
+    else
+        fputs(help, stdout);
+    return 0;
+}
+
+static int print_completion(void) {
+    const struct object *object;
+    struct text words = {0};
+
+    text_append_format(&words,
+                       "declare delete list show publish get purge close export import help");
+    for (size_t i = 0; (object = object_at(i)) != NULL; i++)
+        text_append_format(&words, " %s %s", object->name, object->plural);
+    settings_append_names(&words);
+    printf("_rabbitmqadmin() {\n"
+           "    COMPREPLY=($(compgen -W '%s' -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+           "}\ncomplete -o default -F _rabbitmqadmin rabbitmqadmin\n",
+           text_chars(&words));
+    text_clear(&words);
     return 0;
 }
 
@@ -322,8 +534,12 @@ static const struct {
 };
 
 static int run(const struct request *request) {
-    if (request->wants_help)
+    if (request->settings.wants_help != NULL)
         return do_help(request);
+    if (request->settings.wants_version != NULL)
+        return puts("rabbitmqadmin " LEVERET_VERSION) < 0;
+    if (request->settings.wants_completion != NULL)
+        return print_completion();
     for (size_t i = 0; request->verb != NULL && i < sizeof runs / sizeof runs[0]; i++) {
         if (strcmp(runs[i].verb, request->verb) == 0)
             return runs[i].run(request);
@@ -334,8 +550,8 @@ static int run(const struct request *request) {
 int main(int argc, char **argv) {
     struct request request;
     struct text error = {0};
-    int result =
-        request_read(&request, argc, argv, &error) ? run(&request) : complain(text_chars(&error));
+    int result = request_read(&request, argc, argv, &error) ? run(&request)
+                                                            : complain_usage(text_chars(&error));
 
     request_clear(&request);
     text_clear(&error);

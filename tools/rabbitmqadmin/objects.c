@@ -4,8 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define POLICY_FIELDS  "pattern,definition,apply-to=all,priority=0"
-#define POLICY_COLUMNS "vhost,name,apply-to,definition,pattern,priority"
+#define POLICY_FIELDS "pattern,definition,apply-to=all,priority=0"
 
 static const struct object objects[] = {
     {"exchange", "exchanges", "/exchanges/{vhost}/{name}",
@@ -19,22 +18,21 @@ static const struct object objects[] = {
     {"vhost", "vhosts", "/vhosts/{name}", "tracing?,description?,tags?,default_queue_type?", "PUT",
      "", "/vhosts", "name,messages"},
     {"user", "users", "/users/{name}", "password?,password_hash?,hashing_algorithm?,tags=", "PUT",
-     "", "/users", "name,hashing_algorithm,password_hash,tags"},
+     "", "/users", ""},
     {"permission", "permissions", "/permissions/{vhost}/{user}", "configure,write,read", "PUT", "",
-     "/permissions", "configure,read,user,vhost,write"},
+     "/permissions", ""},
     {"parameter", "parameters", "/parameters/{component}/{vhost}/{name}", "value", "PUT", "",
-     "/parameters", "component,name,value,vhost"},
-    {"policy", "policies", "/policies/{vhost}/{name}", POLICY_FIELDS, "PUT", "", "/policies",
-     POLICY_COLUMNS},
+     "/parameters", ""},
+    {"policy", "policies", "/policies/{vhost}/{name}", POLICY_FIELDS, "PUT", "", "/policies", ""},
     {"operator_policy", "operator_policies", "/operator-policies/{vhost}/{name}", POLICY_FIELDS,
-     "PUT", "", "/operator-policies", POLICY_COLUMNS},
+     "PUT", "", "/operator-policies", ""},
     {"vhost_limit", "vhost_limits", "/vhost-limits/{vhost}/{name}", "value", "PUT", "",
-     "/vhost-limits", "vhost,value"},
+     "/vhost-limits", ""},
     {"user_limit", "user_limits", "/user-limits/{user}/{name}", "value", "PUT", "", "/user-limits",
-     "user,value"},
+     ""},
     {"connection", "connections", NULL, "", "", "", "/connections", "name,user,channels"},
     {"channel", "channels", NULL, "", "", "", "/channels", "name,user"},
-    {"consumer", "consumers", NULL, "", "", "", "/consumers", "consumer_tag,queue,ack_required"},
+    {"consumer", "consumers", NULL, "", "", "", "/consumers", ""},
     {"node", "nodes", NULL, "", "", "", "/nodes", "name,type,mem_used"},
     {"feature_flag", "feature_flags", NULL, "", "", "", "/feature-flags", "name,state"},
 };
@@ -53,4 +51,8 @@ const struct object *object_find(const char *name) {
             return &objects[i];
     }
     return NULL;
+}
+
+const struct object *object_at(size_t index) {
+    return index < sizeof objects / sizeof objects[0] ? &objects[index] : NULL;
 }

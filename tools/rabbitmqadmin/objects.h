@@ -3,6 +3,8 @@
 #ifndef LEVERET_TOOLS_RABBITMQADMIN_OBJECTS_H
 #define LEVERET_TOOLS_RABBITMQADMIN_OBJECTS_H
 
+#include <stddef.h>
+
 struct object {
     const char *name;
     const char *plural;
@@ -11,10 +13,13 @@ struct object {
     const char *method;  /* of declaring */
     const char *rest;    /* of the path, when it is to be deleted */
     const char *list;    /* path of the list, below which a vhost may be named; NULL: none */
-    const char *columns; /* of the list */
+    const char *columns; /* of the list; "": all */
 };
 
 /* By either name, `-` and `_` the same; NULL when there is none. */
 const struct object *object_find(const char *name);
+
+/* NULL beyond the last one. */
+const struct object *object_at(size_t index);
 
 #endif

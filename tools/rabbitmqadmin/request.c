@@ -42,84 +42,53 @@ const char *request_value(const struct request *request, const char *key) {
 
 /* --- options --- */
 
-static const struct option {
-    const char *name;
-    const char *letter;
-    size_t place; /* of a text in struct request */
-} options[] = {
-    {"host", "H", offsetof(struct request, place.host)},
-    {"port", "P", offsetof(struct request, place.port)},
-    {"username", "u", offsetof(struct request, place.user)},
-    {"path-prefix", NULL, offsetof(struct request, place.prefix)},
-    {"format", "f", offsetof(struct request, format)},
-};
-
-static const struct option *find_option(const char *word, size_t len) {
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        const char *name = word[1] == '-' ? options[i].name : options[i].letter;
-        const char *bare = word + (word[1] == '-' ? 2 : 1);
-        if (name != NULL && strlen(name) == len && strncmp(name, bare, len) == 0)
-            return &options[i];
-    }
-    return NULL;
-}
-
-static bool is_same(const char *bare, size_t len, const char *name) {
-    return strlen(name) == len && strncmp(bare, name, len) == 0;
-}
-
 /* Once a user's password is a value: behind `declare user` or `users declare`. */
 static bool password_is_value(const struct request *request) {
     return strcmp(request->object, "user") == 0 || strcmp(request->object, "users") == 0;
 }
 
-static bool take_flag(struct request *request, const char *word, const char *bare, size_t len) {
-    if (strcmp(word, "-q") == 0 || is_same(bare, len, "quiet") ||
-        is_same(bare, len, "non-interactive"))
-        return request->quiet = true;
-    if (strcmp(word, "-h") == 0 || is_same(bare, len, "help"))
-        return request->wants_help = true;
-    return false;
+static bool is_same(const char *name, size_t len, const char *other) {
+    return strlen(other) == len && strncmp(name, other, len) == 0;
 }
 
-static void take_text(struct request *request, const char *word, const char *bare, size_t len,
-                      const char *value) {
-    const struct option *option = find_option(word, len);
-    bool is_password = strcmp(word, "-p") == 0 || is_same(bare, len, "password");
-
-    if (option != NULL)
-        *(const char **)(void *)((char *)request + option->place) = value;
-    else if (is_password && (word[1] != '-' || !password_is_value(request)))
-        request->place.password = value;
-    else if (strcmp(word, "-V") == 0)
+/* An option that takes a value, whether the program's own or one of what is declared. */
+static void take_value(struct request *request, const struct setting *setting, const char *word,
+                       const char *name, size_t len, const char *value) {
+    if (setting != NULL)
+        setting_set(&request->settings, setting, value);
+    else if (word[1] != '-' && name[0] == 'V')
         set_value(request, "vhost", 5, value);
+    else if (word[1] != '-' || (is_same(name, len, "password") && !password_is_value(request)))
+        request->settings.password = value;
     else
-        set_value(request, bare, len, value);
+        set_value(request, name, len, value);
 }
 
+/* `--name value`, `--name=value`, `-n value` and `-nvalue` are the same. */
 static bool take_option(struct request *request, const char *word, char **argv, int argc, int *at,
                         struct text *error) {
-    const char *bare = word + (word[1] == '-' ? 2 : 1);
-    size_t len = strcspn(bare, "=");
+    const bool is_letter = word[1] != '-';
+    const char *name = word + (is_letter ? 1 : 2);
+    const size_t len = is_letter ? 1 : strcspn(name, "=");
+    const struct setting *setting = setting_find(name, len, is_letter);
+    const char *value = is_letter ? name + 1 : name + len + (name[len] == '=');
 
-    if (is_same(bare, len, "ssl") || is_same(bare, len, "use-tls") || strcmp(word, "-s") == 0) {
-        text_append_format(error, "TLS is not implemented here: name the plain port");
+    if (is_letter && setting == NULL && strchr("pV", name[0]) == NULL) {
+        text_append_format(error, "no such option: %s", word);
         return false;
     }
-    if (take_flag(request, word, bare, len))
+    if (setting != NULL && setting_is_flag(setting)) {
+        setting_set(&request->settings, setting, "");
         return true;
-    if (word[1] != '-' && find_option(word, len) == NULL && strchr("pV", word[1]) == NULL) {
-        text_append_format(error, "there is no option %s", word);
-        return false;
     }
-    if (bare[len] == '=') {
-        take_text(request, word, bare, len, bare + len + 1);
-    } else if (*at < argc) {
-        take_text(request, word, bare, len, argv[(*at)++]);
-    } else {
-        text_append_format(error, "%s wants a value", word);
-        return false;
+    if (is_letter ? name[1] == '\0' : name[len] != '=') {
+        if (*at == argc) {
+            text_append_format(error, "%s option requires 1 argument", word);
+            return false;
+        }
+        value = argv[(*at)++];
     }
+    take_value(request, setting, word, name, len, value);
     return true;
 }
 
@@ -140,15 +109,20 @@ static void take_word(struct request *request, const char *word) {
         request->words[request->word_count++] = word;
 }
 
+/* Of the file, when none was named: lists are of it, and what is declared without a vhost is in it or in another. */
+static void settle_vhost(struct request *request) {
+    const struct settings *settings = &request->settings;
+
+    if (request->has_vhost)
+        return;
+    request->has_vhost = settings->vhost != NULL;
+    json_object_set_new(
+        request->values, "vhost",
+        json_string(settings->vhost != NULL ? settings->vhost : settings->declare_vhost));
+}
+
 bool request_read(struct request *request, int argc, char **argv, struct text *error) {
-    *request = (struct request){.place = {.host = "localhost",
-                                          .port = "15672",
-                                          .user = "guest",
-                                          .password = "guest",
-                                          .prefix = ""},
-                                .format = "table",
-                                .object = "",
-                                .values = json_pack("{ss}", "vhost", "/")};
+    *request = (struct request){.object = "", .values = json_object()};
     for (int at = 1; at < argc;) {
         const char *word = argv[at++];
         if (word[0] == '-' && word[1] != '\0') {
@@ -158,11 +132,44 @@ bool request_read(struct request *request, int argc, char **argv, struct text *e
             take_word(request, word);
         }
     }
+    if (!settings_complete(&request->settings, error))
+        return false;
+    settle_vhost(request);
     return true;
 }
 
 void request_clear(struct request *request) {
     json_decref(request->values);
+    settings_clear(&request->settings);
+}
+
+/* --- parts of a request --- */
+
+/* Whether `name` is one of `names`, which are separated by anything that no name has. */
+static bool is_named_in(const char *names, const char *name) {
+    const size_t len = strlen(name);
+
+    for (const char *at = names; (at = strstr(at, name)) != NULL; at++) {
+        const bool begins = at == names || strchr("{,/", at[-1]) != NULL;
+        if (begins && (at[len] == '\0' || strchr("},?=", at[len]) != NULL))
+            return true;
+    }
+    return false;
+}
+
+bool request_check(const struct request *request, const char *pattern, const char *fields,
+                   const char *others, struct text *error) {
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(request->values, key, value) {
+        if (strcmp(key, "vhost") == 0 || is_named_in(pattern, key) || is_named_in(fields, key) ||
+            is_named_in(others, key))
+            continue;
+        text_append_format(error, "Argument \"%s\" is not recognised", key);
+        return false;
+    }
+    return true;
 }
 
 /* --- parts of a request --- */
@@ -199,7 +206,7 @@ bool request_path(const struct request *request, const char *pattern, struct tex
         snprintf(key, sizeof key, "%.*s", (int)len, pattern + 1);
         const char *value = path_value(request, key);
         if (value == NULL) {
-            text_append_format(error, "mandatory argument \"%s\" required", key);
+            text_append_format(error, "mandatory argument \"%s\" is required", key);
             return false;
         }
         append_encoded(path, value);
@@ -229,7 +236,7 @@ static bool put_field(const struct request *request, json_t *body, char *field,
     value = value == NULL ? otherwise : value;
     if (value == NULL) {
         if (!may_lack)
-            text_append_format(error, "mandatory argument \"%s\" required", field);
+            text_append_format(error, "mandatory argument \"%s\" is required", field);
         return may_lack;
     }
     json_t *member = typed(field, value);

@@ -7,16 +7,13 @@
 #include <stdbool.h>
 
 #include "broker/base/text.h"
-#include "tools/rabbitmqadmin/http.h"
 #include "tools/rabbitmqadmin/objects.h"
+#include "tools/rabbitmqadmin/settings.h"
 
 #define REQUEST_WORDS_MAX 256
 
 struct request {
-    struct http_place place;
-    const char *format; /* table, or what --format says */
-    bool quiet;
-    bool wants_help;
+    struct settings settings;
     const char *verb;                     /* declare, delete, list, ... */
     const char *object;                   /* "" when the verb stands alone */
     const char *words[REQUEST_WORDS_MAX]; /* behind these, without `=` */
@@ -31,6 +28,11 @@ void request_clear(struct request *request);
 
 /* NULL when it was not given. */
 const char *request_value(const struct request *request, const char *key);
+
+/* False with a sentence in `error` when there are values that belong neither into the path, nor into the body,
+ * nor to `others`, a list of names. */
+bool request_check(const struct request *request, const char *pattern, const char *fields,
+                   const char *others, struct text *error);
 
 /* `pattern` with {key} replaced; false with a sentence in `text`. */
 bool request_path(const struct request *request, const char *pattern, struct text *path,
