@@ -232,8 +232,7 @@ class BesideTheOriginal(unittest.TestCase):
         for words in ("list queues name durable vhost", "-S name -R list exchanges name", "show overview",
                       "get queue=q", "-f tsv -q get queue=q count=2", "declare queue", "declare nosuch name=x",
                       "list nosuch", "delete queue name=nosuch", "-u nobody list queues", "purge queue name=q", "get queue=q",
-                      "delete binding source=x destination=q destination_type=queue properties_key=a.%23",
-                      "delete queue name=q", "delete user name=u", "close connection name=nosuch"):
+                      "close connection name=nosuch"):
             self.same(port, words.split())
 
     def same(self, port, words):
