@@ -55,24 +55,6 @@ static void check_quorum(struct api_request *request) {
 
 /* --- listeners --- */
 
-static void fail_listener(struct api_request *request, const struct node_figures *figures,
-                          const char *key, bool with_ports) {
-    struct json_out out = api_json(request);
-
-    begin_failed(request, &out, "No active listener");
-    json_out_put_text(&out, "missing", request->parts[0]);
-    json_out_key(&out, key);
-    json_out_begin_array(&out);
-    for (size_t i = 0; i < figures->listener_count; i++) {
-        if (with_ports)
-            json_out_unsigned(&out, figures->listeners[i].port);
-        else
-            json_out_string(&out, figures->listeners[i].protocol);
-    }
-    json_out_end_array(&out);
-    json_out_end_object(&out);
-}
-
 static bool parse_port(struct slice text, uint16_t *ret_port) {
     char digits[6] = {0};
 
@@ -83,6 +65,34 @@ static bool parse_port(struct slice text, uint16_t *ret_port) {
     unsigned long port = strtoul(digits, &end, 10);
     *ret_port = (uint16_t)port;
     return *end == '\0' && port <= UINT16_MAX;
+}
+
+/* A port is a number, a protocol is a word. */
+static void write_missing(struct json_out *out, struct slice missing, bool is_port) {
+    uint16_t port;
+
+    if (is_port && parse_port(missing, &port))
+        json_out_put_unsigned(out, "missing", port);
+    else
+        json_out_put_text(out, "missing", missing);
+}
+
+static void fail_listener(struct api_request *request, const struct node_figures *figures,
+                          const char *key, bool with_ports) {
+    struct json_out out = api_json(request);
+
+    begin_failed(request, &out, "No active listener");
+    write_missing(&out, request->parts[0], with_ports);
+    json_out_key(&out, key);
+    json_out_begin_array(&out);
+    for (size_t i = 0; i < figures->listener_count; i++) {
+        if (with_ports)
+            json_out_unsigned(&out, figures->listeners[i].port);
+        else
+            json_out_string(&out, figures->listeners[i].protocol);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
 }
 
 static void check_port(struct api_request *request) {

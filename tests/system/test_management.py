@@ -615,7 +615,8 @@ class Node(ManagementTest):
             with self.subTest(path):
                 self.assertEqual(self.api.get(f"health/checks/{path}")["status"], "ok")
         status, _, body = self.api.ask("GET", "health/checks/port-listener/1")
-        self.assertEqual((status, body["status"], body["reason"]), (503, "failed", "No active listener"))
+        self.assertEqual((status, body["status"], body["reason"], body["missing"]),
+                         (503, "failed", "No active listener", 1))
         url = urllib.request.Request(self.api.root + "aliveness-test/%2F", headers=self.api.headers)
         with urllib.request.urlopen(url, timeout=30) as answer:
             self.assertEqual(answer.read(), b'{"status":"ok"}')
