@@ -521,7 +521,11 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
 
 size_t queue_run(struct queue *queue, size_t budget) {
     note_use(queue);
-    return queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
+    size_t delivered =
+        queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
+    if (delivered > 0 && delivered < budget && queue_ready_count(queue) > 0)
+        queue->vhost->broker->awaits_credit = true;
+    return delivered;
 }
 
 /* --- exclusive ownership --- */

@@ -2,12 +2,17 @@
 /* libev, reduced to what a broker needs: epoll, one hook, one deadline. */
 #include "broker/net/loop_private.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "broker/base/alloc.h"
 #include "broker/net/transport.h"
+
+/* loop_expect_input(): asked again so soon it keeps the loop awake for so long. */
+#define EXPECTED_AGAIN_US 100
+#define AWAKE_US          50
 
 static const int handled_signals[LOOP_SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -20,6 +25,29 @@ static int64_t clock_ms(clockid_t clock) {
 void loop_read_clock(struct env *env) {
     env->now_ms = clock_ms(CLOCK_MONOTONIC);
     env->wall_ms = clock_ms(CLOCK_REALTIME);
+}
+
+static int64_t clock_us(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+void loop_expect_input(struct loop *loop) {
+    int64_t now_us = clock_us();
+
+    if (now_us - loop->expected_us < EXPECTED_AGAIN_US)
+        loop->awake_until_us = now_us + AWAKE_US;
+    loop->expected_us = now_us;
+}
+
+static void stay_awake(struct loop *loop) {
+    if (clock_us() >= loop->awake_until_us) {
+        loop->awake_until_us = 0;
+        return;
+    }
+    sched_yield();
+    loop_poll_again(loop);
 }
 
 /* Wakes the loop when the wheel's next timer is due; the kernel is not told, libev is. */
@@ -45,6 +73,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events) {
     if (loop->before_wait != NULL)
         loop->before_wait(loop->before_wait_context);
     follow_deadline(loop);
+    if (loop->awake_until_us != 0)
+        stay_awake(loop);
 }
 
 /* Runs right after the wait, before any socket's callback. */

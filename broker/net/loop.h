@@ -49,6 +49,14 @@ void loop_stop(struct loop *loop);
 /* Called in before_wait: there is work left, look for input without waiting. */
 void loop_poll_again(struct loop *loop);
 
+/*
+ * Called in before_wait: those whose output left just now are about to answer, and others wait for
+ * what they say. Where that was so a moment ago as well, the loop looks for input for some
+ * microseconds before it sleeps: being woken takes longer than all that is done for an answer. Other
+ * programs that want the core have it meanwhile.
+ */
+void loop_expect_input(struct loop *loop);
+
 /* Connections whose socket is open, those included that only wait for the peer's end. */
 size_t loop_transport_count(const struct loop *loop);
 

@@ -21,7 +21,9 @@ struct loop {
     struct timers *timers;
     ev_prepare prepare;
     ev_check check;
-    ev_idle idle; /* active: do not wait */
+    ev_idle idle;           /* active: do not wait */
+    int64_t expected_us;    /* when loop_expect_input() was called last */
+    int64_t awake_until_us; /* on the same clock: until then it does not sleep; 0: it may */
     ev_timer deadline;
     int64_t deadline_ms; /* what `deadline` is set to, TIMERS_NONE when stopped */
     ev_signal signals[LOOP_SIGNAL_COUNT];
