@@ -210,7 +210,6 @@ bool amqp_listeners_figures(const struct amqp_listeners *listeners,
         .handshakes = counters->handshakes,
         .resumed = counters->resumed,
         .failed = counters->failed,
-        .certificate_expires_s = tls_context_expires_s(listeners->tls),
     };
     return true;
 }

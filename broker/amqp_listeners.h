@@ -60,7 +60,6 @@ struct tls_figures {
     uint64_t handshakes; /* since the start */
     uint64_t resumed;    /* of them */
     uint64_t failed;
-    int64_t certificate_expires_s; /* the first that does, Unix seconds */
 };
 
 /* False, and nothing changed, without TLS listeners. */

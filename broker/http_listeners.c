@@ -85,17 +85,6 @@ bool http_listeners_reload(struct http_listeners *listeners, const struct config
                   error);
 }
 
-static int64_t expires_s(const struct https *https) {
-    return https->tls == NULL ? INT64_MAX : tls_context_expires_s(https->tls);
-}
-
-int64_t http_listeners_expire_s(const struct http_listeners *listeners) {
-    const int64_t api_s = expires_s(&listeners->api_tls);
-    const int64_t metrics_s = expires_s(&listeners->metrics_tls);
-
-    return api_s < metrics_s ? api_s : metrics_s;
-}
-
 /* --- opening --- */
 
 /* Which of the two, and its words in the log. */

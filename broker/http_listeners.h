@@ -49,9 +49,6 @@ int http_listeners_open(struct http_listeners *listeners, struct loop *loop, str
                         const struct config *config, struct management *management,
                         struct text *error);
 
-/* When the first certificate expires, Unix seconds; INT64_MAX without any. */
-int64_t http_listeners_expire_s(const struct http_listeners *listeners);
-
 /* Nobody new. */
 void http_listeners_close(struct http_listeners *listeners);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/net/listener.h"
+#include "broker/net/tls_context.h"
 
 /* Of /proc/self/fd, without the descriptor that reads it. */
 static void count_descriptors(struct node_figures *figures) {
@@ -54,11 +55,17 @@ static void copy_address(char *address, size_t size, const char *name) {
 }
 
 void node_figures_add_listener(struct node_figures *figures, const char *protocol,
-                               const struct listener *listener) {
+                               const struct listener *listener, const struct tls_context *tls) {
     if (listener == NULL || figures->listener_count == NODE_LISTENERS_MAX)
         return;
     struct node_listener *added = &figures->listeners[figures->listener_count++];
     added->protocol = protocol;
     added->port = listener_port(listener);
     copy_address(added->address, sizeof added->address, listener_name(listener));
+    if (tls == NULL)
+        return;
+    added->certificate_expires_s = tls_context_expires_s(tls);
+    if (figures->certificate_expires_s == 0 ||
+        added->certificate_expires_s < figures->certificate_expires_s)
+        figures->certificate_expires_s = added->certificate_expires_s;
 }

@@ -6,12 +6,13 @@
 #include "broker/management/node_figures.h"
 
 struct listener;
+struct tls_context;
 
 /* Everything but uptime, data directory and listeners. */
 void node_figures_of_process(struct node_figures *figures);
 
 /* Does nothing for NULL. */
 void node_figures_add_listener(struct node_figures *figures, const char *protocol,
-                               const struct listener *listener);
+                               const struct listener *listener, const struct tls_context *tls);
 
 #endif

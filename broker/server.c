@@ -677,18 +677,29 @@ static void log_startup_complete(struct server *server) {
 }
 
 static void read_tls_figures(const struct server *server, struct node_figures *figures) {
-    const int64_t https_expires_s = http_listeners_expire_s(&server->http_listeners);
-    struct tls_figures tls = {.certificate_expires_s = INT64_MAX};
+    struct tls_figures tls;
 
-    amqp_listeners_figures(&server->listeners, &tls);
+    if (!amqp_listeners_figures(&server->listeners, &tls))
+        return;
     figures->tls_handshakes = tls.handshakes;
     figures->tls_handshakes_resumed = tls.resumed;
     figures->tls_handshakes_failed = tls.failed;
-    figures->certificate_expires_s = tls.certificate_expires_s < https_expires_s
-                                         ? tls.certificate_expires_s
-                                         : https_expires_s;
-    if (figures->certificate_expires_s == INT64_MAX)
-        figures->certificate_expires_s = 0;
+}
+
+static void read_listeners(const struct server *server, struct node_figures *figures) {
+    const struct amqp_listeners *amqp = &server->listeners;
+    const struct http_listeners *http = &server->http_listeners;
+
+    for (size_t i = 0; i < amqp->count; i++) {
+        const bool is_plain = i < amqp->plain_count;
+        node_figures_add_listener(figures, is_plain ? "amqp" : "amqp/ssl", amqp->items[i],
+                                  is_plain ? NULL : amqp->tls);
+    }
+    node_figures_add_listener(figures, "http", http->api, NULL);
+    node_figures_add_listener(figures, "https", http->api_tls.listener, http->api_tls.tls);
+    node_figures_add_listener(figures, "http/prometheus", http->metrics, NULL);
+    node_figures_add_listener(figures, "https/prometheus", http->metrics_tls.listener,
+                              http->metrics_tls.tls);
 }
 
 static void read_figures(void *context, struct node_figures *figures) {
@@ -697,15 +708,8 @@ static void read_figures(void *context, struct node_figures *figures) {
     node_figures_of_process(figures);
     figures->uptime_ms = server->env.now_ms - server->started_ms;
     figures->data_directory = server->data_directory == NULL ? "" : server->data_directory;
-    for (size_t i = 0; i < server->listeners.count; i++)
-        node_figures_add_listener(figures, i < server->listeners.plain_count ? "amqp" : "amqp/ssl",
-                                  server->listeners.items[i]);
     read_tls_figures(server, figures);
-    node_figures_add_listener(figures, "http", server->http_listeners.api);
-    node_figures_add_listener(figures, "https", server->http_listeners.api_tls.listener);
-    node_figures_add_listener(figures, "http/prometheus", server->http_listeners.metrics);
-    node_figures_add_listener(figures, "https/prometheus",
-                              server->http_listeners.metrics_tls.listener);
+    read_listeners(server, figures);
 }
 
 /* Separated by commas; the server keeps the text. */

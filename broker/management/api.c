@@ -180,9 +180,10 @@ bool api_body_table(struct api_request *request, const char *key,
     return true;
 }
 
-void api_clean_name(struct api_request *request) {
-    struct slice name = request->parts[0];
-
-    /* The octets are the request's own. */
-    request->parts[0] = entity_name_clean(name, (uint8_t *)(uintptr_t)name.data);
+void api_clean_names(struct api_request *request) {
+    for (size_t i = 0; i < request->part_count; i++) {
+        const struct slice name = request->parts[i];
+        /* The octets are the request's own. */
+        request->parts[i] = entity_name_clean(name, (uint8_t *)(uintptr_t)name.data);
+    }
 }

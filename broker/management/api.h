@@ -118,7 +118,7 @@ bool api_body_integer(struct api_request *request, const char *key, bool is_mand
 bool api_body_table(struct api_request *request, const char *key,
                     struct amqp_table_builder *builder, struct slice *ret_table);
 
-/* Takes CR and LF out of the first part of the path, a name, as AMQP's declarations lose them. */
-void api_clean_name(struct api_request *request);
+/* Takes CR and LF out of the names in the path, as AMQP's declarations and bindings lose them. */
+void api_clean_names(struct api_request *request);
 
 #endif

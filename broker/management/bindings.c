@@ -336,11 +336,12 @@ static void post_pair(struct api_request *request, bool is_queue) {
     struct pair pair;
     struct refusal refusal = {0};
     struct amqp_table_builder arguments;
-    struct binding_request wanted = {.destination_is_queue = is_queue,
-                                     .destination = request->parts[1]};
+    struct binding_request wanted = {.destination_is_queue = is_queue};
 
     if (!api_body_text(request, "routing_key", false, &wanted.binding_key))
         return;
+    api_clean_names(request);
+    wanted.destination = request->parts[1];
     find_pair(request, is_queue, &pair);
     wanted.source = pair.source == NULL ? request->parts[0] : pair.source->name;
     amqp_table_builder_init(&arguments);

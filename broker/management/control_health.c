@@ -142,19 +142,6 @@ void control_list_unresponsive_queues(struct control_call *call) {
 
 /* --- certificates --- */
 
-static const struct {
-    const char *name;
-    int64_t seconds;
-} units[] = {{"days", 86400}, {"weeks", 604800}, {"months", 2592000}, {"years", 31536000}};
-
-static int64_t seconds_of(const char *unit) {
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(units[i].name, unit) == 0)
-            return units[i].seconds;
-    }
-    return 0;
-}
-
 /* Without a port for TLS there is no certificate that could end. */
 static bool ends_within(struct control_call *call, int64_t seconds) {
     const struct node_figures figures = node_figures_read(call->control->management);
@@ -167,7 +154,7 @@ void control_check_certificate_expiration(struct control_call *call) {
     const char *unit = control_option(call, "unit"), *within = control_option(call, "within");
     char *end = NULL;
     const unsigned long count = within == NULL ? 4 : strtoul(within, &end, 10);
-    const int64_t unit_s = seconds_of(unit == NULL ? "weeks" : unit);
+    const int64_t unit_s = health_seconds_of(slice_from_text(unit == NULL ? "weeks" : unit));
 
     if (unit_s == 0)
         control_fail(call, EX_USAGE,

@@ -171,7 +171,7 @@ static void put(struct api_request *request) {
     struct amqp_table_builder arguments;
     struct refusal refusal = {0};
 
-    api_clean_name(request);
+    api_clean_names(request);
     const bool exists = vhost_find_exchange(request->vhost, name_of(request)) != NULL;
     amqp_table_builder_init(&arguments);
     if (read_declaration(request, &declaration, &arguments) && may_configure(request)) {

@@ -2,7 +2,9 @@
 /* Health checks: 200 {"status":"ok"}, or 503 with the reason. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "broker/base/env.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/vhost.h"
 #include "broker/management/health.h"
@@ -160,6 +162,86 @@ static void check_protocol(struct api_request *request) {
     fail_listener(request, &figures, "protocols", false);
 }
 
+/* --- certificates --- */
+
+static const struct {
+    const char *name;
+    int64_t seconds;
+} units[] = {{"days", 86400}, {"weeks", 604800}, {"months", 2592000}, {"years", 31536000}};
+
+int64_t health_seconds_of(struct slice unit) {
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (slice_equal(unit, slice_from_text(units[i].name)))
+            return units[i].seconds;
+    }
+    return 0;
+}
+
+/* More than a number of that many digits is more than any certificate lasts. */
+static bool parse_within(struct slice text, int64_t *ret_count) {
+    char digits[8] = {0};
+    char *end;
+
+    if (text.len == 0 || text.len >= sizeof digits)
+        return false;
+    memcpy(digits, text.data, text.len);
+    *ret_count = strtol(digits, &end, 10);
+    return *end == '\0';
+}
+
+static void write_expiring(struct json_out *out, const struct node_listener *listener,
+                           const struct management *management) {
+    const time_t expires_s = (time_t)listener->certificate_expires_s;
+    struct tm date;
+    char text[32];
+
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", gmtime_r(&expires_s, &date));
+    json_out_begin_object(out);
+    json_out_put_string(out, "node", management->settings.node_name);
+    json_out_put_string(out, "protocol", listener->protocol);
+    json_out_put_string(out, "interface", listener->address);
+    json_out_put_unsigned(out, "port", listener->port);
+    json_out_put_string(out, "certfile_expires_on", text);
+    json_out_end_object(out);
+}
+
+static void fail_certificates(struct api_request *request, const struct node_figures *figures,
+                              int64_t until_s) {
+    struct json_out out = api_json(request);
+
+    begin_failed(request, &out, "Certificates expiring");
+    json_out_key(&out, "expired");
+    json_out_begin_array(&out);
+    for (size_t i = 0; i < figures->listener_count; i++) {
+        const struct node_listener *listener = &figures->listeners[i];
+        if (listener->certificate_expires_s != 0 && listener->certificate_expires_s < until_s)
+            write_expiring(&out, listener, request->management);
+    }
+    json_out_end_array(&out);
+    json_out_end_object(&out);
+}
+
+static void check_certificates(struct api_request *request) {
+    const struct node_figures figures = node_figures_read(request->management);
+    const int64_t unit_s = health_seconds_of(request->parts[1]);
+    int64_t count;
+
+    if (unit_s == 0) {
+        api_refuse_bad(request, "Time unit not recognised. Supported units: days, weeks, months, "
+                                "years.");
+        return;
+    }
+    if (!parse_within(request->parts[0], &count)) {
+        api_refuse_bad(request, "Invalid expiration value.");
+        return;
+    }
+    const int64_t until_s = request->broker->env->wall_ms / 1000 + count * unit_s;
+    if (figures.certificate_expires_s == 0 || figures.certificate_expires_s >= until_s)
+        reply_ok(request);
+    else
+        fail_certificates(request, &figures, until_s);
+}
+
 /* Exactly these octets: clients compare them (compat 5.2). */
 static void check_aliveness(struct api_request *request) {
     reply_ok(request);
@@ -185,5 +267,7 @@ const struct api_route health_routes[] = {
     {"GET", "health/checks/port-listener/{port}", API_MANAGEMENT, API_NO_BODY, check_port},
     {"GET", "health/checks/protocol-listener/{protocol}", API_MANAGEMENT, API_NO_BODY,
      check_protocol},
+    {"GET", "health/checks/certificate-expiration/{within}/{unit}", API_MANAGEMENT, API_NO_BODY,
+     check_certificates},
     {.pattern = NULL},
 };

@@ -12,6 +12,7 @@ struct node_listener {
     const char *protocol; /* RabbitMQ's: amqp, amqp/ssl, http, https, http/prometheus */
     char address[64];     /* "::" for every interface */
     uint16_t port;
+    int64_t certificate_expires_s; /* Unix seconds; 0: it is not one for TLS */
 };
 
 /* Texts live as long as the program's configuration. */
@@ -26,7 +27,7 @@ struct node_figures {
     uint64_t tls_handshakes;    /* of AMQP's TLS ports, since the start */
     uint64_t tls_handshakes_resumed;
     uint64_t tls_handshakes_failed;
-    int64_t certificate_expires_s; /* Unix seconds; 0: there is no TLS port */
+    int64_t certificate_expires_s; /* of the first that does; 0: there is no TLS port */
     struct node_listener listeners[NODE_LISTENERS_MAX];
     size_t listener_count;
 };

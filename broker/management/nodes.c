@@ -117,6 +117,35 @@ static void show_memory(struct api_request *request) {
     json_out_end_object(&out);
 }
 
+/* --- GET auth/attempts: of AMQP, as in the metrics --- */
+
+static void show_attempts(struct api_request *request) {
+    const struct broker_counters *counters = &request->broker->counters;
+    struct json_out out = api_json(request);
+
+    if (!is_this_node(request))
+        return;
+    json_out_begin_array(&out);
+    json_out_begin_object(&out);
+    json_out_put_string(&out, "protocol", "amqp091");
+    json_out_put_unsigned(&out, "auth_attempts",
+                          counters->logins_accepted + counters->logins_refused);
+    json_out_put_unsigned(&out, "auth_attempts_failed", counters->logins_refused);
+    json_out_put_unsigned(&out, "auth_attempts_succeeded", counters->logins_accepted);
+    json_out_end_object(&out);
+    json_out_end_array(&out);
+}
+
+/* Nobody keeps where they came from, as RabbitMQ does not unless it is told to. */
+static void show_attempt_sources(struct api_request *request) {
+    struct json_out out = api_json(request);
+
+    if (!is_this_node(request))
+        return;
+    json_out_begin_array(&out);
+    json_out_end_array(&out);
+}
+
 static void show_cluster_name(struct api_request *request) {
     struct json_out out = api_json(request);
 
@@ -154,6 +183,8 @@ const struct api_route node_routes[] = {
     {"GET", "nodes", API_MONITORING, API_NO_BODY, list},
     {"GET", "nodes/{node}", API_MONITORING, API_NO_BODY, show},
     {"GET", "nodes/{node}/memory", API_MONITORING, API_NO_BODY, show_memory},
+    {"GET", "auth/attempts/{node}", API_MONITORING, API_NO_BODY, show_attempts},
+    {"GET", "auth/attempts/{node}/source", API_MONITORING, API_NO_BODY, show_attempt_sources},
     {"GET", "cluster-name", API_MANAGEMENT, API_NO_BODY, show_cluster_name},
     {"PUT", "cluster-name", API_ADMINISTRATOR, API_JSON, put_cluster_name},
     {"GET", "extensions", API_MANAGEMENT, API_NO_BODY, show_extensions},

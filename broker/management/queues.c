@@ -426,7 +426,7 @@ static void put(struct api_request *request) {
     struct refusal refusal = {0};
     bool created = false;
 
-    api_clean_name(request);
+    api_clean_names(request);
     amqp_table_builder_init(&arguments);
     if (read_declaration(request, &declaration, &arguments) && may(request, ACCESS_CONFIGURE)) {
         if (vhost_declare_queue(request->vhost, &declaration, &created, &refusal) == NULL)
@@ -485,6 +485,7 @@ static void act(struct api_request *request) {
 
 const struct api_route queue_routes[] = {
     {"GET", "queues", API_MANAGEMENT, API_NO_BODY, list_all},
+    {"GET", "queues/detailed", API_MANAGEMENT, API_NO_BODY, list_all},
     {"GET", "queues/{vhost}", API_VHOST, API_NO_BODY, list_vhost},
     {"GET", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, show},
     {"PUT", "queues/{vhost}/{name}", API_VHOST, API_JSON, put},

@@ -25,7 +25,9 @@
 
 #define REQUESTS_MAX 6
 #define SEPARATOR    0x1e
-#define LOGIN        "authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\n"
+/* Nothing an input can cause is larger: it is the description of the API, which is the same each time. */
+#define CHECKED_MAX 100000
+#define LOGIN       "authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\n"
 
 static void fill_random(void *context, void *buffer, size_t len) {
     (void)context;
@@ -54,7 +56,8 @@ static void furnish(struct broker *broker) {
 }
 
 static bool is_json(const struct http_response *response) {
-    return response->content_type == NULL && response->body.len > 0;
+    return response->content_type == NULL && response->body.len > 0 &&
+           response->body.len < CHECKED_MAX;
 }
 
 static void check_json(const struct http_response *response) {

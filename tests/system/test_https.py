@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TLS ports of the API and of the metrics: where they are, whose certificates, and how these change."""
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -53,7 +54,7 @@ class Https(unittest.TestCase):
         context = ssl.create_default_context(cafile=self.room.certificate("ca"))
         connection = http.client.HTTPSConnection("localhost", port, timeout=process.PATIENCE, context=context)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
             return connection.getresponse().read()
         finally:
             connection.close()
@@ -117,6 +118,23 @@ class Https(unittest.TestCase):
         broker.stop()
         self.assertIn("[warning] <0.9.0> TLS: a certificate of management.ssl expires in 10 days", broker.log)
         self.assertNotIn("prometheus.ssl expires", broker.log)
+
+    def test_a_health_check_says_whether_they_last(self):
+        end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 10.5 * 86400))
+        self.room.issue("ending", "ca", SERVER, end=end)
+        self.use("ending", "management.ssl")
+        broker = self.start()
+        check = "/api/health/checks/certificate-expiration"
+        self.assertEqual(self.get(broker.ready["management_ssl_port"], f"{check}/10/days"), b'{"status":"ok"}')
+        for within in ("11/days", "2/weeks", "1/months", "1/years"):
+            answer = json.loads(self.get(broker.ready["management_ssl_port"], f"{check}/{within}"))
+            self.assertEqual((answer["status"], answer["reason"]), ("failed", "Certificates expiring"))
+            self.assertEqual([(one["protocol"], one["port"]) for one in answer["expired"]],
+                             [("https", broker.ready["management_ssl_port"])])
+        for within, reason in (("1/fortnights", "Time unit not recognised. Supported units: days, weeks, months, years."),
+                               ("x/days", "Invalid expiration value."), ("12345678/days", "Invalid expiration value.")):
+            self.assertEqual(json.loads(self.get(broker.ready["management_ssl_port"], f"{check}/{within}"))["reason"],
+                             reason)
 
     def test_a_bad_certificate_is_told_before_the_start(self):
         certificate, _ = self.files("prometheus.ssl")
