@@ -274,6 +274,7 @@ static void init_with(struct config *config, struct config_texts *texts) {
     list_init(&config->settings);
     list_init(&config->notices);
     config->broker.cluster_name = "";
+    config->broker.topic_walk_max = TOPIC_WALK_MAX; /* no setting: nobody is helped by another */
     config->given_port = -1;
     config->management.http.tcp_port = config->management.http.ssl_port = -1;
     config->prometheus.http.tcp_port = config->prometheus.http.ssl_port = -1;

@@ -27,7 +27,7 @@ void broker_settings_init(struct broker_settings *settings) {
         .handshake_timeout_ms = 10000,
         .max_message_size = 16777216,
         .transaction_copies_max = 4194304,
-        .topic_walk_max = 1024,
+        .topic_walk_max = TOPIC_WALK_MAX,
         .permit_global_qos = true,
         .permit_transient_queues = true,
         .default_queue_type = "classic",

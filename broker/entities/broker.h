@@ -35,6 +35,9 @@ struct vhost;
 struct vhost_defaults;
 struct worker;
 
+/* Work for one key before its patterns are searched by columns, see exchange_topic.c. */
+#define TOPIC_WALK_MAX 1024
+
 /* Everything a peer can make grow, and what RabbitMQ lets one configure. Filled by config.c. */
 struct broker_settings {
     uint32_t frame_max; /* offered in tune */
@@ -49,12 +52,11 @@ struct broker_settings {
     uint32_t transaction_copies_max;   /* of messages, one for each queue; 0: no limit */
     uint32_t connection_max;           /* 0: no limit */
     uint32_t channel_max_per_node;     /* 0: no limit */
-    uint32_t
-        topic_walk_max; /* work for one key before its patterns are searched by columns, exchange_topic.c */
-    bool permit_global_qos;         /* false: global=true counts as per consumer (4.3) */
-    bool permit_transient_queues;   /* false: non-durable non-exclusive queues are 541 (4.3) */
-    const char *default_queue_type; /* of vhosts that have none: classic, quorum or stream */
-    uint64_t consumer_timeout_ms;   /* of quorum queues, 0: none */
+    uint32_t topic_walk_max;           /* TOPIC_WALK_MAX, less in tests */
+    bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */
+    bool permit_transient_queues;      /* false: non-durable non-exclusive queues are 541 (4.3) */
+    const char *default_queue_type;    /* of vhosts that have none: classic, quorum or stream */
+    uint64_t consumer_timeout_ms;      /* of quorum queues, 0: none */
     const char *default_vhost;
     enum password_algorithm password_algorithm; /* of new passwords */
     const char *auth_mechanisms;                /* names and blanks; "": the usual ones */

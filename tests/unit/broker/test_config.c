@@ -52,6 +52,7 @@ static void defaults_are_rabbitmqs(void **state) {
     assert_int_equal(config->broker.connection_max, 0);
     assert_int_equal(config->broker.channel_max_per_node, 0);
     assert_int_equal(config->broker.transaction_copies_max, 4194304);
+    assert_int_equal(config->broker.topic_walk_max, TOPIC_WALK_MAX);
     assert_true(config->broker.permit_global_qos);
     assert_true(config->broker.permit_transient_queues);
     assert_string_equal(config->broker.default_vhost, "/");
