@@ -75,9 +75,10 @@ struct server {
     struct disk_watch disk; /* all zero without a journal */
     char *data_directory;   /* NULL: nothing is kept */
     int64_t started_ms;
-    struct io *io;       /* the data directory, NULL when there is none */
-    struct pager *pager; /* NULL without a journal */
-    bool batch_is_done;  /* a thread of the journal has something for us */
+    struct io *io;        /* the data directory, NULL when there is none */
+    struct pager *pager;  /* NULL without a journal */
+    bool batch_is_done;   /* a thread of the journal has something for us */
+    int64_t submitted_us; /* when the journal got the batch that it is writing */
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
@@ -293,17 +294,33 @@ static void take_finished_batch(struct server *server) {
     if (!server->batch_is_done)
         return;
     server->batch_is_done = false;
+    bool was_writing = journal_is_writing(broker->journal);
     journal_collect(broker->journal);
+    if (was_writing && !journal_is_writing(broker->journal))
+        latencies_add(&broker->batch_latencies, server->env.now_us - server->submitted_us, 1);
     keep_promises(broker);
     pager_collect(server->pager);
     if (journal_state(broker->journal) == JOURNAL_FAILED)
         stop_for_failed_journal(server);
 }
 
+static void submit_batch(struct server *server) {
+    struct broker *broker = server->broker;
+
+    if (broker->journal == NULL)
+        return;
+    bool was_writing = journal_is_writing(broker->journal);
+    if (journal_submit(broker->journal, server->env.wall_ms))
+        keep_promises(broker);
+    if (!was_writing && journal_is_writing(broker->journal))
+        server->submitted_us = server->env.now_us;
+}
+
 /* What follows from the input of one iteration, in this order and no other. */
 static void server_before_wait(void *context) {
     struct server *server = context;
     struct broker *broker = server->broker;
+    const int64_t woken_us = server->env.now_us;
 
     timers_expire(&broker->timers, server->env.now_ms);
     take_finished_batch(server);
@@ -312,8 +329,8 @@ static void server_before_wait(void *context) {
     broker_do_chores(broker, CHORE_STEPS_PER_TICK);
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
-    if (broker->journal != NULL && journal_submit(broker->journal, server->env.wall_ms))
-        keep_promises(broker);
+    loop_read_fine_clock(&server->env);
+    submit_batch(server);
     confirms_settle(broker);
     management_settle(server->management);
     control_settle(&server->control);
@@ -330,6 +347,8 @@ static void server_before_wait(void *context) {
     broker->awaits_credit = false;
     if (server->stopping && loop_transport_count(server->loop) == 0)
         loop_stop(server->loop);
+    loop_read_fine_clock(&server->env);
+    latencies_add(&broker->loop_latencies, server->env.now_us - woken_us, 1);
 }
 
 /* --- building --- */

@@ -14,6 +14,7 @@
 
 #include "amqp/slice.h"
 #include "broker/base/endpoint.h"
+#include "broker/base/latency.h"
 #include "broker/base/env.h"
 #include "broker/base/list.h"
 #include "broker/base/outbuf.h"
@@ -105,6 +106,9 @@ struct broker {
     struct broker_counters counters;
     struct retired_counters retired;
     struct message_sizes sizes;
+    struct latencies confirm_latencies; /* from a publish to its confirm */
+    struct latencies batch_latencies;   /* of the journal, from the loop to the disk and back */
+    struct latencies loop_latencies;    /* iterations of the loop, from waking to waiting */
     struct timers timers;
     struct endpoint_lists endpoints;
     struct outbuf_pool outbufs;

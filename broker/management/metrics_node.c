@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of the node: what has no object, and what has a line for each type of queue. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -359,6 +360,37 @@ static void write_sizes(struct text *out, const struct broker *broker) {
     metric_append_value(out, (double)broker->sizes.octets);
 }
 
+/* --- latencies --- */
+
+static void write_latencies(struct text *out, const char *name, const char *help,
+                            const struct latencies *latencies) {
+    uint64_t count = 0;
+
+    text_append_format(out, "# TYPE leveret_%s histogram\n# HELP leveret_%s %s\n", name, name,
+                       help);
+    for (size_t i = 0; i < LATENCY_BUCKETS - 1; i++) {
+        count += latencies->counts[i];
+        text_append_format(out, "leveret_%s_bucket{le=\"%g\"}", name,
+                           (double)latency_bounds_us[i] / 1e6);
+        metric_append_value(out, (double)count);
+    }
+    count += latencies->counts[LATENCY_BUCKETS - 1];
+    text_append_format(out, "leveret_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+    text_append_format(out, "leveret_%s_count %" PRIu64 "\nleveret_%s_sum", name, count, name);
+    metric_append_value(out, (double)latencies->sum_us / 1e6);
+}
+
+static void write_all_latencies(struct text *out, const struct broker *broker) {
+    write_latencies(out, "confirm_seconds", "Time from a publish to its confirm",
+                    &broker->confirm_latencies);
+    write_latencies(out, "loop_seconds", "Time from waking to waiting: so long do others wait",
+                    &broker->loop_latencies);
+    if (broker->journal != NULL)
+        write_latencies(out, "journal_batch_seconds",
+                        "Time from handing a batch over to its being written and synced",
+                        &broker->batch_latencies);
+}
+
 /* --- who we are; every panel of the dashboards joins with it --- */
 
 static void write_identity(struct text *out, struct management *management) {
@@ -428,6 +460,7 @@ void metrics_write_node(struct text *out, struct management *management) {
     write_dead_letters(out, management->broker);
     write_limits(out, management->broker);
     write_sizes(out, management->broker);
+    write_all_latencies(out, management->broker);
     write_journal(out, management->broker);
 }
 

@@ -16,15 +16,20 @@
 
 static const int handled_signals[LOOP_SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
 
-static int64_t clock_ms(clockid_t clock) {
+static int64_t clock_us(clockid_t clock) {
     struct timespec time;
     clock_gettime(clock, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+void loop_read_fine_clock(struct env *env) {
+    env->now_us = clock_us(CLOCK_MONOTONIC);
 }
 
 void loop_read_clock(struct env *env) {
-    env->now_ms = clock_ms(CLOCK_MONOTONIC);
-    env->wall_ms = clock_ms(CLOCK_REALTIME);
+    loop_read_fine_clock(env);
+    env->now_ms = env->now_us / 1000;
+    env->wall_ms = clock_us(CLOCK_REALTIME) / 1000;
 }
 
 static int64_t clock_us(void) {

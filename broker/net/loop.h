@@ -20,8 +20,10 @@ struct env;
 struct loop;
 struct timers;
 
-/* Sets now_ms and wall_ms from the system's clocks. */
+/* Sets now_ms, now_us and wall_ms from the system's clocks. */
 void loop_read_clock(struct env *env);
+/* now_us alone. */
+void loop_read_fine_clock(struct env *env);
 
 /* NULL when the system has no epoll or no descriptors left. Both arguments outlive the loop. */
 struct loop *loop_create(struct env *env, struct timers *timers);

@@ -37,7 +37,8 @@ void confirms_add(struct channel *channel, bool accepted, uint64_t lsn) {
         lsn = run->lsn; /* earlier publishes are answered first */
     if (run == NULL || run->lsn != lsn || run->is_nack == accepted) {
         run = add_run(confirms);
-        *run = (struct confirm_run){.lsn = lsn, .is_nack = !accepted};
+        *run = (struct confirm_run){
+            .lsn = lsn, .published_us = broker->env->now_us, .is_nack = !accepted};
     }
     run->last_sequence = ++confirms->last_sequence;
     if (!list_is_linked(&confirms->link))
@@ -73,11 +74,21 @@ static bool is_due(struct channel *channel, uint32_t index) {
            store_is_safe(channel->connection->broker, confirms->runs[index].lsn);
 }
 
+/* Those of a run came together, as one batch of the journal or one iteration of the loop. */
+static void count_latency(struct channel *channel, const struct confirm_run *run, uint64_t before) {
+    struct broker *broker = channel->connection->broker;
+    latencies_add(&broker->confirm_latencies, broker->env->now_us - run->published_us,
+                  run->last_sequence - before);
+}
+
 void confirms_send(struct channel *channel) {
     struct confirms *confirms = &channel->confirms;
+    uint64_t before = confirms->last_sent;
     uint32_t sent = 0;
     list_remove(&confirms->link);
     for (; is_due(channel, sent); sent++) {
+        count_latency(channel, &confirms->runs[sent], before);
+        before = confirms->runs[sent].last_sequence;
         bool joins_next = !confirms->runs[sent].is_nack && is_due(channel, sent + 1) &&
                           !confirms->runs[sent + 1].is_nack;
         if (!joins_next)

@@ -23,6 +23,7 @@ struct channel;
 struct confirm_run {
     uint64_t last_sequence; /* of the run */
     uint64_t lsn;           /* never less than that of the run before */
+    int64_t published_us;   /* the first of them, on the clock of env->now_us */
     bool is_nack;
 };
 

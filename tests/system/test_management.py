@@ -778,6 +778,28 @@ class Metrics(ManagementTest):
             self.assertIn(label, identity)
         self.assertIn("rabbitmq_queue_messages_ready 1\n", text)
 
+    def test_latencies_are_counted_in_buckets(self):
+        with tempfile.TemporaryDirectory() as folder, Broker(data_dir=folder) as broker:
+            client = Amqp(broker.port).open_channel(confirm=True)
+            self.addCleanup(client.close)
+            client.declare_queue(b"q")
+            for _ in range(3):
+                client.publish(b"q", b"x")
+                client.await_confirms(1)
+            _, text = scrape(broker)
+        for name, least in (("confirm", 3), ("journal_batch", 4), ("loop", 4)):
+            buckets = re.findall(rf'(?m)^leveret_{name}_seconds_bucket{{le="(.*)"}} (\d+)$', text)
+            self.assertEqual([bound for bound, _ in buckets],
+                             ["5e-05", "0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025",
+                              "0.1", "0.5", "2.5", "+Inf"])
+            counts = [int(count) for _, count in buckets]
+            self.assertEqual(counts, sorted(counts))
+            self.assertGreaterEqual(counts[-1], least, name)
+            self.assertIn(f"leveret_{name}_seconds_count {counts[-1]}\n", text)
+            total = float(re.search(rf"(?m)^leveret_{name}_seconds_sum (.*)$", text).group(1))
+            self.assertTrue(0 < total < 60 * counts[-1], name)
+        self.assertIn("leveret_confirm_seconds_count 3\n", text)
+
     def test_limits_that_were_reached_are_counted(self):
         client = Amqp(self.broker.port)
         self.addCleanup(client.close)
