@@ -745,6 +745,18 @@ queue_messages_ready queue_messages_unacked process_open_fds process_max_fds pro
 resident_memory_limit_bytes disk_space_available_bytes disk_space_available_limit_bytes
 connections_opened_total connections_closed_total channels_opened_total channels_closed_total
 queues_declared_total queues_created_total queues_deleted_total
+consumers queue_messages queue_messages_ram queue_messages_persistent queue_messages_bytes queue_messages_ready_bytes
+queue_messages_unacked_bytes queue_consumers queue_consumer_utilisation queue_consumer_capacity
+queue_messages_published_total queue_process_memory_bytes queue_head_message_timestamp
+channel_consumers channel_messages_unacked channel_messages_unconfirmed channel_prefetch consumer_prefetch
+channel_messages_published_total channel_messages_confirmed_total channel_messages_unroutable_returned_total
+channel_messages_unroutable_dropped_total channel_messages_delivered_total channel_messages_delivered_ack_total
+channel_messages_redelivered_total channel_messages_acked_total channel_get_total channel_get_ack_total
+channel_get_empty_total connection_incoming_bytes_total connection_outgoing_bytes_total
+connection_incoming_packets_total connection_outgoing_packets_total connection_channels connection_pending_packets
+process_open_tcp_sockets process_max_tcp_sockets erlang_processes_used erlang_processes_limit
+alarms_memory_used_watermark alarms_free_disk_space_watermark alarms_file_descriptor_limit
+auth_attempts_total auth_attempts_succeeded_total auth_attempts_failed_total
 """.split()
 BY_PROTOCOL = "received received_confirm confirmed routed unroutable_dropped unroutable_returned".split()
 BY_TYPE = """delivered delivered_consume_auto_ack delivered_consume_manual_ack delivered_get_auto_ack
@@ -776,6 +788,12 @@ class Metrics(ManagementTest):
         for label in ("rabbitmq_node", "rabbitmq_cluster", "rabbitmq_cluster_permanent_id",
                       'rabbitmq_endpoint="aggregated"'):
             self.assertIn(label, identity)
+        build = re.search(r"^rabbitmq_build_info{(.*)} 1$", text, re.MULTILINE).group(1)
+        for label in ("rabbitmq_version", "erlang_version", "product_name", "product_version",
+                      "prometheus_plugin_version", "prometheus_client_version"):
+            self.assertRegex(build, rf'(^|,){label}="')
+        for name in ("publishers", "consumers"):
+            self.assertIn(f'rabbitmq_global_{name}{{protocol="amqp091"}}', text)
         self.assertIn("rabbitmq_queue_messages_ready 1\n", text)
 
     def test_latencies_are_counted_in_buckets(self):
