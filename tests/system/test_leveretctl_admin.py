@@ -6,6 +6,7 @@ Banners, tables, complaints and exit codes are those of Debian's rabbitmqctl 3.1
 """
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -50,6 +51,11 @@ class Lists(Admin):
             self.says(banner + "a\t1\nb\t0\n", "list_queues", "--no-table-headers")
             self.says(banner + "name\tdurable\tpolicy\targuments\na\tfalse\t\t[]\nb\tfalse\t\t[]\n", "list_queues",
                       "name", "durable", "policy", "arguments")
+            self.says("1\t1\t0\t0\n0\t0\t0\t0\n", "-s", "list_queues", "message_bytes", "message_bytes_ready",
+                      "message_bytes_unacknowledged", "messages_paged_out")
+            self.assertRegex(self.good("-s", "list_queues", "name", "memory"), r"\Aa\t[1-9]\d+\nb\t[1-9]\d+\n\Z")
+            process.wait_until(lambda: re.fullmatch(r"(\d{4}-\d\d-\d\dT[\d:.]+\+00:00\n){2}",
+                                                    self.good("-s", "list_queues", "idle_since")))
             self.says('[\n{"name":"a","messages":1}\n,{"name":"b","messages":0}\n]\n', "list_queues",
                       "--formatter", "json")
             self.says('{"name":"a","messages":1}\n{"name":"b","messages":0}\n', "list_queues", "--formatter",
