@@ -32,14 +32,8 @@ void loop_read_clock(struct env *env) {
     env->wall_ms = clock_us(CLOCK_REALTIME) / 1000;
 }
 
-static int64_t clock_us(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
-
 void loop_expect_input(struct loop *loop) {
-    int64_t now_us = clock_us();
+    int64_t now_us = clock_us(CLOCK_MONOTONIC);
 
     if (now_us - loop->expected_us < EXPECTED_AGAIN_US)
         loop->awake_until_us = now_us + AWAKE_US;
@@ -47,7 +41,7 @@ void loop_expect_input(struct loop *loop) {
 }
 
 static void stay_awake(struct loop *loop) {
-    if (clock_us() >= loop->awake_until_us) {
+    if (clock_us(CLOCK_MONOTONIC) >= loop->awake_until_us) {
         loop->awake_until_us = 0;
         return;
     }

@@ -30,7 +30,9 @@ static json_t *load(const char *text) {
 }
 
 /* Reads, and when that went well writes again. */
+/* The key that is refused is one of the JSON's, which does not last. */
 static bool read_and_write(const char *json, struct text *again, const char **key) {
+    static char refused[64];
     struct amqp_table_builder builder;
     struct amqp_properties properties;
     struct json_out out = {.text = again};
@@ -40,6 +42,9 @@ static bool read_and_write(const char *json, struct text *again, const char **ke
     bool is_good = properties_json_read(object, &builder, &properties, key);
     if (is_good)
         properties_json_write(&out, &properties);
+    if (*key != NULL)
+        snprintf(refused, sizeof refused, "%s", *key);
+    *key = *key == NULL ? NULL : refused;
     amqp_table_builder_clear(&builder);
     json_decref(object);
     return is_good;
