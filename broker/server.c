@@ -342,9 +342,9 @@ static void server_before_wait(void *context) {
     broker_log_flush(&server->log);
     if (is_paging || has_work_left(broker))
         loop_poll_again(server->loop);
-    if (broker->awaits_credit)
+    if (broker->awaits_acks)
         loop_expect_input(server->loop);
-    broker->awaits_credit = false;
+    broker->awaits_acks = false;
     if (server->stopping && loop_transport_count(server->loop) == 0)
         loop_stop(server->loop);
     loop_read_fine_clock(&server->env);

@@ -117,7 +117,7 @@ struct broker {
     struct journal *journal; /* NULL: nothing is durable */
     struct paging *paging;   /* NULL: every message stays in memory */
     bool has_arrivals;       /* messages came back to memory: whoever waits for one looks again */
-    bool awaits_credit;      /* a queue has messages left that its consumers have no credit for */
+    bool awaits_acks;        /* a queue has messages left that its consumers may have after acks */
     uint64_t promise_lsn;    /* the last definition or transaction appended to it */
     uint64_t settle_lsn;     /* the last message that left a durable queue */
     uint64_t last_queue_id;

@@ -523,8 +523,9 @@ size_t queue_run(struct queue *queue, size_t budget) {
     note_use(queue);
     size_t delivered =
         queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
-    if (delivered > 0 && delivered < budget && queue_ready_count(queue) > 0)
-        queue->vhost->broker->awaits_credit = true;
+    if (delivered > 0 && delivered < budget && queue->unacked_count > 0 &&
+        queue_ready_count(queue) > 0)
+        queue->vhost->broker->awaits_acks = true;
     return delivered;
 }
 
