@@ -44,7 +44,7 @@ enum api_access {
 enum api_body {
     API_NO_BODY,          /* whatever comes is ignored */
     API_JSON,             /* an object; empty counts as {} */
-    API_JSON_DEFINITIONS, /* the same, settings.definitions_max */
+    API_JSON_DEFINITIONS, /* the same, settings.definitions_max; also as the part `file` of a form */
     API_JSON_MESSAGE, /* the same, as large as a message may be, in base64, and what comes with it */
     API_FORM,         /* http->body, API_BODY_MAX: what a page's form sends */
 };

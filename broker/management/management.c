@@ -14,6 +14,7 @@
 #include "broker/management/api_password.h"
 #include "broker/management/http_server.h"
 #include "broker/management/management_private.h"
+#include "broker/management/multipart.h"
 #include "broker/management/metrics.h"
 #include "broker/management/pages.h"
 #include "broker/management/router.h"
@@ -126,8 +127,19 @@ static size_t on_begin(void *context, const struct http_request *http,
     return max;
 }
 
+/* Definitions may come as the part `file` of a form, which is nothing without it. */
+static struct slice find_body(const struct api_request *request, const struct api_route *route) {
+    const char *type = http_request_header(request->http, "Content-Type");
+    struct slice file = SLICE("no file");
+
+    if (route->body != API_JSON_DEFINITIONS || !multipart_is_type(type))
+        return request->http->body;
+    multipart_find(type, request->http->body, "file", &file);
+    return file;
+}
+
 static bool parse_body(struct api_request *request, const struct api_route *route) {
-    struct slice body = request->http->body;
+    struct slice body = find_body(request, route);
 
     if (route->body == API_NO_BODY || route->body == API_FORM)
         return true;

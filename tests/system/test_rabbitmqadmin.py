@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import unittest
+import urllib.error
 import urllib.request
 
 import certificates
@@ -202,6 +203,38 @@ username = nobody
         with socket.create_server(("127.0.0.1", 0)) as silent:
             errors = self.run_tool("-P", str(silent.getsockname()[1]), "-t", "1", "list", "queues", wanted=1)
         self.assertIn("Timed out getting HTTP response (request timeout: 1 seconds)", errors)
+
+
+class Form(unittest.TestCase):
+    """Definitions sent as pages and `curl -F` send files; the answers are RabbitMQ 3.10's."""
+
+    def send(self, broker, body, path="definitions", kind="multipart/form-data; boundary=----form7MA4YWxkTrZu0gW"):
+        request = urllib.request.Request(f"http://127.0.0.1:{broker.ready['management_port']}/api/{path}", body.encode(),
+                                         {"Content-Type": kind, "Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
+        try:
+            with urllib.request.urlopen(request, timeout=process.PATIENCE) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def form(self, name, content):
+        return (f'------form7MA4YWxkTrZu0gW\r\nContent-Disposition: form-data; name="{name}"; filename="d.json"\r\n'
+                f"Content-Type: application/json\r\n\r\n{content}\r\n------form7MA4YWxkTrZu0gW--\r\n")
+
+    def test_a_file_of_a_form(self):
+        queue = json.dumps({"queues": [{"name": "q", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}]})
+        of_vhost = json.dumps({"queues": [{"name": "r", "durable": True, "auto_delete": False, "arguments": {}}]})
+        with Broker() as broker:
+            self.assertEqual(self.send(broker, self.form("file", queue)), 204)
+            self.assertEqual(self.send(broker, self.form("file", of_vhost), "definitions/%2F"), 204)
+            for bad in (self.form("other", queue), self.form("file", "nonsense"), "", queue):
+                self.assertEqual(self.send(broker, bad), 400)
+            self.assertEqual(self.send(broker, queue, kind="text/plain"), 204)
+            self.assertEqual(self.send(broker, self.form("file", "{}"), "vhosts/v"), 405)
+            done = subprocess.run([PROGRAM, "-P", str(broker.ready["management_port"]), "-f", "bash", "list", "queues"],
+                                  capture_output=True, text=True, check=True, timeout=process.PATIENCE)
+        self.assertEqual(done.stdout, "q r\n")
 
 
 @unittest.skipUnless(os.path.exists(ORIGINAL), "rabbitmq-server is not installed: no rabbitmqadmin to compare with")
