@@ -4,6 +4,7 @@
 here and exits with 64. And what stop_app, reset, drain and their like leave working."""
 import json
 import os
+import pty
 import socket
 import subprocess
 import tempfile
@@ -328,6 +329,47 @@ class Application(Tools):
         self.start()
         self.ctl("await_online_nodes", "1")
         self.assertIn("this broker is one node", self.ctl("await_online_nodes", "2", "-t", "1", code=70))
+
+
+class Progress(Tools):
+    """What takes long is told to people at a terminal, and to nobody else."""
+
+    def at_terminal(self, *words):
+        """Exit code and what came on standard error, which is a terminal."""
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        try:
+            done = subprocess.run([os.path.join(PLACE, "leveretctl"), *words, "--data-dir", self.data], stderr=slave,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=process.PATIENCE,
+                                  check=False)
+        finally:
+            os.close(slave)
+        os.set_blocking(master, False)
+        try:
+            return done.returncode, os.read(master, 65536).decode()
+        except (BlockingIOError, OSError):
+            return done.returncode, ""
+
+    def test_waiting_is_shown_with_percent_and_wiped_away(self):
+        code, said = self.at_terminal("await_startup", "--timeout", "2")
+        self.assertEqual(code, 75)
+        self.assertIn("waiting for the broker: 1 s of 2 s (50 %)", said)
+        self.assertIn("\r\x1b[Kleveretctl: the broker did not start in time", said)
+        code, said = self.at_terminal("await_startup", "--timeout", "2", "-q")
+        self.assertEqual((code, "waiting" in said), (75, False))
+        self.assertNotIn("waiting", self.tool("leveretctl", "await_startup", "--timeout", "2", "--data-dir", self.data)[2])
+
+    def test_a_broker_at_work_is_shown(self):
+        os.mkdir(self.data)
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.bind(os.path.join(self.data, "control.sock"))
+            silent.listen()
+            code, said = self.at_terminal("list_queues", "--timeout", "2")
+        self.assertEqual(code, 75)
+        self.assertIn("the broker is at work: 1 s of 2 s", said)
+        self.assertIn("timed out", said)
+        self.start()
+        self.assertEqual(self.at_terminal("list_queues"), (0, ""))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@
 #include "tools/leveretctl/files.h"
 #include "tools/leveretctl/node.h"
 #include "tools/leveretctl/output.h"
+#include "tools/leveretctl/progress.h"
 
 /* --- where the broker is --- */
 
@@ -176,7 +177,8 @@ static int show_answer(FILE *broker, struct output *output) {
 
 static int ask(const struct call *call, FILE *broker, struct output *output) {
     if (send_request(broker, call))
-        return show_answer(broker, output);
+        return progress_await(call, fileno(broker)) ? show_answer(broker, output)
+                                                    : complain_incomplete(call, true);
     client_complain(call, "an argument is no UTF-8, or the broker went away");
     return EX_DATAERR;
 }

@@ -12,6 +12,7 @@
 #include "tools/leveretctl/call.h"
 #include "tools/leveretctl/client.h"
 #include "tools/leveretctl/local.h"
+#include "tools/leveretctl/progress.h"
 
 #define LOOK_EVERY_MS 20
 
@@ -21,11 +22,21 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+struct patience {
+    const struct call *call;
+    int64_t begun_ms;
+    int64_t limit_ms; /* 0: infinite */
+    bool is_over;     /* from the beginning: --timeout 0 */
+};
+
 /* What `--timeout` says of this command, whose own it is in RabbitMQ's tools too. */
-static int64_t deadline_of(const struct call *call, int otherwise_s) {
-    if (call->timeout != NULL && call->timeout_s == 0 && strcmp(call->timeout, "0") != 0)
-        return INT64_MAX; /* infinity */
-    return now_ms() + 1000 * (int64_t)(call->timeout == NULL ? otherwise_s : call->timeout_s);
+static struct patience patience_of(const struct call *call, int otherwise_s) {
+    return (struct patience){
+        .call = call,
+        .begun_ms = now_ms(),
+        .limit_ms = 1000 * (int64_t)(call->timeout == NULL ? otherwise_s : call->timeout_s),
+        .is_over = call->timeout != NULL && strcmp(call->timeout, "0") == 0,
+    };
 }
 
 /* EX_OK, or that the command failed without a word: there is no broker, or it serves no clients. */
@@ -49,11 +60,16 @@ static bool answers(const struct call *call) {
     return ask_quietly(call, COMMAND_ping) == EX_OK;
 }
 
-static bool pause_until(int64_t deadline) {
+/* False when it has been long enough. */
+static bool pause_a_little(const struct patience *patience) {
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+    const int64_t elapsed_ms = now_ms() - patience->begun_ms;
 
-    if (now_ms() >= deadline)
+    if (patience->is_over || (patience->limit_ms > 0 && elapsed_ms >= patience->limit_ms)) {
+        progress_clear(patience->call);
         return false;
+    }
+    progress_show(patience->call, "waiting for the broker", elapsed_ms, patience->limit_ms);
     nanosleep(&pause, NULL);
     return true;
 }
@@ -64,12 +80,13 @@ static int complain_late(const struct call *call) {
 }
 
 int local_await_startup(const struct call *call) {
-    int64_t deadline = deadline_of(call, 300);
+    struct patience patience = patience_of(call, 300);
 
     while (!answers(call)) {
-        if (!pause_until(deadline))
+        if (!pause_a_little(&patience))
             return complain_late(call);
     }
+    progress_clear(call);
     if (is_running(call))
         return EX_OK;
     client_complain(call, "rabbit_is_not_running");
@@ -78,7 +95,7 @@ int local_await_startup(const struct call *call) {
 
 /* More than one there never are, however long one waits. */
 int local_await_online_nodes(const struct call *call) {
-    const int64_t deadline = deadline_of(call, 300);
+    const struct patience patience = patience_of(call, 300);
     char *end;
     const unsigned long count = strtoul(call->arguments[0], &end, 10);
 
@@ -87,9 +104,10 @@ int local_await_online_nodes(const struct call *call) {
         return EX_USAGE;
     }
     while (!is_running(call)) {
-        if (!pause_until(deadline))
+        if (!pause_a_little(&patience))
             return complain_late(call);
     }
+    progress_clear(call);
     if (count <= 1)
         return EX_OK;
     client_complain(call, "clusters are not implemented: this broker is one node");
@@ -113,17 +131,18 @@ static bool process_is_there(long pid) {
     return kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
 
-static int wait_for(const struct call *call, long pid, const char *path, int64_t deadline) {
+static int wait_for(const struct call *call, long pid, const char *path, struct patience patience) {
     while (pid == 0 || !is_running(call)) {
         if (pid != 0 && !process_is_there(pid)) {
             client_complain(call, "the process is not running");
             return EX_UNAVAILABLE;
         }
-        if (!pause_until(deadline))
+        if (!pause_a_little(&patience))
             return complain_late(call);
         if (pid == 0)
             pid = read_pid(path);
     }
+    progress_clear(call);
     return EX_OK;
 }
 
@@ -137,5 +156,5 @@ int local_wait(const struct call *call) {
         client_complain(call, "wait wants a file with a process id, or --pid and a number");
         return EX_USAGE;
     }
-    return wait_for(call, pid != 0 ? pid : read_pid(path), path, deadline_of(call, 60));
+    return wait_for(call, pid != 0 ? pid : read_pid(path), path, patience_of(call, 60));
 }
