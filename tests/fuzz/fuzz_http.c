@@ -37,7 +37,8 @@ static void fill_random(void *context, void *buffer, size_t len) {
 static void read_figures(void *context, struct node_figures *figures) {
     (void)context;
     *figures = (struct node_figures){.data_directory = "", .processors = 1, .listener_count = 1};
-    figures->listeners[0] = (struct node_listener){"amqp", "::", 5672};
+    figures->listeners[0] =
+        (struct node_listener){.protocol = "amqp", .address = "::", .port = 5672};
 }
 
 /* A user, a queue with two messages, and whoever else may be spoken of. */
