@@ -82,19 +82,31 @@ static uint8_t whole_size(enum password_algorithm algorithm) {
     return (uint8_t)(algorithms[algorithm].head_size + algorithms[algorithm].hash_size);
 }
 
-void password_set(struct password *password, enum password_algorithm algorithm,
-                  const struct env *env, struct slice cleartext) {
-    uint8_t head_size = algorithms[algorithm].head_size;
-
+void password_begin(struct password *password, enum password_algorithm algorithm,
+                    const struct env *env, struct slice cleartext) {
     *password = (struct password){.algorithm = algorithm};
     if (slice_is_empty(cleartext))
         return;
     password->len = whole_size(algorithm);
-    env->fill_random(env->random_context, password->octets, head_size);
+    env->fill_random(env->random_context, password->octets, algorithms[algorithm].head_size);
     if (algorithm == PASSWORD_PBKDF2)
         put_iterations(password->octets, PASSWORD_PBKDF2_ITERATIONS);
-    if (!hash(algorithm, password->octets, cleartext, password->octets + head_size))
+}
+
+void password_compute(struct password *password, struct slice cleartext) {
+    uint8_t *octets = password->octets;
+
+    if (password->len == 0)
+        return;
+    if (!hash(password->algorithm, octets, cleartext,
+              octets + algorithms[password->algorithm].head_size))
         abort(); /* no memory, or a libcrypto without the algorithm: nobody could log in */
+}
+
+void password_set(struct password *password, enum password_algorithm algorithm,
+                  const struct env *env, struct slice cleartext) {
+    password_begin(password, algorithm, env, cleartext);
+    password_compute(password, cleartext);
 }
 
 bool password_import(struct password *password, enum password_algorithm algorithm,

@@ -45,6 +45,14 @@ bool password_algorithm_find(struct slice name, enum password_algorithm *ret_alg
 void password_set(struct password *password, enum password_algorithm algorithm,
                   const struct env *env, struct slice cleartext);
 
+/*
+ * The same in two steps, so that the long one can be done off the loop: the first chooses the salt, the
+ * second is pure and may run on any thread.
+ */
+void password_begin(struct password *password, enum password_algorithm algorithm,
+                    const struct env *env, struct slice cleartext);
+void password_compute(struct password *password, struct slice cleartext);
+
 /* A hash as it stands in definitions; false when it does not have the algorithm's form. */
 bool password_import(struct password *password, enum password_algorithm algorithm,
                      struct slice octets);

@@ -254,9 +254,10 @@ static void find_wanted(struct wanted *wanted, const struct topic_block *block,
                         const struct numbered_key *key) {
     size_t count = block->any[TOPIC_MIDDLE].count * key->stride;
 
+    if (count == 0)
+        return;
     reserve_wanted(wanted, count);
-    if (count > 0)
-        memset(wanted->lines, 0, count * sizeof wanted->lines[0]);
+    memset(wanted->lines, 0, count * sizeof wanted->lines[0]);
     for (size_t number = 1; number < key->stride; number++) {
         if (key->columns[number] != &no_columns)
             put_lines(key->columns[number], key->key->limbs, wanted->lines + number, key->stride);

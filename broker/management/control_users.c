@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users, their passwords, tags and limits. */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "broker/base/alloc.h"
 #include "broker/base/base64.h"
 #include "broker/base/json.h"
 #include "broker/base/text.h"
@@ -12,6 +14,7 @@
 #include "broker/entities/user.h"
 #include "broker/management/control_handlers.h"
 #include "broker/management/control_json.h"
+#include "broker/management/new_password.h"
 #include "broker/protocol/forced_close.h"
 
 #define UNLIMITED (-1)
@@ -45,20 +48,101 @@ void control_list_users(struct control_call *call) {
     control_finish(call);
 }
 
-void control_add_user(struct control_call *call) {
+/* --- passwords --- */
+
+/* A call that waits for a hash. */
+struct hashing {
+    struct new_password *made;
+    void (*then)(struct control_call *call, const struct password *hash);
+};
+
+static void end_hashing(struct control_call *call) {
+    struct hashing *hashing = call->state;
+
+    new_password_destroy(hashing->made);
+    free(hashing);
+}
+
+static void on_hashed(void *context) {
+    struct control_call *call = context;
+    const struct hashing *hashing = call->state;
+    const struct password hash = *new_password_hash(hashing->made);
+    void (*then)(struct control_call *, const struct password *) = hashing->then;
+
+    end_hashing(call);
+    call->on_abandoned = NULL;
+    then(call, &hash);
+}
+
+/* Goes on with `then`, now or when the hash of that argument is there. */
+static void hash_argument(struct control_call *call, size_t index,
+                          void (*then)(struct control_call *call, const struct password *hash)) {
+    struct hashing *hashing = xcalloc(1, sizeof *hashing);
+
+    hashing->then = then;
+    hashing->made = new_password_create(
+        call->control->broker, slice_from_text(control_argument(call, index)), on_hashed, call);
+    call->state = hashing;
+    call->on_abandoned = end_hashing;
+    if (new_password_hash(hashing->made) != NULL)
+        on_hashed(call);
+}
+
+/* False when the call has been refused. */
+static bool may_add(struct control_call *call) {
     struct slice name = slice_from_text(control_argument(call, 0));
 
-    if (user_find(call->control->broker, name) != NULL) {
+    if (user_find(call->control->broker, name) != NULL)
         control_fail(call, EX_SOFTWARE, "User \"%s\" already exists", control_argument(call, 0));
-    } else if (name.len == 0 || name.len > 255) {
+    else if (name.len == 0 || name.len > 255)
         control_fail(call, EX_DATAERR, "a user's name has 1 to 255 octets");
-    } else {
-        user_add(call->control->broker, name, slice_from_text(control_argument(call, 1)));
-        control_banner(call, "Done. Don't forget to grant the user permissions to some virtual "
-                             "hosts! See 'rabbitmqctl help set_permissions' to learn more.");
-        control_finish_durably(call);
-    }
+    else
+        return true;
+    return false;
 }
+
+static void add_hashed(struct control_call *call, const struct password *hash) {
+    if (!may_add(call))
+        return;
+    user_add_hashed(call->control->broker, slice_from_text(control_argument(call, 0)), hash);
+    control_banner(call, "Done. Don't forget to grant the user permissions to some virtual "
+                         "hosts! See 'rabbitmqctl help set_permissions' to learn more.");
+    control_finish_durably(call);
+}
+
+void control_add_user(struct control_call *call) {
+    if (may_add(call))
+        hash_argument(call, 1, add_hashed);
+}
+
+static void change_hashed(struct control_call *call, const struct password *hash) {
+    const struct user *user = control_user(call);
+
+    if (user == NULL)
+        return;
+    user_add_hashed(call->control->broker, user->name, hash);
+    control_finish_durably(call);
+}
+
+void control_change_password(struct control_call *call) {
+    if (control_user(call) != NULL)
+        hash_argument(call, 1, change_hashed);
+}
+
+static void show_hash(struct control_call *call, const struct password *password) {
+    struct text hash = {0};
+
+    base64_append(&hash, slice_of(password->octets, password->len));
+    control_text(call, "%s", text_chars(&hash));
+    control_finish(call);
+    text_clear(&hash);
+}
+
+void control_hash_password(struct control_call *call) {
+    hash_argument(call, 0, show_hash);
+}
+
+/* --- users --- */
 
 void control_delete_user(struct control_call *call) {
     struct user *user = control_user(call);
@@ -66,15 +150,6 @@ void control_delete_user(struct control_call *call) {
     if (user == NULL)
         return;
     forced_close_user(user);
-    control_finish_durably(call);
-}
-
-void control_change_password(struct control_call *call) {
-    const struct user *user = control_user(call);
-
-    if (user == NULL)
-        return;
-    user_add(call->control->broker, user->name, slice_from_text(control_argument(call, 1)));
     control_finish_durably(call);
 }
 
@@ -115,19 +190,6 @@ void control_set_user_tags(struct control_call *call) {
     else
         control_fail(call, EX_DATAERR, "%s", refusal.text);
     text_clear(&tags);
-}
-
-void control_hash_password(struct control_call *call) {
-    const struct broker *broker = call->control->broker;
-    struct password password;
-    struct text hash = {0};
-
-    password_set(&password, broker->settings.password_algorithm, broker->env,
-                 slice_from_text(control_argument(call, 0)));
-    base64_append(&hash, slice_of(password.octets, password.len));
-    control_text(call, "%s", text_chars(&hash));
-    control_finish(call);
-    text_clear(&hash);
 }
 
 /* --- limits --- */

@@ -10,6 +10,7 @@
 #include "broker/entities/user.h"
 #include "broker/management/limits.h"
 #include "broker/management/management_private.h"
+#include "broker/management/new_password.h"
 #include "broker/management/tag_list.h"
 #include "broker/protocol/forced_close.h"
 
@@ -154,10 +155,24 @@ static bool read_password(struct api_request *request, struct wanted_password *w
     return read_hash(request, encoded, &wanted->hash);
 }
 
-static struct user *set_user(struct api_request *request, const struct wanted_password *wanted) {
-    if (wanted->cleartext.data != NULL)
-        return user_add(request->broker, request->parts[0], wanted->cleartext);
-    return user_add_hashed(request->broker, request->parts[0], &wanted->hash);
+static void end_new_password(void *made) {
+    new_password_destroy(made);
+}
+
+/* False while that takes its time; the request comes back then. */
+static bool make_hash(struct api_request *request, struct slice cleartext, struct password *hash) {
+    struct http_response *response = request->response;
+
+    if (response->kept == NULL) {
+        response->kept = new_password_create(request->broker, cleartext, NULL, NULL);
+        response->end_kept = end_new_password;
+    }
+    const struct password *made = new_password_hash(response->kept);
+    if (made == NULL)
+        response->again = true;
+    else
+        *hash = *made;
+    return made != NULL;
 }
 
 static bool check_tags(struct api_request *request) {
@@ -168,21 +183,29 @@ static bool check_tags(struct api_request *request) {
     return false;
 }
 
-static void put(struct api_request *request) {
+static void set_user(struct api_request *request, const struct password *hash, struct slice tags) {
     const bool is_new = user_find(request->broker, request->parts[0]) == NULL;
-    struct wanted_password wanted = {0};
+    struct user *user = user_add_hashed(request->broker, request->parts[0], hash);
     struct refusal refusal = {0};
+
+    if (user_set_tags(user, tags, &refusal))
+        api_reply_put(request, is_new);
+    else
+        api_refuse_as_amqp(request, &refusal);
+}
+
+static void put(struct api_request *request) {
+    struct wanted_password wanted = {0};
     struct text buffer = {0};
     struct slice tags = SLICE("");
 
     if (request->parts[0].len > 255) {
         api_refuse_bad(request, "user name must be at most 255 octets long");
     } else if (check_tags(request) && read_password(request, &wanted) &&
-               tag_list_read(request, "tags", &buffer, &tags)) {
-        if (user_set_tags(set_user(request, &wanted), tags, &refusal))
-            api_reply_put(request, is_new);
-        else
-            api_refuse_as_amqp(request, &refusal);
+               tag_list_read(request, "tags", &buffer, &tags) &&
+               (wanted.cleartext.data == NULL ||
+                make_hash(request, wanted.cleartext, &wanted.hash))) {
+        set_user(request, &wanted.hash, tags);
     }
     text_clear(&buffer);
 }
@@ -230,10 +253,10 @@ static void who_am_i(struct api_request *request) {
 static void hash_password(struct api_request *request) {
     struct password password;
     struct text hash = {0};
-    struct json_out out = api_json(request);
 
-    password_set(&password, request->broker->settings.password_algorithm, request->broker->env,
-                 request->parts[0]);
+    if (!make_hash(request, request->parts[0], &password))
+        return;
+    struct json_out out = api_json(request);
     base64_append(&hash, slice_of(password.octets, password.len));
     json_out_begin_object(&out);
     json_out_put_text(&out, "ok", text_slice(&hash));

@@ -4,9 +4,11 @@
 
 Banners, tables, complaints and exit codes are those of Debian's rabbitmqctl 3.10, read off a running one.
 """
+import concurrent.futures
 import json
 import os
 import re
+import socket
 import subprocess
 import unittest
 
@@ -32,6 +34,39 @@ class Admin(Tools):
 
     def rows(self, *words):
         return json.loads(self.good(*words, "--formatter", "json"))
+
+
+class SlowHash(Admin):
+    def test_is_made_beside_the_others(self):
+        """As in test_management.py, by command."""
+        with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256",
+                    data_dir=self.data) as broker:
+            with Client(broker) as other, concurrent.futures.ThreadPoolExecutor(4) as pool:
+                other.login().open_channel()
+                other.declare_queue("q")
+                made = [pool.submit(self.ctl, *words) for words in
+                        (("add_user", "u", "p"), ("add_user", "v", "p"), ("change_password", "guest", "other"),
+                         ("hash_password", "p"))]
+                answers = 0
+                while not all(future.done() for future in made):
+                    other.declare_queue("q")
+                    answers += 1
+                self.assertEqual([future.result()[0] for future in made], [0] * 4)
+            self.assertGreater(answers, 50)
+            self.good("authenticate_user", "u", "p")
+            self.good("authenticate_user", "guest", "other")
+            self.fails(70, 'User "u" already exists', "add_user", "u", "p")
+
+    def test_who_asks_may_go_away(self):
+        with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256",
+                    data_dir=self.data):
+            for name in ("u", "v", "w"):
+                with socket.socket(socket.AF_UNIX) as control:
+                    control.connect(os.path.join(self.data, "control.sock"))
+                    control.sendall(json.dumps({"command": "add_user", "arguments": [name, "p"],
+                                                "options": {}}).encode() + b"\n")
+            self.good("add_user", "x", "p")
+            self.good("authenticate_user", "x", "p")
 
 
 class Lists(Admin):

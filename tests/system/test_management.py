@@ -20,7 +20,7 @@ import urllib.request
 import process
 from certificates import Room
 from client import Amqp, Refused
-from process import Broker
+from process import Broker, Client
 
 
 class Api:
@@ -120,6 +120,26 @@ class Logins(ManagementTest):
                 self.assertEqual(guest.ask("GET", "whoami")[0], 200)
                 self.assertLess(sum(future.done() for future in wrong), 5)
                 self.assertEqual([future.result() for future in wrong], [401] * 5)
+
+    def test_a_slow_hash_is_made_beside_the_others(self):
+        """Five hashes are half a second of a processor: somebody else has many answers in that time, not one for each."""
+        with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256") as broker:
+            guest = Api(broker)
+            self.assertEqual(guest.ask("GET", "whoami")[0], 200)
+            with Client(broker) as other, concurrent.futures.ThreadPoolExecutor(5) as pool:
+                other.login().open_channel()
+                other.declare_queue("q")
+                made = [pool.submit(guest.status, "PUT", f"users/u{i}", {"password": f"p{i}", "tags": ""})
+                        for i in range(4)] + [pool.submit(guest.status, "GET", "auth/hash_password/p")]
+                answers = 0
+                while not all(future.done() for future in made):
+                    other.declare_queue("q")
+                    answers += 1
+                self.assertEqual([future.result() for future in made], [201] * 4 + [200])
+            self.assertGreater(answers, 50)
+            self.assertEqual([Api(broker, "u1", word).status("GET", "whoami") for word in ("p1", "p2")], [401, 401])
+            self.assertEqual(guest.status("PUT", "users/u1", {"password": "p2", "tags": "administrator"}), 204)
+            self.assertEqual([Api(broker, "u1", word).status("GET", "whoami") for word in ("p1", "p2")], [401, 200])
 
     def test_tags_say_what_one_may(self):
         """rows: 397"""
