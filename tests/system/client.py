@@ -35,16 +35,16 @@ def named(fields):
 class Amqp:
     """One connection. Confirms and deliveries that come while something else is awaited are kept."""
 
-    def __init__(self, port, timeout=PATIENCE, properties=()):
+    def __init__(self, port, timeout=PATIENCE, properties=(), user=b"guest", password=b"guest", vhost=b"/"):
         self.open_socket(port, timeout)
         self.expect("connection.start")
         capabilities = [(b"publisher_confirms", ("t", 1)), (b"connection.blocked", ("t", 1)),
                         (b"basic.nack", ("t", 1)), (b"consumer_cancel_notify", ("t", 1))]
-        self.send(0, "connection.start-ok", mechanism=b"PLAIN", response=b"\0guest\0guest",
+        self.send(0, "connection.start-ok", mechanism=b"PLAIN", response=b"\0" + user + b"\0" + password,
                   client_properties=[(b"capabilities", ("F", capabilities)), *properties], locale=b"en_US")
         self.expect("connection.tune")
         self.send(0, "connection.tune-ok", channel_max=2047, frame_max=131072, heartbeat=0)
-        self.call(0, "connection.open", virtual_host=b"/")
+        self.call(0, "connection.open", virtual_host=vhost)
 
     def open_socket(self, port, timeout=PATIENCE):
         """Connects and sends the protocol header."""

@@ -35,6 +35,7 @@ class ReadyLine(unittest.TestCase):
 
 class Log(unittest.TestCase):
     def test_start_ends_with_the_line_that_tools_wait_for(self):
+        """rows: 439"""
         with Broker() as broker:
             self.assertEqual(broker.stop(), 0)
             line = re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00 \[info\] <[\d.]+> "
