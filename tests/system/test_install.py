@@ -56,6 +56,12 @@ class Install(unittest.TestCase):
                             "COMP_WORDS=(leveretctl list_q); COMP_CWORD=1; _leveretctl; echo ${COMPREPLY[@]}")
         self.assertEqual(completed, "list_queues\n")
 
+    def test_bash_finds_completions_by_the_name_of_each_tool(self):
+        for tool, word in (("rabbitmqctl", "trace_on"), ("rabbitmq-diagnostics", "check_running"), ("rabbitmqadmin", "--ssl")):
+            with open(self.path("share/bash-completion/completions", tool), encoding="utf-8") as file:
+                self.assertIn(word, file.read())
+            said_by("bash", "-n", self.path("share/bash-completion/completions", tool))
+
     @unittest.skipUnless(shutil.which("scdoc"), "there is no scdoc to make manual pages with")
     def test_manual_pages(self):
         for page, word in (("man8/leveretctl.8", "set_permissions"), ("man8/leveret.8", "SIGHUP"),
