@@ -17,10 +17,9 @@
 #include "broker/broker_log.h"
 #include "broker/default_entities.h"
 #include "broker/definitions_boot.h"
-#include "broker/disk_watch.h"
+#include "broker/durability.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/chore.h"
-#include "broker/entities/store.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/paging.h"
 #include "broker/entities/user.h"
@@ -39,9 +38,7 @@
 #include "broker/protocol/fetch.h"
 #include "broker/protocol/forced_close.h"
 #include "broker/protocol/gate.h"
-#include "broker/recovery.h"
 #include "persistence/journal.h"
-#include "persistence/pager.h"
 
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
  * few enough that the next read is never far. */
@@ -72,13 +69,8 @@ struct server {
     struct http_listeners http_listeners;
     char *auth_mechanisms; /* of the settings */
     struct memory_watch memory;
-    struct disk_watch disk; /* all zero without a journal */
-    char *data_directory;   /* NULL: nothing is kept */
+    struct durability durability;
     int64_t started_ms;
-    struct io *io;        /* the data directory, NULL when there is none */
-    struct pager *pager;  /* NULL without a journal */
-    bool batch_is_done;   /* a thread of the journal has something for us */
-    int64_t submitted_us; /* when the journal got the batch that it is writing */
     bool journal_failed;
     struct timer shutdown_timer;
     bool stopping;
@@ -291,29 +283,11 @@ static void keep_promises(struct broker *broker) {
 static void take_finished_batch(struct server *server) {
     struct broker *broker = server->broker;
 
-    if (!server->batch_is_done)
+    if (!durability_collect(&server->durability))
         return;
-    server->batch_is_done = false;
-    bool was_writing = journal_is_writing(broker->journal);
-    journal_collect(broker->journal);
-    if (was_writing && !journal_is_writing(broker->journal))
-        latencies_add(&broker->batch_latencies, server->env.now_us - server->submitted_us, 1);
     keep_promises(broker);
-    pager_collect(server->pager);
     if (journal_state(broker->journal) == JOURNAL_FAILED)
         stop_for_failed_journal(server);
-}
-
-static void submit_batch(struct server *server) {
-    struct broker *broker = server->broker;
-
-    if (broker->journal == NULL)
-        return;
-    bool was_writing = journal_is_writing(broker->journal);
-    if (journal_submit(broker->journal, server->env.wall_ms))
-        keep_promises(broker);
-    if (!was_writing && journal_is_writing(broker->journal))
-        server->submitted_us = server->env.now_us;
 }
 
 /* What follows from the input of one iteration, in this order and no other. */
@@ -330,13 +304,14 @@ static void server_before_wait(void *context) {
     broker_drain_dead_letters(broker, DEAD_LETTERS_PER_TICK);
     broker_run_queues(broker, DELIVERIES_PER_TICK);
     loop_read_fine_clock(&server->env);
-    submit_batch(server);
+    if (durability_submit(&server->durability))
+        keep_promises(broker);
     confirms_settle(broker);
     management_settle(server->management);
     control_settle(&server->control);
     bool is_paging = paging_tick(broker->paging);
     memory_watch_tick(&server->memory);
-    disk_watch_tick(&server->disk);
+    durability_tick(&server->durability);
     transports_flush(server->loop, &broker->endpoints);
     transports_reap(server->loop);
     broker_log_flush(&server->log);
@@ -513,6 +488,7 @@ struct server *server_create(struct config *config, const struct config_sources 
         free(server);
         return NULL;
     }
+    durability_init(&server->durability, server->broker, server->loop, config);
     server->broker->worker = worker_create(on_job_finished, server);
     set_resource_limits(server);
     memory_watch_init(&server->memory, server->broker);
@@ -535,77 +511,6 @@ struct server *server_create(struct config *config, const struct config_sources 
     return server;
 }
 
-/* --- the journal --- */
-
-static void on_wake(void *context) {
-    struct server *server = context;
-    server->batch_is_done = true;
-}
-
-/* On one of the journal's threads. */
-static void on_batch_finished(void *context) {
-    struct server *server = context;
-    loop_wake(server->loop);
-}
-
-static int open_directory(struct server *server, const char *directory, struct text *error) {
-    int result = io_posix_open(directory, &server->io);
-    if (result == 0)
-        return EX_OK;
-    if (result == -EWOULDBLOCK)
-        text_append_format(error, "data directory %s is in use by another broker", directory);
-    else if (result == -EPERM)
-        text_append_format(
-            error,
-            "data directory %s: it must belong to the user that runs the broker, and "
-            "others must not be able to write there",
-            directory);
-    else
-        text_append_format(error, "data directory %s: %s", directory, strerror(-result));
-    return result == -EPERM ? EX_NOPERM : EX_CANTCREAT;
-}
-
-/* Messages above the limit leave memory; what is recovered is not even read before its turn. */
-static int open_pager(struct server *server, struct text *error) {
-    const struct pager_options options = {
-        .io = server->io,
-        .journal = server->broker->journal,
-        .threaded = true,
-        .notify = on_batch_finished,
-        .notify_context = server,
-    };
-    int result = pager_open(&options, &server->pager);
-    if (result < 0) {
-        text_append_format(error, "overflow files: %s", strerror(-result));
-        return EX_IOERR;
-    }
-    paging_create(server->broker, server->pager, server->config->message_memory_limit);
-    return EX_OK;
-}
-
-static int open_journal(struct server *server, const char *directory, struct text *error) {
-    struct journal_options options = {
-        .io = server->io,
-        .segment_size = server->config->journal_segment_size,
-        .spare_segments = 2,
-        .threaded = true,
-        .notify = on_batch_finished,
-        .notify_context = server,
-    };
-    fill_random(NULL, options.uuid, sizeof options.uuid);
-    log_info(&server->env.log, "Data directory %s", directory);
-    loop_set_on_wake(server->loop, on_wake, server);
-    text_append_format(error, "data directory %s: ", directory);
-    int code = recovery_run(server->broker, &options, error);
-    if (code == EX_OK)
-        code = open_pager(server, error);
-    if (code == EX_DATAERR)
-        text_append_format(error, ": leveret-journal salvage %s", directory);
-    if (code == EX_OK)
-        disk_watch_init(&server->disk, server->broker, server->io);
-    return code;
-}
-
 static char *join_path(const char *directory, const char *name) {
     struct text path = {0};
     text_append_format(&path, "%s/%s", directory, name);
@@ -613,19 +518,17 @@ static char *join_path(const char *directory, const char *name) {
 }
 
 int server_recover(struct server *server, const char *data_directory, struct text *error) {
-    server->data_directory = data_directory == NULL ? NULL : strdup(data_directory);
     int code = EX_OK;
+
     if (!amqp_listeners_prepare(&server->listeners, server->config, &server->env,
                                 &server->broker->timers, error) ||
         !http_listeners_prepare(&server->http_listeners, server->config, &server->env,
                                 &server->broker->timers, error))
         return EX_CONFIG;
-    if (data_directory != NULL)
-        code = open_directory(server, data_directory, error);
-    if (code == EX_OK && data_directory != NULL)
+    if (data_directory != NULL) {
         server->control_path = join_path(data_directory, "control.sock");
-    if (code == EX_OK && data_directory != NULL)
-        code = open_journal(server, data_directory, error);
+        code = durability_open(&server->durability, data_directory, error);
+    }
     if (code == EX_OK)
         code = add_default_entities(server->broker, server->config, error) ? EX_OK : EX_CONFIG;
     if (code == EX_OK)
@@ -634,23 +537,11 @@ int server_recover(struct server *server, const char *data_directory, struct tex
 }
 
 int server_stop_journal(struct server *server) {
-    struct journal *journal = server->broker->journal;
     close_listeners(server);
     management_destroy(server->management);
     server->management = NULL;
     transports_close_all(server->loop);
-    if (journal == NULL)
-        return EX_OK;
-    if (!server->journal_failed)
-        store_prepare_stop(server->broker);
-    pager_close(server->pager);
-    server->pager = NULL;
-    paging_destroy(server->broker->paging);
-    server->broker->journal = NULL;
-    int result = journal_close(journal, !server->journal_failed);
-    if (result < 0)
-        log_error(&server->env.log, "Journal: %s", strerror(-result));
-    return result < 0 || server->journal_failed ? EX_IOERR : EX_OK;
+    return durability_close(&server->durability, server->journal_failed);
 }
 
 static struct endpoint *create_connection(void *context, const struct transport_peer *peer) {
@@ -726,7 +617,7 @@ static void read_figures(void *context, struct node_figures *figures) {
 
     node_figures_of_process(figures);
     figures->uptime_ms = server->env.now_ms - server->started_ms;
-    figures->data_directory = server->data_directory == NULL ? "" : server->data_directory;
+    figures->data_directory = server->durability.path == NULL ? "" : server->durability.path;
     read_tls_figures(server, figures);
     read_listeners(server, figures);
 }
@@ -831,13 +722,12 @@ void server_destroy(struct server *server) {
     http_listeners_clear(&server->http_listeners);
     timer_stop(&server->broker->timers, &server->shutdown_timer);
     memory_watch_clear(&server->memory);
-    disk_watch_clear(&server->disk);
+    disk_watch_clear(&server->durability.disk);
     worker_destroy(server->broker->worker);
     loop_destroy(server->loop);
     broker_destroy(server->broker);
     free(server->auth_mechanisms);
-    io_posix_close(server->io);
-    free(server->data_directory);
+    durability_clear(&server->durability);
     free(server->control_path);
     text_clear(&server->cors_origins);
     free(server->node_name);

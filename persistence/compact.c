@@ -182,12 +182,6 @@ void journal_drop_dead_relocations(struct journal *journal) {
     batch->relocation_count = kept;
 }
 
-static void note_damaged(struct journal *journal, struct stored_message *message) {
-    message->damaged = 1;
-    journal->segments[message->segment].damaged_bytes += message->length;
-    journal_quarantine_message(journal, message);
-}
-
 void journal_collect_relocations(struct journal *journal, const struct batch *batch) {
     for (size_t i = 0; i < batch->relocation_count; i++) {
         const struct pending_relocation *relocation = &batch->relocations[i];
@@ -197,7 +191,7 @@ void journal_collect_relocations(struct journal *journal, const struct batch *ba
         if (message->targets == 0) {
             message_pool_give_back(&journal->pool, message);
         } else if (relocation->ret_failed) {
-            note_damaged(journal, message);
+            journal_quarantine_message(journal, message);
         } else {
             journal_unplace_message(journal, message);
             journal_place_message(journal, message, journal->current_segment,

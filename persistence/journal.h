@@ -205,10 +205,10 @@ int journal_read(struct journal *journal, const struct stored_message *message, 
 
 /*
  * What journal_read() could not read, though it is written: its octets are put aside as
- * quarantine-<segment>-<offset>.lvr and statistics.damaged_messages counts it. The caller lets go of
- * the message by journal_settle(), and goes on.
+ * quarantine-<segment>-<offset>.lvr and statistics.damaged_messages counts it, once, whoever finds it
+ * again. The caller lets go of the message by journal_settle(), and goes on.
  */
-void journal_quarantine_message(struct journal *journal, const struct stored_message *message);
+void journal_quarantine_message(struct journal *journal, struct stored_message *message);
 
 /* It is in a file and not just in a batch: what it was appended with is not needed to read it. */
 bool journal_message_is_written(const struct stored_message *message);

@@ -96,11 +96,13 @@ static void keep_octets(struct journal *journal, const struct journal_place *pla
     octets_clear(&octets);
 }
 
-void journal_quarantine_message(struct journal *journal, const struct stored_message *message) {
+void journal_quarantine_message(struct journal *journal, struct stored_message *message) {
     struct journal_place place;
 
-    if (journal_locate(journal, message, &place) < 0)
+    if (message->damaged || journal_locate(journal, message, &place) < 0)
         return;
+    message->damaged = 1;
+    journal->segments[message->segment].damaged_bytes += message->length;
     journal->damaged_messages++;
     journal->damaged_segment = place.segment;
     journal->damaged_offset = place.offset;
