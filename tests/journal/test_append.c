@@ -375,6 +375,10 @@ static void a_damaged_message_does_not_read_back(void **state) {
     assert_int_equal(journal_read(fixture->journal, message, &buffer, &capacity, &content, &body),
                      -EBADMSG);
     free(buffer);
+    /* Who reads it finds it damaged, and who moves it too: it is one message. */
+    for (int finder = 0; finder < 2; finder++)
+        journal_quarantine_message(fixture->journal, message);
+    assert_int_equal(statistics_of(fixture).damaged_messages, 1);
 }
 
 static void a_batch_larger_than_a_segment_has_one_of_its_own(void **state) {
