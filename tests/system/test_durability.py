@@ -21,7 +21,6 @@ HEADERS = [(b"text", ("S", b"value")), (b"number", ("I", -7)), (b"flag", ("t", T
 PROPERTIES = {"content-type": b"text/plain", "content-encoding": b"utf-8", "headers": HEADERS,
               "priority": 4, "correlation-id": b"c1", "reply-to": b"r", "message-id": b"m1",
               "timestamp": 1234567890, "type": b"t", "user-id": b"guest", "app-id": b"tests"}
-RELEASE = os.environ.get("LEVERET_RELEASE", process.BROKER)
 
 
 class Case(unittest.TestCase):
@@ -459,17 +458,6 @@ class Directory(Case):
         self.assertEqual(self.broker.stop(), 0)
         client = self.start(wrapper=["unshare", "--uts", "sh", "-c", "hostname elsewhere && exec \"$@\"", "sh"])
         self.assertEqual(client.get(b"q").body, b"body")
-
-    @unittest.skipIf(process.is_sanitized(RELEASE), "no figure of a sanitized program means anything")
-    def test_start_is_quick(self):
-        figures = []
-        for _ in range(5):
-            self.end()
-            shutil.rmtree(self.data, ignore_errors=True)
-            self.start(program=RELEASE)
-            figures.append(self.broker.ready["ms"])
-        print(f"start with an empty journal: {figures} ms")
-        self.assertLess(min(figures), 20)
 
 
 class Damage(Case):
