@@ -109,6 +109,17 @@ void http_server_settle(struct http_server *server) {
 
 /* --- requests --- */
 
+/* The next line; as with the library CR ends one too. */
+static inline char *fake_line(char **at) {
+    char *line = *at;
+
+    *at += strcspn(line, "\n");
+    if (**at != '\0')
+        *(*at)++ = '\0';
+    line[strcspn(line, "\r")] = '\0';
+    return line;
+}
+
 /* The text up to one of `ends`, which becomes its end; `*at` behind it. */
 static inline char *fake_cut(char **at, const char *ends) {
     char *begin = *at;
@@ -136,7 +147,7 @@ static inline void fake_read_arguments(struct fake_pairs *pairs, char *query) {
 
 static inline void fake_read_headers(struct fake_pairs *pairs, char **at) {
     while (**at != '\0') {
-        char *value = fake_cut(at, "\n");
+        char *value = fake_line(at);
         if (*value == '\0')
             return;
         const char *name = fake_cut(&value, ":");
@@ -149,7 +160,7 @@ static inline void fake_request_read(struct fake_request *fake, struct slice tex
     *fake = (struct fake_request){.copy = xcalloc(1, text.len + 1)};
     if (text.len > 0)
         memcpy(fake->copy, text.data, text.len);
-    char *at = fake->copy, *line = fake_cut(&at, "\n");
+    char *at = fake->copy, *line = fake_line(&at);
     fake->http.method = slice_from_text(fake_cut(&line, " "));
     fake->http.path = slice_from_text(fake_cut(&line, "?"));
     fake_read_arguments(&fake->arguments, line);
