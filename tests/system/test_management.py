@@ -554,6 +554,40 @@ class Objects(ManagementTest):
             self.assertEqual(api.get("queues/%2F/q")["durable"], True)
 
 
+class Meanwhile(ManagementTest):
+    def begin(self, path, user="guest", password="guest"):
+        """Asks, and reads no more than the beginning of the answer."""
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        one = socket.socket()
+        self.addCleanup(one.close)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.connect(("127.0.0.1", self.broker.ready["management_port"]))
+        one.sendall(f"GET /api/{path} HTTP/1.0\r\nAuthorization: Basic {token}\r\n\r\n".encode())
+        return one, one.recv(1000)
+
+    def test_what_goes_while_a_list_is_on_its_way_spoils_no_answer(self):
+        self.api.status("PUT", "vhosts/v")
+        self.api.status("PUT", "users/u", {"password": "p", "tags": "administrator"})
+        names = [f"{i:05}" + "x" * 100 for i in range(3000)]
+        flags = {"vhost": "v", "durable": True, "auto_delete": False, "arguments": {}}
+        self.assertEqual(self.api.status("POST", "definitions", {
+            "permissions": [{"user": "u", "vhost": "v", "configure": "", "write": "", "read": ""}],
+            "queues": [{"name": name, **flags} for name in names],
+            "exchanges": [{"name": name, "type": "fanout", "internal": False, **flags} for name in names],
+            "bindings": [{"source": name, "vhost": "v", "destination": name, "destination_type": "queue",
+                          "routing_key": "", "arguments": {}} for name in names]}), 204)
+        begun = [self.begin(path) for path in ("queues", "exchanges", "bindings/v", "queues/v?sort=messages")]
+        begun.append(self.begin("queues/v", "u", "p"))
+        for name in names[1000:2000:50]:
+            self.assertEqual(self.api.status("DELETE", f"queues/v/{name}"), 204)
+        self.assertEqual(self.api.status("DELETE", "users/u"), 204)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v"), 204)
+        for one, octets in begun:
+            octets += b"".join(iter(lambda: one.recv(65536), b""))
+            self.assertLess(len(json.loads(octets.partition(b"\r\n\r\n")[2])), 3000)
+        self.assertEqual(self.api.get("queues"), [])
+
+
 class OtherSites(unittest.TestCase):
     def test_a_listed_site_may_use_the_api_and_no_other(self):
         with Broker("--set", "management.cors.allow_origins.1=https://hare.example",

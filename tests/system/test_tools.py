@@ -144,6 +144,33 @@ class Frameworks(Tool):
                    ("GET", "/api/queues?page=1&use_regex=true&pagination=false&name=%5Ejobs%24&page_size=100", None, 200,
                     {"items.[]." + name: value for name, value in fields.items()})])
 
+    def test_telegraf_and_datadog(self):
+        client = self.client()
+        client.declare_queue(b"jobs")
+        client.publish(b"jobs", b"x")
+        client.await_confirms(1)
+        self.play([
+            ("GET", "/api/overview", None, 200, {
+                "object_totals.queues": 1, "object_totals.connections": 1, "object_totals.channels": 1,
+                "object_totals.exchanges": 7, "object_totals.consumers": 0, "queue_totals.messages": 1,
+                "queue_totals.messages_ready": 1, "queue_totals.messages_unacknowledged": 0,
+                "message_stats.publish": 1, "message_stats.publish_details.rate": ANY, "listeners.[].port": ANY}),
+            ("GET", "/api/nodes", None, 200, {"[]." + name: ANY for name in (
+                "name", "running", "uptime", "disk_free", "disk_free_limit", "disk_free_alarm", "fd_total", "fd_used",
+                "mem_limit", "mem_used", "mem_alarm", "proc_total", "proc_used", "run_queue", "sockets_total",
+                "sockets_used", "partitions")}),
+            ("GET", "/api/queues", None, 200, {
+                "[].name": "jobs", "[].vhost": "/", "[].node": ANY, "[].durable": ANY, "[].auto_delete": ANY,
+                "[].memory": ANY, "[].consumers": 0, "[].consumer_utilisation": ANY, "[].messages": 1,
+                "[].messages_ready": 1, "[].messages_unacknowledged": 0, "[].message_bytes": 1,
+                "[].message_bytes_ready": 1, "[].message_stats.publish_details.rate": ANY}),
+            ("GET", "/api/exchanges", None, 200, {"[].name": "", "[].type": "direct"}),
+            ("GET", "/api/connections", None, 200, {"[].state": "running", "[].recv_oct": ANY, "[].send_oct": ANY}),
+            ("GET", "/api/vhosts", None, 200, {"[].name": "/"}),
+            ("GET", "/api/healthchecks/node", None, 200, {"status": "ok"}),
+            ("GET", "/api/health/checks/alarms", None, 200, {"status": "ok"}),
+        ])
+
     def test_easynetq(self):
         client = self.client()
         names = [row["name"] for row in json.loads(self.ask("GET", "/api/connections")[2])]
