@@ -48,6 +48,9 @@
 #define COST_OF_A_VISIT 16
 #define COST_OF_A_CHILD 8
 
+/* After walks that came to nothing, one after the other, so many keys at most are not walked for. */
+#define KEYS_WITHOUT_WALK_MAX 15
+
 /* Bindings of one key to destinations that the route has already: so many are passed over. */
 #define REPEATS_MAX 64
 
@@ -66,6 +69,8 @@ struct topic_state {
     size_t
         walk_cost_max; /* usual sets stay far below it, and it is little beside what columns cost */
     struct topic_columns *columns; /* NULL until a walk was too long */
+    size_t without_walk;           /* keys that the last walk in vain let pass, */
+    size_t without_walk_left;      /* and how many of them are to come */
 };
 
 /* -- The type ---------------------------------------------------------------------------------- */
@@ -119,6 +124,7 @@ static void topic_add_binding(struct exchange *exchange, struct binding *binding
 static void drop_columns(struct topic_state *state) {
     topic_columns_destroy(state->columns);
     state->columns = NULL;
+    state->without_walk = state->without_walk_left = 0;
 }
 
 static void topic_remove_binding(struct exchange *exchange, struct binding *binding) {
@@ -367,13 +373,31 @@ static struct topic_columns *get_columns(const struct exchange *exchange) {
     return state->columns;
 }
 
+/* Where walks are in vain they are tried less and less often, and at once again after one that was not. */
+static bool try_walk(struct exchange *exchange, const struct topic_key *key, struct route *route) {
+    struct topic_state *state = exchange->state;
+
+    if (state->without_walk_left > 0) {
+        state->without_walk_left--;
+        return false;
+    }
+    if (walk(exchange, key, route)) {
+        state->without_walk = 0;
+        return true;
+    }
+    if (state->without_walk < KEYS_WITHOUT_WALK_MAX)
+        state->without_walk = 2 * state->without_walk + 1;
+    state->without_walk_left = state->without_walk;
+    return false;
+}
+
 static void topic_route(struct exchange *exchange, struct slice routing_key,
                         const struct route_request *request, struct route *route) {
     struct topic_key key;
 
     (void)request;
     read_key(exchange->state, routing_key, &key);
-    if (!walk(exchange, &key, route))
+    if (!try_walk(exchange, &key, route))
         exchange->vhost->broker->work += topic_columns_route(get_columns(exchange), &key, route);
     forget_key(&key);
 }
