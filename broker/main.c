@@ -12,6 +12,7 @@
 
 #include "broker/amqp_listeners.h"
 #include "broker/background.h"
+#include "broker/base/json.h"
 #include "broker/base/text.h"
 #include "broker/config.h"
 #include "broker/config_sources.h"
@@ -253,6 +254,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     refuse_core_dumps();
+    json_wipe_what_is_freed();
     const struct config_sources sources = options_sources(&options);
     config_init(&config);
     if (!config_load(&config, &sources, &error))

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/base/json.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "broker/base/secret.h"
 
 /* jansson's words up to where it quotes the document. */
 static size_t safe_length(const char *sentence) {
@@ -26,4 +29,14 @@ static int append_chunk(const char *chunk, size_t len, void *context) {
 
 void json_append(struct text *text, const json_t *value) {
     json_dump_callback(value, append_chunk, text, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+static void wipe_and_free(void *block) {
+    if (block != NULL)
+        secret_wipe(block, malloc_usable_size(block));
+    free(block);
+}
+
+void json_wipe_what_is_freed(void) {
+    json_set_alloc_funcs(malloc, wipe_and_free);
 }

@@ -26,4 +26,7 @@ static inline struct slice slice_from_json(const json_t *string) {
 /* `object` without blanks, its keys in their order. */
 void json_append(struct text *text, const json_t *value);
 
+/* From now on whatever jansson frees is overwritten: requests and definitions have passwords in them. */
+void json_wipe_what_is_freed(void);
+
 #endif

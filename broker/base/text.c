@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/secret.h"
 
 #define TEXT_CAPACITY_MIN 64u
 
@@ -32,6 +33,11 @@ static char *text_reserve(struct text *text, size_t len) {
         text->chars = xrealloc(text->chars, text->capacity);
     }
     return text->chars + text->len;
+}
+
+void text_wipe(struct text *text) {
+    secret_wipe(text->chars, text->len);
+    text_clear(text);
 }
 
 void text_append(struct text *text, struct slice bytes) {

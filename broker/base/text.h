@@ -15,6 +15,8 @@ struct text {
 };
 
 void text_clear(struct text *text);
+/* The same for one that may have a password in it. */
+void text_wipe(struct text *text);
 void text_append(struct text *text, struct slice bytes);
 void text_append_format(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "broker/base/base64.h"
+#include "broker/base/secret.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/user.h"
@@ -47,6 +48,17 @@ bool api_login_as(struct api_request *request, struct slice name, struct slice p
     return true;
 }
 
+static bool log_in_decoded(struct api_request *request, struct slice credentials) {
+    const uint8_t *colon =
+        credentials.len == 0 ? NULL : memchr(credentials.data, ':', credentials.len);
+
+    if (colon == NULL)
+        return refuse_credentials(request);
+    size_t name_len = (size_t)(colon - credentials.data);
+    return api_login_as(request, slice_of(credentials.data, name_len),
+                        slice_of(colon + 1, credentials.len - name_len - 1));
+}
+
 static bool log_in_with(struct api_request *request, const char *encoded) {
     uint8_t decoded[BASE64_DECODED_MAX(CREDENTIALS_MAX)];
     size_t len;
@@ -54,12 +66,9 @@ static bool log_in_with(struct api_request *request, const char *encoded) {
 
     if (text.len > CREDENTIALS_MAX || !base64_decode(text, decoded, &len))
         return refuse_credentials(request);
-    const uint8_t *colon = memchr(decoded, ':', len);
-    if (colon == NULL)
-        return refuse_credentials(request);
-    size_t name_len = (size_t)(colon - decoded);
-    return api_login_as(request, slice_of(decoded, name_len),
-                        slice_of(colon + 1, len - name_len - 1));
+    bool is_in = log_in_decoded(request, slice_of(decoded, len));
+    secret_wipe(decoded, len);
+    return is_in;
 }
 
 /* What other sites can make a browser ask must not change anything. */

@@ -124,7 +124,7 @@ static void end_answer(struct control_call *call, json_t *last) {
     connection->newline_due = true;
     connection->step = NULL;
     call->on_abandoned = NULL;
-    text_clear(&connection->line);
+    text_wipe(&connection->line);
     endpoint_pause_input(&connection->endpoint, false);
 }
 
@@ -340,7 +340,7 @@ static void destroy(struct endpoint *endpoint) {
     connection->call.control->connection_count--;
     stop_waiting(connection);
     json_decref(connection->request);
-    text_clear(&connection->line);
+    text_wipe(&connection->line);
     free(connection);
 }
 

@@ -246,7 +246,7 @@ static void take_body(struct turn *turn, const char *octets, size_t len) {
         refuse_with_text(&turn->response, MHD_HTTP_CONTENT_TOO_LARGE,
                          "{\"error\":\"bad_request\",\"reason\":\"payload_too_large\"}");
         turn->is_answered = true;
-        text_clear(&turn->body);
+        text_wipe(&turn->body);
         return;
     }
     text_append(&turn->body, slice_of(octets, len));
@@ -367,7 +367,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     *state = NULL;
     list_remove(&turn->wait_link);
-    text_clear(&turn->body);
+    text_wipe(&turn->body);
     response_clear(&turn->response);
     free(turn);
 }
