@@ -137,7 +137,8 @@ bool broker_run_queues(struct broker *broker, size_t budget) {
     struct list *link;
     while ((link = list_take_first(&running)) != NULL) {
         struct queue *queue = LIST_ITEM(link, struct queue, runnable_link);
-        if (queue_run(queue, budget) == budget)
+        size_t part = queue_first_part(queue, budget);
+        if (queue_run(queue, part) == part)
             broker_queue_runnable(broker, queue);
     }
     if (!list_is_empty(&broker->traces))

@@ -519,12 +519,21 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     return delivered;
 }
 
+size_t queue_first_part(const struct queue *queue, size_t budget) {
+    size_t half = (queue->awaited_acks + 1) / 2;
+
+    if (half == 0 || half > budget || queue->unacked_count > 0 || !queue_is_plain(queue))
+        return budget;
+    return half;
+}
+
 size_t queue_run(struct queue *queue, size_t budget) {
     note_use(queue);
     size_t delivered =
         queue_is_plain(queue) ? run_plain(queue, budget) : run_with_features(queue, budget);
-    if (delivered > 0 && delivered < budget && queue->unacked_count > 0 &&
-        queue_ready_count(queue) > 0)
+    bool awaits_acks = delivered < budget && queue_ready_count(queue) > 0;
+    queue->awaited_acks = awaits_acks ? queue->unacked_count : 0;
+    if (queue->awaited_acks > 0 && delivered > 0)
         queue->vhost->broker->awaits_acks = true;
     return delivered;
 }

@@ -218,6 +218,32 @@ static void consumers_take_turns_above_a_lower_one(void **state) {
     finish(queue, &low);
 }
 
+/* Who acknowledged a full window works on the first half while the other is written. */
+static void full_window_comes_back_in_halves(void **state) {
+    struct fixture *f = *state;
+    struct queue *queue = declare_queue(f, "q");
+    struct taker taker = {0};
+
+    add(f, queue, &taker, 4);
+    publish(f, queue, "1234567890");
+    assert_false(broker_run_queues(f->broker, 100));
+    assert_took(&taker, "1234");
+    while (taker.count > 0)
+        queue_ack(queue, taker.entries[--taker.count]);
+    taker.credit = 4;
+    consumer_resume(&taker.consumer);
+    assert_true(broker_run_queues(f->broker, 100));
+    assert_took(&taker, "56");
+    assert_false(broker_run_queues(f->broker, 100));
+    assert_took(&taker, "5678");
+    queue_ack(queue, taker.entries[--taker.count]);
+    taker.credit = 1;
+    consumer_resume(&taker.consumer);
+    assert_false(broker_run_queues(f->broker, 100)); /* it has others to work on */
+    assert_took(&taker, "5679");
+    finish(queue, &taker);
+}
+
 static void budget_limits_a_run(void **state) {
     struct fixture *f = *state;
     struct queue *queue = declare_queue(f, "q");
@@ -331,6 +357,7 @@ int main(void) {
         FIXTURE_TEST(consumers_of_one_priority_take_turns),
         FIXTURE_TEST(higher_priority_is_served_first_while_it_has_credit),
         FIXTURE_TEST(consumers_take_turns_above_a_lower_one),
+        FIXTURE_TEST(full_window_comes_back_in_halves),
         FIXTURE_TEST(budget_limits_a_run),
         FIXTURE_TEST(exclusive_consumer_wants_to_be_alone),
         FIXTURE_TEST(auto_delete_queue_goes_with_its_last_consumer),
