@@ -127,6 +127,56 @@ static const struct topic_word *pattern_word(const struct topic_pattern *pattern
     return pattern->words[pattern->begins[part] + at];
 }
 
+size_t topic_pattern_middle_words(const struct topic_pattern *pattern) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < pattern->counts[TOPIC_MIDDLE]; i++)
+        count += pattern_word(pattern, TOPIC_MIDDLE, i) != pattern->any_word;
+    return count;
+}
+
+/* -- Middles of few words ---------------------------------------------------------------------- */
+
+static struct topic_few *few_create(size_t word_count) {
+    struct topic_few *few = xcalloc(1, sizeof *few);
+
+    few->word_count = word_count;
+    few->capacity = LIMB_BITS;
+    few->places = xcalloc(few->capacity, sizeof few->places[0]);
+    few->free_numbers = xcalloc(few->capacity, sizeof few->free_numbers[0]);
+    few->places[0] = UINT64_MAX;
+    few->number_count = 1;
+    return few;
+}
+
+static void few_destroy(struct topic_few *few) {
+    if (few == NULL)
+        return;
+    free(few->places);
+    free(few->free_numbers);
+    free(few);
+}
+
+_Static_assert(TOPIC_BLOCK_SLOTS *TOPIC_FEW_WORDS < UINT16_MAX, "there is always a number");
+
+static uint16_t take_number(struct topic_few *few) {
+    if (few->free_count > 0)
+        return few->free_numbers[--few->free_count];
+    if (few->number_count == few->capacity) {
+        few->capacity *= 2;
+        few->places = xrealloc(few->places, few->capacity * sizeof few->places[0]);
+        few->free_numbers =
+            xrealloc(few->free_numbers, few->capacity * sizeof few->free_numbers[0]);
+    }
+    few->places[few->number_count] = 0;
+    return (uint16_t)few->number_count++;
+}
+
+static void give_number(struct topic_few *few, struct topic_word_columns *columns) {
+    few->free_numbers[few->free_count++] = columns->number;
+    columns->number = 0;
+}
+
 /* -- Words ------------------------------------------------------------------------------------- */
 
 static unsigned hash_pointer(const void *pointer) {
@@ -230,6 +280,8 @@ static void want_word(struct topic_block *block, const struct topic_word *word,
         column_set(columns, topic_word_columns_seek(columns, part, place), slot);
     else
         insert_column(columns, part, place, line_of_one(slot));
+    if (block->few != NULL && part == TOPIC_MIDDLE && columns->number == 0)
+        columns->number = take_number(block->few);
 }
 
 static void free_word(struct topic_block *block, struct topic_word_columns *columns) {
@@ -249,6 +301,8 @@ static void unwant_word(struct topic_block *block, const struct topic_word *word
         return;
     }
     delete_column(columns, part, place);
+    if (columns->number != 0 && columns->begins[TOPIC_MIDDLE] == columns->begins[TOPIC_MIDDLE + 1])
+        give_number(block->few, columns);
     if (columns->begins[TOPIC_PARTS] == 0)
         free_word(block, columns);
 }
@@ -334,6 +388,24 @@ static void add_bounds(struct topic_block *block, const struct topic_pattern *pa
                     slot);
 }
 
+/* After its words have their numbers. */
+static void add_few(struct topic_block *block, const struct topic_pattern *pattern, size_t slot) {
+    struct topic_few *few = block->few;
+    size_t count = 0;
+
+    for (size_t i = 0; i < pattern->counts[TOPIC_MIDDLE]; i++) {
+        const struct topic_word *word = pattern_word(pattern, TOPIC_MIDDLE, i);
+        if (word == pattern->any_word)
+            continue;
+        few->words[count][slot] = find_word(block, word)->number;
+        few->offsets[count++][slot] = (uint8_t)i;
+    }
+    for (; count < TOPIC_FEW_WORDS; count++)
+        few->words[count][slot] = 0;
+    few->before[slot] = (uint8_t)pattern->counts[TOPIC_PREFIX];
+    few->after[slot] = (uint8_t)(pattern->counts[TOPIC_MIDDLE] + pattern->counts[TOPIC_SUFFIX]);
+}
+
 size_t topic_block_add(struct topic_block *block, const struct topic_pattern *pattern,
                        struct binding *binding) {
     size_t slot = find_free_slot(block);
@@ -347,6 +419,8 @@ size_t topic_block_add(struct topic_block *block, const struct topic_pattern *pa
     for (enum topic_part part = TOPIC_PREFIX; part < TOPIC_PARTS; part++)
         add_part(block, pattern, part, slot);
     add_bounds(block, pattern, slot);
+    if (block->few != NULL)
+        add_few(block, pattern, slot);
     return slot;
 }
 
@@ -364,10 +438,11 @@ void topic_block_remove(struct topic_block *block, const struct topic_pattern *p
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
-struct topic_block *topic_block_create(void) {
+struct topic_block *topic_block_create(size_t few_words) {
     struct topic_block *block = xalloc_aligned(TOPIC_LINE_ALIGNMENT, sizeof *block);
 
     memset(block, 0, sizeof *block);
+    block->few = few_words == 0 ? NULL : few_create(few_words);
     return block;
 }
 
@@ -400,5 +475,6 @@ void topic_block_destroy(struct topic_block *block) {
         free(block->any[part].lines);
     free(block->begins.lines);
     free(block->left.lines);
+    few_destroy(block->few);
     free(block);
 }

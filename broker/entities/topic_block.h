@@ -77,6 +77,7 @@ struct topic_word_columns {
     uint32_t *slot_counts;            /* of the lines, more than 0 */
     uint32_t begins[TOPIC_PARTS + 1]; /* of the parts among the lines */
     uint32_t capacity;
+    uint16_t number;                      /* in the block's `few`, 0 without */
     struct positions places[TOPIC_PARTS]; /* that have a line */
 };
 
@@ -93,8 +94,30 @@ struct topic_slot {
     struct topic_destination *destination;
 };
 
+/*
+ * Middles of many `*` and few words. What a column takes away there is little, so that many have to be
+ * passed; so each slot has its words by themselves, to be looked for in all places of the key at once.
+ */
+#define TOPIC_FEW_WORDS 8u
+
+struct topic_few {
+    uint64_t
+        *places; /* by number of a word: where the key being routed has it; [0], of no word: all */
+    uint16_t *free_numbers;
+    size_t number_count; /* given out or free, 0 included */
+    size_t free_count;
+    size_t capacity;   /* of both arrays */
+    size_t word_count; /* for a slot at most: the class of the block */
+    /* By slot: the numbers of its words, how far into the middle they are, the words around. */
+    uint16_t words[TOPIC_FEW_WORDS][TOPIC_BLOCK_SLOTS];
+    uint8_t offsets[TOPIC_FEW_WORDS][TOPIC_BLOCK_SLOTS];
+    uint8_t before[TOPIC_BLOCK_SLOTS]; /* words of the prefix */
+    uint8_t after[TOPIC_BLOCK_SLOTS];  /* words of the middle and the suffix */
+};
+
 struct topic_block {
-    struct list link; /* for topic_columns.c, as is open_link */
+    struct topic_few *few; /* NULL: middles of other kinds */
+    struct list link;      /* for topic_columns.c, as is open_link */
     struct list open_link;
     size_t slot_count; /* in use */
     struct topic_line used;
@@ -106,7 +129,11 @@ struct topic_block {
     struct topic_slot slots[TOPIC_BLOCK_SLOTS];
 };
 
-struct topic_block *topic_block_create(void);
+/* Words in the middle of the pattern that are not `*`. */
+size_t topic_pattern_middle_words(const struct topic_pattern *pattern);
+
+/* `few_words`: for middles of at most so many words that are not `*`; 0: for others. */
+struct topic_block *topic_block_create(size_t few_words);
 void topic_block_destroy(struct topic_block *block);
 
 static inline bool topic_block_is_full(const struct topic_block *block) {

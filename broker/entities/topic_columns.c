@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The blocks of a topic exchange, and the search through them. Each block has middles of about the
- * same length, so that one long middle does not make the search for many short ones longer.
+ * same length, so that one long middle does not make the search for many short ones longer; middles
+ * of nearly nothing but `*` have blocks of their own (struct topic_few).
  */
 #include "broker/entities/topic_columns.h"
 
@@ -17,7 +18,11 @@
 
 /* Middles of 0 words, of 1 to 8, of 9 to 16 and so on. */
 #define MIDDLES_TOGETHER 16
-#define CLASSES          (TOPIC_WORDS_MAX / MIDDLES_TOGETHER + 1)
+#define LONG_CLASSES     (TOPIC_WORDS_MAX / MIDDLES_TOGETHER + 1)
+
+/* Then middles that one word's bits are enough for: of few words other than `*`, and of fewer. */
+#define FEWER_WORDS 4
+#define CLASSES     (LONG_CLASSES + 2)
 
 /* Columns are made anew when less than one slot in so many is in use. */
 #define SPARSE_PART 4
@@ -43,7 +48,13 @@ struct wanted {
     size_t capacity;
 };
 
-/* The two steps of a search through one block, for what a processor can do. */
+/* Where the key has room for a middle, as bits of the places where it may begin. */
+struct topic_few_room {
+    uint64_t behind[UINT8_MAX + 1]; /* so many words */
+    uint64_t before[UINT8_MAX + 1]; /* so many words have still to fit */
+};
+
+/* The steps of a search through one block, for what a processor can do. */
 struct searcher {
     /* Leaves only those whose prefix or suffix the key has; false when nobody is left. */
     bool (*keep_anchored)(const struct topic_block *block, const struct numbered_key *key,
@@ -52,6 +63,9 @@ struct searcher {
     void (*find_middles)(const struct topic_block *block, const struct numbered_key *key,
                          const uintptr_t *wanted, struct topic_line *alive,
                          struct topic_line *matched);
+    /* The same for a block of few words, when the key has no more words than a limb has bits. */
+    void (*find_few)(const struct topic_few *few, const struct topic_few_room *room,
+                     const struct topic_line *alive, struct topic_line *matched);
 };
 
 struct topic_columns {
@@ -62,6 +76,7 @@ struct topic_columns {
     size_t slot_count;
     const struct searcher *searcher;
     struct wanted wanted;
+    struct topic_few_room room; /* of the key being routed */
 };
 
 static const uint64_t no_slots[TOPIC_LINE_LIMBS];
@@ -166,6 +181,36 @@ INLINE void find_middles(const struct topic_block *block, const struct numbered_
     }
 }
 
+/*
+ * The places where a part may begin as one word of bits, for all slots at once that are in one limb:
+ * those behind the prefix, before what is needed for the rest, and where the words are.
+ */
+INLINE uint64_t find_few_in_limb(const struct topic_few *few, const struct topic_few_room *room,
+                                 size_t limb, size_t word_count) {
+    uint64_t found = 0;
+
+    for (size_t bit = 0; bit < LIMB_BITS; bit++) {
+        size_t slot = limb * LIMB_BITS + bit;
+        uint64_t at = room->behind[few->before[slot]] & room->before[few->after[slot]];
+        for (size_t i = 0; i < word_count; i++)
+            at &= few->places[few->words[i][slot]] >> few->offsets[i][slot];
+        found |= (uint64_t)(at != 0) << bit;
+    }
+    return found;
+}
+
+INLINE void find_few(const struct topic_few *few, const struct topic_few_room *room,
+                     const struct topic_line *alive, struct topic_line *matched) {
+    for (size_t limb = 0; limb < TOPIC_LINE_LIMBS; limb++) {
+        if (alive->limbs[limb] == 0)
+            continue;
+        uint64_t found = few->word_count == FEWER_WORDS
+                             ? find_few_in_limb(few, room, limb, FEWER_WORDS)
+                             : find_few_in_limb(few, room, limb, TOPIC_FEW_WORDS);
+        matched->limbs[limb] |= found & alive->limbs[limb];
+    }
+}
+
 /* The same code for different processors. */
 #define SEARCHER(name, ...)                                                                        \
     __VA_ARGS__ static bool keep_anchored_##name(const struct topic_block *block,                  \
@@ -178,19 +223,26 @@ INLINE void find_middles(const struct topic_block *block, const struct numbered_
         struct topic_line *alive, struct topic_line *matched) {                                    \
         find_middles(block, key, wanted, alive, matched);                                          \
     }                                                                                              \
-    static const struct searcher searcher_##name = {keep_anchored_##name, find_middles_##name};
+    __VA_ARGS__ static void find_few_##name(                                                       \
+        const struct topic_few *few, const struct topic_few_room *room,                            \
+        const struct topic_line *alive, struct topic_line *matched) {                              \
+        find_few(few, room, alive, matched);                                                       \
+    }                                                                                              \
+    static const struct searcher searcher_##name = {keep_anchored_##name, find_middles_##name,     \
+                                                    find_few_##name};
 
 SEARCHER(plain)
 #if defined(__x86_64__)
-SEARCHER(avx2, __attribute__((target("avx2,popcnt"))))
-SEARCHER(avx512, __attribute__((target("avx512f,popcnt"))))
+SEARCHER(avx2, __attribute__((target("avx2,bmi2,popcnt"))))
+SEARCHER(avx512, __attribute__((target("avx512f,bmi2,popcnt"))))
 #endif
 
 static const struct searcher *best_searcher(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt"))
+    bool has_both = __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2");
+    if (has_both && __builtin_cpu_supports("avx512f"))
         return &searcher_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
+    if (has_both && __builtin_cpu_supports("avx2"))
         return &searcher_avx2;
 #endif
     return &searcher_plain;
@@ -264,6 +316,31 @@ static void find_wanted(struct wanted *wanted, const struct topic_block *block,
     }
 }
 
+static void measure_room(size_t words, struct topic_few_room *ret) {
+    for (size_t i = 0; i <= UINT8_MAX; i++) {
+        ret->behind[i] = i < LIMB_BITS ? UINT64_MAX << i : 0;
+        ret->before[i] = i == 0 || i > words ? 0 : UINT64_MAX >> (LIMB_BITS - 1 - (words - i));
+    }
+}
+
+/* In the block's places: where the key has which word, or nowhere again. */
+static void place_words(const struct topic_few *few, const struct numbered_key *key,
+                        bool is_there) {
+    for (size_t i = 1; i < key->stride; i++) {
+        uint16_t number = key->columns[i]->number;
+        if (number != 0)
+            few->places[number] = is_there ? key->columns[i]->word->places.limbs[0] : 0;
+    }
+}
+
+static void find_few_middles(const struct topic_columns *columns, const struct topic_block *block,
+                             const struct numbered_key *key, const struct topic_line *alive,
+                             struct topic_line *matched) {
+    place_words(block->few, key, true);
+    columns->searcher->find_few(block->few, &columns->room, alive, matched);
+    place_words(block->few, key, false);
+}
+
 /* Each destination once: the others who lead there are left out. */
 static void route_to_slots(const struct topic_block *block, struct topic_line *slots,
                            struct route *route) {
@@ -287,8 +364,12 @@ static void route_by_block(struct topic_columns *columns, const struct topic_blo
     if (!columns->searcher->keep_anchored(block, key, TOPIC_PREFIX, &alive) ||
         !columns->searcher->keep_anchored(block, key, TOPIC_SUFFIX, &alive))
         return;
-    find_wanted(&columns->wanted, block, key);
-    columns->searcher->find_middles(block, key, columns->wanted.lines, &alive, &matched);
+    if (block->few != NULL && key->key->count <= LIMB_BITS) {
+        find_few_middles(columns, block, key, &alive, &matched);
+    } else {
+        find_wanted(&columns->wanted, block, key);
+        columns->searcher->find_middles(block, key, columns->wanted.lines, &alive, &matched);
+    }
     route_to_slots(block, &matched, route);
 }
 
@@ -297,6 +378,8 @@ size_t topic_columns_route(struct topic_columns *columns, const struct topic_key
     struct numbered_key numbered;
 
     number_words(key, &numbered);
+    if (key->count <= LIMB_BITS)
+        measure_room(key->count, &columns->room);
     LIST_FOR_EACH(&columns->blocks, at)
     route_by_block(columns, LIST_ITEM(at, struct topic_block, link), &numbered, route);
     return columns->block_count * WORK_OF_A_BLOCK;
@@ -304,12 +387,18 @@ size_t topic_columns_route(struct topic_columns *columns, const struct topic_key
 
 /* -- Bindings ---------------------------------------------------------------------------------- */
 
+static size_t few_words_of(size_t class) {
+    if (class < LONG_CLASSES)
+        return 0;
+    return class == LONG_CLASSES ? FEWER_WORDS : TOPIC_FEW_WORDS;
+}
+
 static struct topic_block *get_open_block(struct topic_columns *columns, size_t class) {
     struct topic_block *block;
 
     if (!list_is_empty(&columns->open[class]))
         return LIST_ITEM(list_first(&columns->open[class]), struct topic_block, open_link);
-    block = topic_block_create();
+    block = topic_block_create(few_words_of(class));
     list_append(&columns->blocks, &block->link);
     list_append(&columns->open[class], &block->open_link);
     columns->block_count++;
@@ -317,7 +406,12 @@ static struct topic_block *get_open_block(struct topic_columns *columns, size_t 
 }
 
 static size_t class_of(const struct topic_pattern *pattern) {
-    return (pattern->counts[TOPIC_MIDDLE] + MIDDLES_TOGETHER - 1) / MIDDLES_TOGETHER;
+    size_t length = pattern->counts[TOPIC_MIDDLE];
+    size_t words = topic_pattern_middle_words(pattern);
+
+    if (length > 0 && length <= LIMB_BITS && words <= TOPIC_FEW_WORDS)
+        return words <= FEWER_WORDS ? LONG_CLASSES : LONG_CLASSES + 1;
+    return (length + MIDDLES_TOGETHER - 1) / MIDDLES_TOGETHER;
 }
 
 void topic_columns_add(struct topic_columns *columns, struct binding *binding) {
