@@ -104,8 +104,8 @@ def confirms_us(broker, seconds):
 def confirms_beside_lists_us(broker, seconds, pause):
     from http_api import GUEST
     # Nobody's scraper runs on the broker's cores: with two of them it would take the publisher's time, not ours.
-    command = ["nice", "-n", "19", sys.executable, "-c", ASKER, str(broker.ready["management_port"]), GUEST.split(": ")[1].strip(),
-               str(pause)]
+    command = ["nice", "-n", "19", sys.executable, "-c", ASKER, str(broker.ready["management_port"]),
+               GUEST.split(": ")[1].strip(), str(pause)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asker:
         confirms = confirms_us(broker, seconds)
         lists = int(asker.communicate("")[0])
