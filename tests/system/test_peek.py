@@ -8,7 +8,7 @@ import urllib.parse
 
 import process
 from client import Amqp
-from process import Broker
+from process import Broker, wait_until
 from test_management import Api, scrape
 
 
@@ -87,6 +87,7 @@ class Peek(unittest.TestCase):
             before = self.api.get("queues/%2F/q")
             self.assertEqual(self.payloads(), ["1", "2", "3", "4"])
             self.assertEqual(self.api.get("queues/%2F/q"), before)
+        wait_until(lambda: self.api.get("queues/%2F/q")["messages_ready"] == 5, "the message of who left")
         status, _, messages = self.api.ask("POST", "queues/%2F/q/get", {"count": 9, "ackmode": "ack_requeue_false",
                                                                         "encoding": "auto"})
         self.assertEqual((status, [(one["payload"], one["redelivered"]) for one in messages]),
