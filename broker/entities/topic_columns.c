@@ -21,7 +21,7 @@
 #define LONG_CLASSES     (TOPIC_WORDS_MAX / MIDDLES_TOGETHER + 1)
 
 /* Then middles that one word's bits are enough for: of few words other than `*`, and of fewer. */
-#define FEWER_WORDS 4
+#define FEWER_WORDS 3
 #define CLASSES     (LONG_CLASSES + 2)
 
 /* Columns are made anew when less than one slot in so many is in use. */

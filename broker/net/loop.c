@@ -59,7 +59,8 @@ static void follow_deadline(struct loop *loop) {
     ev_timer_stop(loop->ev, &loop->deadline);
     if (deadline_ms == TIMERS_NONE)
         return;
-    int64_t delay_ms = deadline_ms > loop->env->now_ms ? deadline_ms - loop->env->now_ms : 0;
+    /* A millisecond more: when it was set one had begun, and nothing that has a delay comes early. */
+    int64_t delay_ms = deadline_ms >= loop->env->now_ms ? deadline_ms - loop->env->now_ms + 1 : 0;
     ev_timer_set(&loop->deadline, (double)delay_ms / 1000, 0.);
     ev_timer_start(loop->ev, &loop->deadline);
 }
