@@ -71,32 +71,6 @@ static void polling_again_does_not_wait(void **state) {
     assert_int_equal(fixture->ticks, 3);
 }
 
-#define EXPECTING_MS 60
-
-static void timer_fires_each_ms(struct timer *timer) {
-    struct fixture *fixture = firing_fixture;
-    if (++fired < EXPECTING_MS)
-        timer_start(&fixture->timers, timer, fixture->env.now_ms + 1, timer_fires_each_ms);
-}
-
-/* Twice, so that input is expected again at once. */
-static bool input_is_always_expected(struct fixture *fixture) {
-    loop_expect_input(fixture->loop);
-    loop_expect_input(fixture->loop);
-    return fired == EXPECTING_MS;
-}
-
-/* It looks thousands of times; the timer alone wakes it a few times for each of its deadlines. */
-static void who_expects_input_again_and_again_does_not_sleep(void **state) {
-    struct fixture *fixture = *state;
-    struct timer timer = {0};
-    firing_fixture = fixture;
-    fired = 0;
-    timer_start(&fixture->timers, &timer, fixture->env.now_ms + 1, timer_fires_each_ms);
-    run_until(fixture, input_is_always_expected);
-    assert_true(fixture->ticks > 10 * EXPECTING_MS);
-}
-
 static bool input_was_expected_twice(struct fixture *fixture) {
     if (fixture->ticks == 1) {
         loop_expect_input(fixture->loop);
@@ -172,7 +146,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_nearer_deadline_replaces_the_one_that_was_set, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(polling_again_does_not_wait, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(who_expects_input_again_and_again_does_not_sleep, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(input_that_does_not_come_is_not_awaited_for_long, set_up,
                                         tear_down),
