@@ -146,7 +146,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_nearer_deadline_replaces_the_one_that_was_set, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(polling_again_does_not_wait, set_up, tear_down),
-                                        tear_down),
         cmocka_unit_test_setup_teardown(input_that_does_not_come_is_not_awaited_for_long, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(input_that_is_expected_now_and_then_is_slept_for, set_up,
