@@ -47,7 +47,7 @@ def start(report):
             begun = time.monotonic()
             with Broker(data_dir=folder):
                 took.append(time.monotonic() - begun)
-    report.figure("F5", f"start to ready with the API on, median of {len(took)}", milliseconds(took), "ms", most=20)
+    report.time("F5", f"start to ready with the API on, median of {len(took)}", milliseconds(took), "ms", most=20)
 
 
 def ping(report):
@@ -58,7 +58,7 @@ def ping(report):
             begun = time.monotonic()
             subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=process.PATIENCE)
             took.append(time.monotonic() - begun)
-        report.figure("F5", f"rabbitmq-diagnostics -q ping, median of {len(took)}", milliseconds(took), "ms", most=5)
+        report.time("F5", f"rabbitmq-diagnostics -q ping, median of {len(took)}", milliseconds(took), "ms", most=5)
         idle_kib = settled_rss(broker) / KIB
         ask(broker, "overview")
         metrics = f"http://127.0.0.1:{broker.ready['metrics_port']}/metrics"
@@ -87,8 +87,8 @@ def list_alone(report, broker):
         begun = time.monotonic()
         size = len(ask(broker, "queues"))
         took.append(time.monotonic() - begun)
-    report.figure("F6", f"a list of 10,000 queues ({size / 1e6:.1f} MB), median of 5", statistics.median(took), "s",
-                  most=0.3)
+    report.time("F6", f"a list of 10,000 queues ({size / 1e6:.1f} MB), median of 5", statistics.median(took), "s",
+                most=0.3)
     report.figure("F6", "memory for it", peak_kib(broker) - before / KIB, "KiB at most", most=4 * KIB)
 
 
