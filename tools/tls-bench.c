@@ -6,11 +6,15 @@
  *           that leveret-perf writes: no broker that speaks TLS can be faster.
  *   churn   connect, shake hands, log in, open a channel, close, again and again, several at a time;
  *           with --resume each connection but the first begins with the ticket of the one before.
+ *   echo    the same with plain OpenSSL servers, one for each client, that answer each of its records
+ *           with as many octets as a broker does, and know nothing of AMQP.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,29 +66,43 @@ static int listen_anywhere(struct sockaddr_in *ret_address) {
 
     *ret_address =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    if (bind(listener, (struct sockaddr *)ret_address, length) != 0 || listen(listener, 2) != 0 ||
+    if (bind(listener, (struct sockaddr *)ret_address, length) != 0 ||
+        listen(listener, PARALLEL_MAX) != 0 ||
         getsockname(listener, (struct sockaddr *)ret_address, &length) != 0)
         fail("listening");
     return listener;
 }
 
+/* As brokers and clients do: no record waits for the answer to the one before. */
+static int without_delay(int fd) {
+    const int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
 static SSL *accept_tls(SSL_CTX *context, int listener) {
     SSL *ssl = SSL_new(context);
 
-    SSL_set_fd(ssl, accept(listener, NULL, NULL));
+    SSL_set_fd(ssl, without_delay(accept(listener, NULL, NULL)));
     if (SSL_accept(ssl) != 1)
         fail("shaking hands");
     return ssl;
 }
 
-static void relay(int listener, const char *certificate, const char *key) {
+static SSL_CTX *make_server(const char *certificate, const char *key) {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    static uint8_t record[16384];
-    int received;
 
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
         SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
         fail("reading the certificate");
+    return context;
+}
+
+static void relay(int listener, SSL_CTX *context) {
+    static uint8_t record[16384];
+    int received;
+
     SSL *source = accept_tls(context, listener), *sink = accept_tls(context, listener);
     while ((received = SSL_read(source, record, sizeof record)) > 0) {
         if (SSL_write(sink, record, received) != received)
@@ -93,7 +111,7 @@ static void relay(int listener, const char *certificate, const char *key) {
 }
 
 static struct stream connect_to(const struct sockaddr_in *address, struct tls_context *context) {
-    struct stream stream = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct stream stream = {.fd = without_delay(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
 
     if (connect(stream.fd, (const struct sockaddr *)address, sizeof *address) != 0)
         fail("connecting");
@@ -141,7 +159,7 @@ static void measure_relay(size_t message, double seconds, const char *certificat
     pid_t child = fork();
 
     if (child == 0) {
-        relay(listener, certificate, key);
+        relay(listener, make_server(certificate, key));
         _exit(0);
     }
     struct tls_context *context = make_context();
@@ -183,43 +201,153 @@ static unsigned churn(const char *uri_text, double seconds, bool resume) {
     return count;
 }
 
-static void measure_churn(const char *uri, unsigned parallel, double seconds, bool resume) {
+/* What one of many clients does, and for how long. */
+struct churner {
+    unsigned (*churn)(const struct churner *churner);
+    const char *uri;
+    struct sockaddr_in echo; /* without a URI */
+    double seconds;
+    bool resume;
+};
+
+static unsigned churn_broker(const struct churner *churner) {
+    return churn(churner->uri, churner->seconds, churner->resume);
+}
+
+static void measure_churn(const struct churner *churner, unsigned parallel) {
     int ends[2];
     unsigned total = 0, count;
+    pid_t clients[PARALLEL_MAX];
 
     if (pipe(ends) != 0)
         fail("making a pipe");
     for (unsigned i = 0; i < parallel; i++) {
-        if (fork() == 0) {
-            count = churn(uri, seconds, resume);
+        clients[i] = fork();
+        if (clients[i] == 0) {
+            count = churner->churn(churner);
             _exit(write(ends[1], &count, sizeof count) == sizeof count ? 0 : 71);
         }
     }
     close(ends[1]);
     while (read(ends[0], &count, sizeof count) == sizeof count)
         total += count;
-    for (int status; wait(&status) > 0;) {
-        if (status != 0)
+    for (unsigned i = 0; i < parallel; i++) {
+        int status;
+        if (waitpid(clients[i], &status, 0) < 0 || status != 0)
             exit(69);
     }
-    printf("{\"rate\":%.1f,\"count\":%u}\n", total / seconds, total);
+    printf("{\"rate\":%.1f,\"count\":%u}\n", total / churner->seconds, total);
+}
+
+/* -- Echo -------------------------------------------------------------------------------------- */
+
+/* The records of such a session, client and broker by turns: header and start, start-ok and tune, tune-ok
+ * with open and open-ok, channel.open and open-ok, close and close-ok. */
+static const struct {
+    int asked, answered;
+} exchanges[] = {{8, 500}, {260, 20}, {36, 13}, {13, 16}, {22, 12}};
+
+#define EXCHANGES (sizeof exchanges / sizeof exchanges[0])
+
+static void answer(SSL *ssl) {
+    uint8_t record[16384] = {0};
+
+    for (size_t i = 0; i < EXCHANGES && SSL_read(ssl, record, sizeof record) > 0; i++)
+        SSL_write(ssl, record, exchanges[i].answered);
+}
+
+static _Noreturn void serve(int listener, SSL_CTX *context) {
+    for (;;) {
+        SSL *ssl = accept_tls(context, listener);
+        int fd = SSL_get_fd(ssl);
+        answer(ssl);
+        SSL_free(ssl);
+        close(fd);
+    }
+}
+
+static void receive_all(struct stream *stream, uint8_t *at, int size) {
+    for (ssize_t got; size > 0; size -= (int)got) {
+        got = stream_receive(stream, at, (size_t)size);
+        if (got <= 0)
+            fail("receiving");
+    }
+}
+
+static unsigned churn_echo(const struct churner *churner) {
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct tls_context *context = make_context();
+    uint8_t octets[1024] = {0};
+    double end = now() + churner->seconds;
+    unsigned count = 0;
+
+    tls_context_set_resumption(context, churner->resume);
+    for (; now() < end; count++) {
+        struct stream stream = connect_to(&churner->echo, context);
+        for (size_t i = 0; i < EXCHANGES; i++) {
+            const struct iovec iov = {octets, (size_t)exchanges[i].asked};
+            if (stream_send(&stream, &iov, 1) < 0)
+                fail("sending");
+            receive_all(&stream, octets, exchanges[i].answered);
+        }
+        setsockopt(stream.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        stream_close(&stream);
+    }
+    return count;
+}
+
+static void measure_echo(unsigned parallel, double seconds, const char *certificate,
+                         const char *key, bool resume) {
+    struct churner churner = {.churn = churn_echo, .seconds = seconds, .resume = resume};
+    int listener = listen_anywhere(&churner.echo);
+    SSL_CTX *context = make_server(certificate, key);
+    pid_t servers[PARALLEL_MAX];
+
+    for (unsigned i = 0; i < parallel; i++) {
+        servers[i] = fork();
+        if (servers[i] == 0)
+            serve(listener, context);
+    }
+    measure_churn(&churner, parallel);
+    for (unsigned i = 0; i < parallel; i++)
+        kill(servers[i], SIGKILL);
 }
 
 /* -- Command line ------------------------------------------------------------------------------ */
 
 static const char help[] =
     "usage: tls-bench relay OCTETS SECONDS CERTIFICATE KEY      messages of so many octets\n"
-    "       tls-bench churn URI PARALLEL SECONDS [--resume]     sessions at amqps://...\n";
+    "       tls-bench churn URI PARALLEL SECONDS [--resume]     sessions at amqps://...\n"
+    "       tls-bench echo PARALLEL SECONDS CERTIFICATE KEY [--resume]\n"
+    "                                                           the same without a broker\n";
+
+/* 0 when it is no number of clients. */
+static unsigned parse_parallel(const char *text) {
+    int count = atoi(text);
+
+    return count > 0 && count <= PARALLEL_MAX ? (unsigned)count : 0;
+}
+
+static bool wants_resumption(const char *argument) {
+    return argument != NULL && strcmp(argument, "--resume") == 0;
+}
 
 int main(int argc, char **argv) {
     if (argc == 6 && strcmp(argv[1], "relay") == 0 && atoi(argv[2]) > 0) {
         measure_relay((size_t)atoi(argv[2]), strtod(argv[3], NULL), argv[4], argv[5]);
         return 0;
     }
-    if (argc >= 5 && strcmp(argv[1], "churn") == 0 && atoi(argv[3]) > 0 &&
-        atoi(argv[3]) <= PARALLEL_MAX) {
-        measure_churn(argv[2], (unsigned)atoi(argv[3]), strtod(argv[4], NULL),
-                      argc > 5 && strcmp(argv[5], "--resume") == 0);
+    if (argc >= 5 && strcmp(argv[1], "churn") == 0 && parse_parallel(argv[3]) > 0) {
+        struct churner churner = {.churn = churn_broker,
+                                  .uri = argv[2],
+                                  .seconds = strtod(argv[4], NULL),
+                                  .resume = wants_resumption(argv[5])};
+        measure_churn(&churner, parse_parallel(argv[3]));
+        return 0;
+    }
+    if (argc >= 6 && strcmp(argv[1], "echo") == 0 && parse_parallel(argv[2]) > 0) {
+        measure_echo(parse_parallel(argv[2]), strtod(argv[3], NULL), argv[4], argv[5],
+                     wants_resumption(argv[6]));
         return 0;
     }
     fputs(help, argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);

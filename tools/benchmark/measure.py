@@ -106,7 +106,16 @@ def flat(result):
 # --- leveret-perf, and what bounds it ---------------------------------------------------------------
 
 
+def tls_echo(bench):
+    made = bench.certificates()
+    command = [bench.build / "tls-bench", "echo", 8, bench.seconds, made.certificate, made.key]
+    return {"rate": run_json(command, "tls-bench")["rate"],
+            "resumed_rate": run_json(command + ["--resume"], "tls-bench")["rate"]}
+
+
 def relay(bench, row):
+    if row.kind == "tls_churn":
+        return tls_echo(bench)
     if row.kind == "tls":
         made = bench.certificates()
         result = run_json([bench.build / "tls-bench", "relay", row.size + FRAMES, bench.seconds,

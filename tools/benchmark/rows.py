@@ -6,7 +6,7 @@ its figures are what of the result is shown and judged.  Players:
 
   L      Leveret          R    RabbitMQ (Debian's)
   N      the null broker  NJ   the null broker with a journal that it appends to
-  relay  a process that only copies octets; with TLS, a plain OpenSSL server that does
+  relay  a process that only copies octets; with TLS, plain OpenSSL servers that do (TLSCHURN: one for each client)
   disk   write + fdatasync of the octets of one window, into a file that was written before
 """
 import dataclasses
@@ -151,7 +151,7 @@ ROWS = [
          Figure("cpu_us", "us", "CPU", (), (at_most(40),)))),
     tls("TLS128", "128 B, auto-ack, TLS 1.3", 128, (at_least(13, "R"),), (at_least(0.6, "own T128"),)),
     tls("TLS16K", "16 KiB, auto-ack, TLS 1.3", 16384, (at_least(2, "R"),), (at_least(50000),)),
-    Row("TLSCHURN", "the same as CHURN over TLS, ECDSA P-256", "tls_churn", "", ("L", "R"),
+    Row("TLSCHURN", "the same as CHURN over TLS, ECDSA P-256", "tls_churn", "", ("L", "R", "relay"),
         (Figure("rate", "/s", "", (at_least(2, "R"),), (at_least(2000),)),
          Figure("resumed_rate", "/s", "resumed", (), (at_least(5000),)),
          Figure("cpu_us", "us", "CPU"))),
