@@ -87,6 +87,10 @@ void control_text(struct control_call *call, const char *format, ...) {
     va_end(arguments);
 }
 
+void control_instead(struct control_call *call, struct json_t *document, struct json_t *lines) {
+    say(call, json_pack("{soso*}", "document", document, "lines", lines));
+}
+
 void control_banner(struct control_call *call, const char *text) {
     say(call, json_pack("{ss}", "banner", text));
 }

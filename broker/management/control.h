@@ -122,6 +122,11 @@ const char *control_option(const struct control_call *call, const char *name);
 /* A line for people. */
 void control_text(struct control_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * What RabbitMQ's tools show instead of all that comes after it: programs see the object `document`, people the
+ * texts in the array `lines`; with NULL for `lines` they see what comes after it. Takes both.
+ */
+void control_instead(struct control_call *call, struct json_t *document, struct json_t *lines);
 /* What RabbitMQ's tools say beside the answer. */
 void control_banner(struct control_call *call, const char *text);
 /* What went well, in a sentence. */

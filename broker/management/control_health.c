@@ -3,6 +3,7 @@
  * Health checks: a sentence and 0 when all is well, otherwise 69 and what is not. The sentences are those of
  * RabbitMQ's tools, which scripts compare (compat 4.7).
  */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -39,20 +40,27 @@ void control_check_running(struct control_call *call) {
     control_finish(call);
 }
 
-void control_is_running(struct control_call *call) {
-    control_message(call, "RabbitMQ on node %s is %s", node_of(call),
-                    call->control->app_is_stopped
-                        ? "not running or has not fully booted yet (check with is_booting)"
-                        : "fully booted and running");
+/* The answer is a word for programs. */
+static void answer_whether(struct control_call *call, bool is_so, const char *sentence) {
+    json_t *text = json_sprintf("RabbitMQ on node %s is %s", node_of(call), sentence);
+
+    control_instead(call, json_pack("{sbsO}", "result", is_so, "message", text), NULL);
+    control_message(call, "%s", json_string_value(text));
     control_finish(call);
+    json_decref(text);
+}
+
+void control_is_running(struct control_call *call) {
+    if (call->control->app_is_stopped)
+        answer_whether(call, false,
+                       "not running or has not fully booted yet (check with is_booting)");
+    else
+        answer_whether(call, true, "fully booted and running");
 }
 
 void control_is_booting(struct control_call *call) {
-    control_message(call,
-                    "RabbitMQ on node %s is fully booted (check with is_running), stopped or has "
-                    "not started booting yet",
-                    node_of(call));
-    control_finish(call);
+    answer_whether(call, false,
+                   "fully booted (check with is_running), stopped or has not started booting yet");
 }
 
 /* --- alarms --- */

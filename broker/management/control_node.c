@@ -7,6 +7,7 @@
 
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/management/control_documents.h"
 #include "broker/management/control_handlers.h"
 
 control_handler *const control_handlers[COMMAND_COUNT] = {
@@ -26,7 +27,13 @@ static void say_alarm(struct control_call *call, const char *resource) {
 void control_alarms(struct control_call *call) {
     static const char *const columns[] = {"resource", "node", NULL};
     const struct broker *broker = call->control->broker;
+    json_t *sentences = control_alarm_sentences(call);
 
+    if (json_array_size(sentences) == 0)
+        json_array_append_new(sentences,
+                              json_sprintf("Node %s reported no alarms, local or clusterwide",
+                                           call->control->node_name));
+    control_instead(call, control_alarms_document(call), sentences);
     control_columns(call, columns);
     if (broker->memory_alarm)
         say_alarm(call, "memory");

@@ -12,6 +12,7 @@
 #include "broker/entities/global_parameter.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/control_documents.h"
 #include "broker/management/control_handlers.h"
 #include "broker/management/node.h"
 
@@ -19,58 +20,44 @@
 
 /* --- listeners --- */
 
-static const struct {
-    const char *protocol;
-    const char *purpose;
-} purposes[] = {
-    {"amqp", "AMQP 0-9-1"},
-    {"amqp/ssl", "AMQP 0-9-1 over TLS"},
-    {"http", "HTTP API"},
-    {"https", "HTTP API over TLS (HTTPS)"},
-    {"http/prometheus", "Prometheus exporter API over HTTP"},
-};
-
-static const char *purpose_of(const char *protocol) {
-    for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++) {
-        if (strcmp(purposes[i].protocol, protocol) == 0)
-            return purposes[i].purpose;
-    }
-    return "";
+/* Of one listener, after `prefix`: "Node: ..." or "". */
+static json_t *listener_line(const struct node_listener *listener, const char *prefix) {
+    json_t *interface = control_interface_of(listener);
+    json_t *line =
+        json_sprintf("%s%snterface: %s, port: %u, protocol: %s, purpose: %s", prefix,
+                     prefix[0] == '\0' ? "I" : ", i", json_string_value(interface), listener->port,
+                     listener->protocol, control_purpose_of(listener->protocol));
+    json_decref(interface);
+    return line;
 }
 
-/* RabbitMQ's tools put IPv6 addresses into brackets. */
-static void append_interface(struct text *text, const struct node_listener *listener) {
-    bool is_ipv6 = strchr(listener->address, ':') != NULL;
-    text_append_format(text, is_ipv6 ? "[%s]" : "%s", listener->address);
+static json_t *listener_lines(const struct node_figures *figures, const char *prefix) {
+    json_t *lines = json_array();
+
+    for (size_t i = 0; i < figures->listener_count; i++)
+        json_array_append_new(lines, listener_line(&figures->listeners[i], prefix));
+    return lines;
 }
 
-/* `prefix`: "Node: ..." or "". */
 static void say_listeners(struct control_call *call, const char *prefix) {
     const struct node_figures figures = node_figures_read(call->control->management);
+    json_t *lines = listener_lines(&figures, prefix), *line;
+    size_t i;
 
-    for (size_t i = 0; i < figures.listener_count; i++) {
-        const struct node_listener *listener = &figures.listeners[i];
-        struct text interface = {0};
-        append_interface(&interface, listener);
-        control_text(call, "%s%snterface: %s, port: %u, protocol: %s, purpose: %s", prefix,
-                     prefix[0] == '\0' ? "I" : ", i", text_chars(&interface), listener->port,
-                     listener->protocol, purpose_of(listener->protocol));
-        text_clear(&interface);
-    }
+    json_array_foreach(lines, i, line) control_text(call, "%s", json_string_value(line));
+    json_decref(lines);
 }
 
 void control_listeners(struct control_call *call) {
     static const char *const columns[] = {"interface", "port", "protocol", "purpose", NULL};
     const struct node_figures figures = node_figures_read(call->control->management);
 
+    control_instead(call, control_listeners_document(call), listener_lines(&figures, ""));
     control_columns(call, columns);
     for (size_t i = 0; i < figures.listener_count; i++) {
         const struct node_listener *listener = &figures.listeners[i];
-        struct text interface = {0};
-        append_interface(&interface, listener);
-        control_row(call, json_pack("[siss]", text_chars(&interface), (int)listener->port,
-                                    listener->protocol, purpose_of(listener->protocol)));
-        text_clear(&interface);
+        control_row(call, json_pack("[oiss]", control_interface_of(listener), (int)listener->port,
+                                    listener->protocol, control_purpose_of(listener->protocol)));
     }
     control_finish(call);
 }
@@ -104,15 +91,15 @@ static void say_plugins(struct control_call *call) {
 }
 
 static void say_alarms(struct control_call *call) {
-    const struct broker *broker = call->control->broker;
+    json_t *sentences = control_alarm_sentences(call), *sentence;
+    size_t i;
 
     say_title(call, "Alarms");
-    if (broker->memory_alarm)
-        control_text(call, "Memory alarm on node %s", call->control->node_name);
-    if (broker->disk_alarm)
-        control_text(call, "Free disk space alarm on node %s", call->control->node_name);
-    if (!broker->memory_alarm && !broker->disk_alarm)
+    json_array_foreach(sentences, i, sentence)
+        control_text(call, "%s", json_string_value(sentence));
+    if (json_array_size(sentences) == 0)
         control_text(call, "(none)");
+    json_decref(sentences);
 }
 
 static void say_resources(struct control_call *call, const struct node_figures *figures) {
@@ -151,6 +138,7 @@ static void say_totals(struct control_call *call) {
 void control_status(struct control_call *call) {
     const struct node_figures figures = node_figures_read(call->control->management);
 
+    control_instead(call, control_status_document(call), NULL);
     say_runtime(call, &figures);
     say_plugins(call);
     say_title(call, "Data directory");
@@ -178,6 +166,7 @@ void control_cluster_status(struct control_call *call) {
     const char *node = call->control->node_name;
     struct text prefix = {0};
 
+    control_instead(call, control_cluster_document(call), NULL);
     control_text(call, "Basics");
     control_text(call, "%s", "");
     control_text(call, "Cluster name: %s",
@@ -228,7 +217,7 @@ void control_enable_feature_flag(struct control_call *call) {
 }
 
 void control_server_version(struct control_call *call) {
-    control_text(call, "%s", call->control->broker->settings.product_version);
+    control_value(call, "%s", call->control->broker->settings.product_version);
     control_finish(call);
 }
 

@@ -253,7 +253,7 @@ class Entities(Admin):
             self.says(f'Exporting definitions in JSON to a file at "{path}" ...\n', "export_definitions", path)
             with open(path, encoding="utf-8") as file:
                 exported = json.load(file)
-            self.assertEqual(json.loads(self.good("-q", "export_definitions", "-")), exported)
+            self.assertEqual(json.loads(self.good("export_definitions", "-")), exported)
             self.good("delete_user", "bob")
             self.says(f'Importing definitions in JSON from a file at "{path}" ...\n'
                       "Successfully started definition import. This process is asynchronous and can take some "

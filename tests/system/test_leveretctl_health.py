@@ -139,6 +139,54 @@ class Health(Tools):
                 self.assertIn(line, output)
             self.assertIn(f"RabbitMQ version: {self.diagnostics('-q', 'server_version')[1]}", output)
 
+    def document(self, *words):
+        """What a program reads: one JSON object, and nothing else."""
+        code, output, errors = self.diagnostics(*words, "--formatter", "json")
+        self.assertEqual((code, errors), (0, ""), words)
+        return json.loads(output)
+
+    def test_programs_read_one_document_where_there_are_no_rows(self):
+        """Keys and forms read off Debian's tools."""
+        with Broker(data_dir=self.data) as broker:
+            listener = {"node": NODE, "interface": "[::]", "port": broker.port, "protocol": "amqp",
+                        "purpose": "AMQP 0-9-1"}
+            status = self.document("status")
+            self.assertEqual((status["pid"], status["alarms"], status["data_directory"], status["totals"]),
+                             (broker.process.pid, [], self.data,
+                              {"connection_count": 0, "queue_count": 0, "virtual_host_count": 1}))
+            self.assertIn(listener, status["listeners"])
+            self.assertGreater(status["memory"]["total"]["rss"], 0)
+            self.assertEqual(status["rabbitmq_version"], self.document("server_version")["value"])
+            cluster = self.document("cluster_status")
+            self.assertEqual((cluster["running_nodes"], cluster["disk_nodes"], cluster["partitions"]),
+                             ([NODE], [NODE], {}))
+            self.assertIn(listener, cluster["listeners"][NODE])
+            self.assertIn("stream_queue", [flag["name"] for flag in cluster["feature_flags"]])
+            self.assertEqual((self.document("listeners")["result"], self.document("listeners")["node"]), ("ok", NODE))
+            self.assertIn(listener, self.document("listeners")["listeners"])
+            self.assertIs(self.document("is_running")["result"], True)
+            self.assertEqual(self.document("alarms"), {"result": "ok", "node": NODE, "alarms": []})
+            self.ctl("set_vm_memory_high_watermark", "0")
+            process.wait_until(lambda: self.diagnostics("check_local_alarms")[0] == 69)
+            self.assertEqual(self.document("alarms")["local"], [f"Memory alarm on node {NODE}"])
+            self.assertEqual(self.document("status")["alarms"],
+                             [{"type": "resource_limit", "resource": "memory", "node": NODE}])
+
+    def test_people_read_of_listeners_and_alarms_in_sentences(self):
+        with Broker(data_dir=self.data) as broker:
+            self.assertIn(f"\nInterface: [::], port: {broker.port}, protocol: amqp, purpose: AMQP 0-9-1\n",
+                          self.diagnostics("listeners")[1])
+            self.assertEqual(self.diagnostics("alarms")[1],
+                             f"Asking node {NODE} to report any known resource alarms ...\n"
+                             f"Node {NODE} reported no alarms, local or clusterwide\n")
+
+    def test_waiting_for_a_process_that_is_not_there_fails_though_the_broker_runs(self):
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        with Broker(data_dir=self.data):
+            self.assertEqual(self.ctl("wait", "--pid", str(gone.pid), "--timeout", "5"),
+                             (69, "", "Error:\nprocess_not_running\n"))
+
 
 class Waiting(Tools):
     def test_await_startup_and_wait_end_when_the_broker_serves(self):

@@ -52,10 +52,16 @@ static const char *print_field(const struct call *call, const char *node, const 
     return end + 1;
 }
 
-/* Formats that programs read have none. */
+static bool writes_document(const struct call *call) {
+    return call->command == COMMAND_export_definitions && call->argument_count > 0 &&
+           strcmp(call->arguments[0], "-") == 0;
+}
+
+/* Neither formats that programs read have one, nor definitions on standard output. */
 bool banner_is_wanted(const struct call *call) {
-    return call->is_rabbitmq && !call->quiet && !call->silent && call->format != CALL_FORMAT_JSON &&
-           call->format != CALL_FORMAT_JSON_STREAM && call->format != CALL_FORMAT_CSV;
+    return call->is_rabbitmq && !writes_document(call) && !call->quiet && !call->silent &&
+           call->format != CALL_FORMAT_JSON && call->format != CALL_FORMAT_JSON_STREAM &&
+           call->format != CALL_FORMAT_CSV;
 }
 
 void banner_print(const struct call *call, const char *node) {

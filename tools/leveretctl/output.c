@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/leveretctl/output.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,19 @@ static void print_sentence(const struct output *output, const char *name, json_t
     json_decref(object);
 }
 
+/* What RabbitMQ's tools show instead of the rest. */
+static void take_instead(struct output *output, const json_t *document, const json_t *lines) {
+    size_t i;
+    json_t *line;
+
+    output->is_replaced = is_for_programs(output) || lines != NULL;
+    if (is_for_programs(output)) {
+        print_json(document);
+        return;
+    }
+    json_array_foreach((json_t *)(uintptr_t)lines, i, line) puts(json_string_value(line));
+}
+
 static void take_value(struct output *output, json_t *value) {
     if (output->collected != NULL)
         json_array_append_new(output->collected, json_pack("{sO}", "value", value));
@@ -224,9 +238,14 @@ void output_line(struct output *output, const json_t *line) {
     const char *node = json_string_value(json_object_get(line, "node"));
     json_t *columns = json_object_get(line, "columns");
     const json_t *row = json_object_get(line, "row");
+    const json_t *document = json_object_get(line, "document");
 
     if (node != NULL)
         take_node(output, node);
+    if (document != NULL && output->call->is_rabbitmq && output->collected == NULL)
+        take_instead(output, document, json_object_get(line, "lines"));
+    if (output->is_replaced)
+        return;
     const bool is_shown = output->collected == NULL;
     if (banner != NULL && is_shown && banner_is_wanted(output->call))
         puts(banner);

@@ -22,6 +22,7 @@ struct output {
     json_t *collected; /* not NULL: rows go here as objects and nothing is shown */
     json_t *table;     /* rows of a pretty table, whose widths are known at its end */
     bool is_quiet;     /* nor is it said what is wrong */
+    bool is_replaced;  /* what still comes has been shown in another form */
     size_t row_count;
 };
 

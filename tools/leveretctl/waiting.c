@@ -132,9 +132,9 @@ static bool process_is_there(long pid) {
 }
 
 static int wait_for(const struct call *call, long pid, const char *path, struct patience patience) {
-    while (pid == 0 || !is_running(call)) {
+    while (pid == 0 || !process_is_there(pid) || !is_running(call)) {
         if (pid != 0 && !process_is_there(pid)) {
-            client_complain(call, "the process is not running");
+            client_complain(call, "process_not_running");
             return EX_UNAVAILABLE;
         }
         if (!pause_a_little(&patience))
