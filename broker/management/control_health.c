@@ -201,7 +201,7 @@ void control_check_port_listener(struct control_call *call) {
     unsigned long port = strtoul(asked, &end, 10);
 
     if (end == asked || *end != '\0' || port == 0 || port > UINT16_MAX) {
-        control_fail(call, EX_USAGE, "%s is no port", asked);
+        control_fail(call, EX_DATAERR, "%s is no port", asked);
         return;
     }
     for (size_t i = 0; i < figures.listener_count; i++) {

@@ -54,6 +54,15 @@ void control_put_limit(json_t *object, const char *name, int64_t value) {
         json_object_set_new(object, name, json_integer(value));
 }
 
+void control_limits_instead(struct control_call *call, json_t *limits) {
+    json_t *text = control_json_text(limits);
+
+    control_instead(
+        call,
+        json_pack("{sssssO}", "result", "ok", "node", call->control->node_name, "value", text),
+        json_pack("[o]", text));
+}
+
 json_t *control_json_text(json_t *value) {
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     json_t *string = json_string(text);

@@ -29,6 +29,9 @@ bool control_read_limits(struct control_call *call, const json_t *object,
 /* Unless it is negative, which stands for none. */
 void control_put_limit(json_t *object, const char *name, int64_t value);
 
+/* RabbitMQ's tools show the limits of one user or virtual host as this object alone. Takes it. */
+void control_limits_instead(struct control_call *call, json_t *limits);
+
 /* A cell: the text of the value, which is taken; RabbitMQ's tools show JSON so. */
 json_t *control_json_text(json_t *value);
 json_t *control_slice(struct slice text);

@@ -54,7 +54,7 @@ static bool read_fraction(const char *text, double *ret_fraction) {
 /* --- the two limits: a word in front tells the other kind of value --- */
 
 static void refuse_limit(struct control_call *call) {
-    control_fail(call, EX_USAGE, "this is no limit: %s%s%s", control_argument(call, 0),
+    control_fail(call, EX_DATAERR, "this is no limit: %s%s%s", control_argument(call, 0),
                  control_argument(call, 1) == NULL ? "" : " ",
                  control_argument(call, 1) == NULL ? "" : control_argument(call, 1));
 }

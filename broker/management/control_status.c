@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #include "broker/base/plugins.h"
@@ -16,7 +17,8 @@
 #include "broker/management/control_handlers.h"
 #include "broker/management/node.h"
 
-#define GIGABYTE 1073741824.0
+#define GIGABYTE         1073741824.0
+#define FLAG_COLUMNS_MAX 6
 
 /* --- listeners --- */
 
@@ -192,13 +194,47 @@ void control_cluster_status(struct control_call *call) {
     text_clear(&prefix);
 }
 
+/* NULL: there is no such column. */
+static const char *flag_member(const struct feature_flag *flag, const char *column) {
+    const struct {
+        const char *column;
+        const char *value;
+    } members[] = {{"name", flag->name},        {"state", "enabled"},
+                   {"stability", "required"},   {"provided_by", "rabbit"},
+                   {"desc", flag->description}, {"doc_url", ""}};
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (strcmp(members[i].column, column) == 0)
+            return members[i].value;
+    }
+    return NULL;
+}
+
+static void say_flag(struct control_call *call, const struct feature_flag *flag,
+                     const char *const *columns) {
+    json_t *row = json_array();
+
+    for (; *columns != NULL; columns++)
+        json_array_append_new(row, json_string(flag_member(flag, *columns)));
+    control_row(call, row);
+}
+
 void control_list_feature_flags(struct control_call *call) {
-    static const char *const columns[] = {"name", "state", NULL};
+    const char *columns[FLAG_COLUMNS_MAX + 1] = {"name", "state"};
     const struct feature_flag *flag;
 
+    for (size_t i = 0; control_argument(call, i) != NULL; i++) {
+        const char *name = control_argument(call, i);
+        if (i == FLAG_COLUMNS_MAX || flag_member(feature_flag_at(0), name) == NULL) {
+            control_fail(call, EX_USAGE, "Info key(s) %s are not supported", name);
+            return;
+        }
+        columns[i] = name;
+        columns[i + 1] = NULL;
+    }
     control_columns(call, columns);
     for (size_t i = 0; (flag = feature_flag_at(i)) != NULL; i++)
-        control_row(call, json_pack("[ss]", flag->name, "enabled"));
+        say_flag(call, flag, columns);
     control_finish(call);
 }
 
@@ -242,7 +278,7 @@ void control_memory_breakdown(struct control_call *call) {
     const uint64_t used = broker->resources.memory_used, messages = broker->messages.bytes;
     size_t unit = 0;
 
-    while (name != NULL && unit < 4 && strcmp(memory_units[unit].name, name) != 0)
+    while (name != NULL && unit < 4 && strcasecmp(memory_units[unit].name, name) != 0)
         unit++;
     if (unit == 4) {
         control_fail(call, EX_USAGE,

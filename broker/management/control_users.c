@@ -245,7 +245,13 @@ static bool is_listed(const struct control_call *call, const struct user *user) 
 
 void control_list_user_limits(struct control_call *call) {
     static const char *const columns[] = {"user", "limits", NULL};
+    const bool is_global = control_option(call, "global") != NULL;
 
+    for (const struct user *user = call->control->broker->users; user != NULL && !is_global;
+         user = user->by_name.next) {
+        if (is_listed(call, user))
+            control_limits_instead(call, limits_of(user));
+    }
     control_columns(call, columns);
     for (const struct user *user = call->control->broker->users; user != NULL;
          user = user->by_name.next) {

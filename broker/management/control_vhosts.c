@@ -111,7 +111,8 @@ void control_set_vhost_limits(struct control_call *call) {
 
     if (object == NULL)
         return;
-    struct vhost_limits limits = vhost->limits;
+    /* What is not named is not limited, other than with limits of users. */
+    struct vhost_limits limits = {.max_connections = -1, .max_queues = -1};
     const struct control_limit known[] = {{"max-connections", &limits.max_connections},
                                           {"max-queues", &limits.max_queues},
                                           {.name = NULL}};
@@ -150,6 +151,8 @@ void control_list_vhost_limits(struct control_call *call) {
 
     if (wanted == NULL && !is_global)
         return;
+    if (wanted != NULL && has_limits(wanted))
+        control_limits_instead(call, limits_of(wanted));
     control_columns(call, columns);
     for (const struct vhost *vhost = call->control->broker->vhosts; vhost != NULL;
          vhost = vhost->by_name.next) {

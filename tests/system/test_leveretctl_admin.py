@@ -214,10 +214,17 @@ class Entities(Admin):
                              [{"vhost": "v1", "limits": '{"max-connections":5}'}])
             self.good("clear_vhost_limits", "-p", "v1")
             self.assertEqual(self.rows("list_vhost_limits", "-p", "v1"), [])
+            # As RabbitMQ has it, what is not named any more is not limited any more.
+            self.good("set_vhost_limits", '{"max-connections":5,"max-queues":6}')
+            self.good("set_vhost_limits", '{"max-queues":7}')
+            self.says('Listing limits for vhost "/" ...\n{"max-queues":7}\n', "list_vhost_limits")
+            self.assertEqual(self.rows("list_vhost_limits")["value"], '{"max-queues":7}')
             self.good("set_user_limits", "guest", '{"max-channels":5}')
-            self.assertEqual(self.rows("list_user_limits")[0]["limits"], '{"max-channels":5}')
+            self.assertEqual(self.rows("list_user_limits", "--global"),
+                             [{"user": "guest", "limits": '{"max-channels":5}'}])
+            self.says('Listing limits for user "guest" ...\n{"max-channels":5}\n', "list_user_limits")
             self.good("clear_user_limits", "guest", "all")
-            self.assertEqual(self.rows("list_user_limits")[0]["limits"], "{}")
+            self.assertEqual(self.rows("list_user_limits")["value"], "{}")
             self.assertEqual(self.ctl("set_user_limits", "guest", '{"nonsense":5}')[0], 69)
 
     def test_queues_are_purged_and_deleted(self):
@@ -275,8 +282,8 @@ class Node(Admin):
             self.says(f"Setting disk free limit on {NODE} to 50MB bytes ...\n", "set_disk_free_limit", "50MB")
             self.good("set_disk_free_limit", "mem_relative", "0.0")
             for words in (("set_disk_free_limit", "x"), ("set_vm_memory_high_watermark", "2"),
-                          ("set_vm_memory_high_watermark", "absolute", "-1")):
-                self.assertEqual(self.ctl(*words)[0], 64, words)
+                          ("set_vm_memory_high_watermark", "absolute", "1XB")):
+                self.assertEqual(self.ctl(*words)[0], 65, words)
 
     def test_the_expressions_that_scripts_evaluate(self):
         script = ("{true, rabbit_app_booted_and_running} = {rabbit:is_booted(node()), "
@@ -300,6 +307,8 @@ class Node(Admin):
                                               f"Disk Nodes\n\n{NODE}\n"))
             self.assertIn("Network Partitions\n\n(none)\n", output)
             self.assertIn({"name": "stream_queue", "state": "enabled"}, self.rows("list_feature_flags"))
+            self.assertIn("stream_queue\trabbit\n", self.good("list_feature_flags", "name", "provided_by"))
+            self.assertEqual(self.ctl("list_feature_flags", "nosuch")[0], 64)
             self.good("enable_feature_flag", "all")
             self.fails(64, f"This feature flag is not supported by node {NODE}", "enable_feature_flag", "nosuch")
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """rabbitmq-plugins as scripts and Testcontainers call it, and the commands that only say what is not there."""
+import json
+
 import process
 from process import Broker
 from test_leveretctl_health import NODE, Tools, tool
@@ -33,7 +35,8 @@ class Plugins(Tools):
 
     def test_is_enabled(self):
         self.assertEqual(self.plugins("is_enabled", MANAGEMENT),
-                         (0, f"Plugin {MANAGEMENT} is enabled on node {NODE}\n", ""))
+                         (0, f"Asking node {NODE} if plugin {MANAGEMENT} is enabled...\n"
+                             f"Plugin {MANAGEMENT} is enabled on node {NODE}\n", ""))
         code, _, errors = self.plugins("is_enabled", MANAGEMENT, "rabbitmq_shovel")
         self.assertEqual(code, 69)
         self.assertTrue(errors.startswith(
@@ -46,6 +49,16 @@ class Plugins(Tools):
         self.assertEqual(self.plugins("list", "-m", "-q", "^rabbitmq_prom")[1], "rabbitmq_prometheus\n")
         self.assertTrue(self.plugins("list")[1].startswith('Listing plugins with pattern ".*" ...\n Configured: E = '))
         self.assertEqual(self.plugins("list", "(")[0], 64)
+        self.assertRegex(self.plugins("list")[1], rf"\n\[E\*\] {MANAGEMENT} +\d+\.\d+\.\d+\n")
+        document = json.loads(self.plugins("list", "--formatter", "json")[1])
+        self.assertEqual({(plugin["enabled"], plugin["running"]) for plugin in document["plugins"]},
+                         {("enabled", True)})
+        self.assertIn(MANAGEMENT, [plugin["name"] for plugin in document["plugins"]])
+
+    def test_the_node_is_called_as_it_calls_itself(self):
+        with Broker("--set", "leveret.node_name=hare@field", data_dir=self.data):
+            self.assertIn("on node hare@field", self.plugins("is_enabled", MANAGEMENT)[1])
+            self.assertIn("on node hare@field", self.diagnostics("check_port_connectivity")[1])
 
 
 class NotThere(Tools):

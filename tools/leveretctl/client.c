@@ -222,6 +222,27 @@ int client_run(struct call *call) {
     return result;
 }
 
+void client_append_node(struct text *node, const struct call *call) {
+    struct call question = *call;
+    struct output output;
+    FILE *broker = NULL;
+
+    question.command = COMMAND_ping;
+    question.argument_count = question.option_count = 0;
+    output_init(&output, &question, stdout);
+    output.collected = json_array();
+    output.is_quiet = true;
+    if (reach_broker(&question, true, &broker) == EX_OK) {
+        ask(&question, broker, &output);
+        fclose(broker);
+    }
+    if (output.node != NULL)
+        text_append_format(node, "%s", output.node);
+    else
+        node_append(node, call);
+    output_clear(&output);
+}
+
 int client_collect(const struct call *call, bool quietly, json_t **ret_rows) {
     struct output output;
     FILE *broker = NULL;

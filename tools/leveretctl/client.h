@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct call;
+struct text;
 
 /* The exit code. What the call names by file is read first. */
 int client_run(struct call *call);
@@ -14,6 +15,9 @@ int client_run(struct call *call);
 /* The same, but for the rows, which come as an array of objects instead of being shown; EX_OK or
  * the exit code. With `quietly` nothing is said when no broker answers. */
 int client_collect(const struct call *call, bool quietly, json_t **ret_rows);
+
+/* The name of the node that runs; of the one that would, as far as is known here, when none answers. */
+void client_append_node(struct text *node, const struct call *call);
 
 /* On stderr, as the tool of the name that was called does. */
 void client_complain(const struct call *call, const char *sentence);

@@ -5,6 +5,7 @@
  */
 #include "broker/base/plugins.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -15,23 +16,62 @@
 #include "tools/leveretctl/call.h"
 #include "tools/leveretctl/client.h"
 #include "tools/leveretctl/local.h"
-#include "tools/leveretctl/node.h"
 
 static void say_banner(const struct call *call) {
     struct text node = {0};
 
-    node_append(&node, call);
+    client_append_node(&node, call);
     banner_print(call, text_chars(&node));
     text_clear(&node);
 }
 
 /* --- list --- */
 
+#define WIDEST_NAME 33
+
+static bool is_for_programs(const struct call *call) {
+    return call->format == CALL_FORMAT_JSON || call->format == CALL_FORMAT_JSON_STREAM;
+}
+
+static json_t *plugin_object(const char *name) {
+    return json_pack("{sssssbssss}", "name", name, "enabled", "enabled", "running", 1, "version",
+                     LEVERET_VERSION, "running_version", LEVERET_VERSION);
+}
+
 static void print_plugin(const struct call *call, const char *name) {
     if (call_option(call, "minimal") != NULL)
         puts(name);
     else
-        printf("[E*] %s\n", name);
+        printf("[E*] %-*s %s\n", WIDEST_NAME, name, LEVERET_VERSION);
+}
+
+/* One document, as RabbitMQ's tool writes it; `minimal` is a list of names there too. */
+static void print_document(const struct call *call, json_t *plugins) {
+    bool is_minimal = call_option(call, "minimal") != NULL;
+    json_t *document =
+        json_pack("{sssO}", "format", is_minimal ? "minimal" : "normal", "plugins", plugins);
+
+    json_dumpf(document, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(document);
+}
+
+static void print_plugins(const struct call *call, const struct pattern *pattern) {
+    bool is_minimal = call_option(call, "minimal") != NULL;
+    json_t *plugins = json_array();
+
+    for (size_t i = 0; builtin_plugins[i] != NULL; i++) {
+        const char *name = builtin_plugins[i];
+        if (!pattern_matches(pattern, slice_from_text(name)))
+            continue;
+        if (is_for_programs(call))
+            json_array_append_new(plugins, is_minimal ? json_string(name) : plugin_object(name));
+        else
+            print_plugin(call, name);
+    }
+    if (is_for_programs(call))
+        print_document(call, plugins);
+    json_decref(plugins);
 }
 
 static bool wants_legend(const struct call *call) {
@@ -58,10 +98,7 @@ int local_plugins_list(const struct call *call) {
     say_banner(&shown);
     if (wants_legend(call))
         print_legend();
-    for (size_t i = 0; builtin_plugins[i] != NULL; i++) {
-        if (pattern_matches(pattern, slice_from_text(builtin_plugins[i])))
-            print_plugin(call, builtin_plugins[i]);
-    }
+    print_plugins(call, pattern);
     pattern_destroy(pattern);
     return EX_OK;
 }
@@ -158,7 +195,8 @@ int local_plugins_is_enabled(const struct call *call) {
     struct text node = {0};
     int result = EX_OK;
 
-    node_append(&node, call);
+    client_append_node(&node, call);
+    banner_print(call, text_chars(&node));
     for (size_t i = 0; i < call->argument_count && result == EX_OK; i++) {
         if (!plugin_is_builtin(call->arguments[i]))
             result = say_not_enabled(call, call->arguments[i], text_chars(&node));

@@ -14,7 +14,6 @@
 #include "tools/leveretctl/call.h"
 #include "tools/leveretctl/client.h"
 #include "tools/leveretctl/local.h"
-#include "tools/leveretctl/node.h"
 
 #define CONNECT_SECONDS 10
 
@@ -67,7 +66,12 @@ static void append_port(struct text *ports, const json_t *listener) {
 
 static void say_connected(const struct call *call, const char *node, const char *ports,
                           json_t *listeners) {
+    size_t i;
+    json_t *listener;
+
     if (call->format == CALL_FORMAT_JSON || call->format == CALL_FORMAT_JSON_STREAM) {
+        json_array_foreach(listeners, i, listener)
+            json_object_set_new(listener, "node", json_string(node));
         json_t *answer =
             json_pack("{sssssO}", "result", "ok", "node", node, "listeners", listeners);
         json_dumpf(answer, stdout, JSON_COMPACT);
@@ -104,7 +108,7 @@ int local_check_port_connectivity(const struct call *call) {
     question.command = COMMAND_listeners;
     question.option_count = 0;
     int result = client_collect(&question, false, &listeners);
-    node_append(&node, call);
+    client_append_node(&node, call);
     if (result == EX_OK) {
         banner_print(call, text_chars(&node));
         json_array_foreach(listeners, index, listener)

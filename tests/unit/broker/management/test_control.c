@@ -96,8 +96,12 @@ static void alarms_are_rows(void **state) {
     struct room *room = *state;
     room->broker->memory_alarm = true;
     assert_int_equal(feed(room, "{\"command\":\"alarms\"}\n"), 21);
-    expect_output(room, "{\"columns\":[\"resource\",\"node\"]}\n"
-                        "{\"row\":[\"memory\",\"rabbit@here\"]}\n{\"exit\":0}\n");
+    expect_output(
+        room, "{\"document\":{\"result\":\"ok\",\"message\":\"Node rabbit@here reported alarms\","
+              "\"local\":[\"Memory alarm on node rabbit@here\"],\"global\":[]},"
+              "\"lines\":[\"Memory alarm on node rabbit@here\"]}\n"
+              "{\"columns\":[\"resource\",\"node\"]}\n"
+              "{\"row\":[\"memory\",\"rabbit@here\"]}\n{\"exit\":0}\n");
 }
 
 static void requests_may_come_in_pieces_and_together(void **state) {
