@@ -4,6 +4,10 @@
 
 #include <errno.h>
 
+bool io_is_full(int error) {
+    return error == -ENOSPC || error == -EDQUOT;
+}
+
 /* Takes `done` octets off the front of the list; returns how many entries are used up. */
 static int advance(struct iovec *iov, int count, size_t done) {
     int used = 0;

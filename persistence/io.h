@@ -9,6 +9,7 @@
 #ifndef LEVERET_PERSISTENCE_IO_H
 #define LEVERET_PERSISTENCE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -51,6 +52,9 @@ struct io_ops {
 struct io {
     const struct io_ops *ops;
 };
+
+/* There is no room, or none for us: the one error that may pass. */
+bool io_is_full(int error);
 
 /* Writes all of it, however often it takes; uses up `iov`. 0 or a negative errno. */
 int io_write_all(struct io *io, int handle, struct iovec *iov, int count, uint64_t offset);

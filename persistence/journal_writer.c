@@ -9,12 +9,10 @@
  *   submit --> submitted --(writer: write, sync)--> finished --> take_finished
  *
  * When a batch does not fit behind the last one, the segment is sealed by a batch of its own, and
- * the next segment is a spare or is made now. A spare is best a dead segment under a new number: its
- * blocks are written already, which makes a sync a third faster. What stands in it is stale; behind
- * each batch there is at least one block of zeros, so that the end of the journal looks the same as in
- * a new file. Two spares are held; one is made at once, the second when the segment is half full, if
- * none has died until then. Spares and checkpoints are made in small steps, one
- * after each batch or whenever there is no batch, so that no batch ever waits for more than a step.
+ * the next segment is a spare or is made now (journal_spares.h). Behind each batch there is at least
+ * one block of zeros, so that the end of the journal looks the same in a segment that was used before as
+ * in a new file. Spares and checkpoints are made in small steps, one after each batch or whenever there
+ * is no batch, so that no batch ever waits for more than a step.
  */
 #include "persistence/journal_writer.h"
 
@@ -23,42 +21,26 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "persistence/checkpoint.h"
 #include "persistence/encoder.h"
+#include "persistence/journal_spares.h"
 
 enum {
-    SPARES_AT_MOST = 2,
-    SMALL_BATCH = 16 * 1024,
-    CLEARED_AHEAD = 64 * 1024, /* behind a small batch, see clear_behind() */
+    SMALL_BATCH = 16 * 1024, /* see clear_behind() */
     JOB_SLICE = 1024 * 1024,
     QUIET_MS = 10,          /* without a batch: there is time for spares */
     STARVED_PAUSE_MS = 100, /* between two attempts on a full disk; no event says that room came */
-};
-
-struct segment_file {
-    int handle; /* -1: none */
-    uint64_t number;
-    uint64_t size;
-    uint64_t offset;  /* where the next batch goes */
-    uint64_t cleared; /* zeros were written from there up to here */
-    bool is_blank;    /* what was never written reads as zeros: it was no other segment before */
 };
 
 struct journal_writer {
     struct writer_options options;
     /* Of whoever runs the writer. */
     struct segment_file current;
-    struct segment_file spares[SPARES_AT_MOST]; /* in the order of their numbers */
-    unsigned spare_count;
-    struct job_segment dead[SPARES_AT_MOST]; /* to be used again */
-    unsigned dead_count;
-    struct segment_maker maker;
-    bool is_making;
-    bool spare_postponed; /* the disk was full; tried again with the next batch, or when told */
-    bool spare_failed;    /* otherwise; tried again with the next segment, or when told */
-    int spare_trouble;    /* why none could be made the last time, 0 since one was made */
+    struct journal_spares spares;
+    int spare_trouble; /* why none could be made the last time, 0 since one was made */
     int checkpoint_trouble;
     struct encoder encoder;
     struct writer_statistics figures;
@@ -82,7 +64,15 @@ struct journal_writer {
     bool job_out;
 };
 
-static const struct segment_content no_content;
+static void init_spares(struct journal_spares *spares, const struct writer_options *options) {
+    journal_spares_init(spares);
+    spares->io = options->io;
+    memcpy(spares->uuid, options->uuid, sizeof spares->uuid);
+    spares->epoch = options->epoch;
+    spares->segment_size = options->segment_size;
+    spares->next_segment = options->next_segment;
+    spares->wanted = options->spares < SPARES_AT_MOST ? options->spares : SPARES_AT_MOST;
+}
 
 struct journal_writer *journal_writer_create(const struct writer_options *options) {
     struct journal_writer *writer = journal_allocate(1, sizeof *writer);
@@ -90,9 +80,7 @@ struct journal_writer *journal_writer_create(const struct writer_options *option
 
     writer->options = *options;
     writer->current.handle = -1;
-    writer->maker.handle = -1;
-    if (writer->options.spares > SPARES_AT_MOST)
-        writer->options.spares = SPARES_AT_MOST;
+    init_spares(&writer->spares, options);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -108,28 +96,16 @@ void journal_writer_adopt(struct journal_writer *writer, int handle, uint64_t nu
     *index = (struct segment_index){0};
 }
 
-static void close_file(struct journal_writer *writer, struct segment_file *file) {
-    if (file->handle >= 0)
-        writer->options.io->ops->close(writer->options.io, file->handle);
-    file->handle = -1;
-}
-
 void journal_writer_destroy(struct journal_writer *writer) {
     if (writer == NULL)
         return;
     journal_writer_stop_thread(writer);
-    close_file(writer, &writer->current);
-    for (unsigned i = 0; i < writer->spare_count; i++)
-        close_file(writer, &writer->spares[i]);
-    segment_maker_cancel(&writer->maker, writer->options.io);
+    segment_file_close(&writer->current, writer->options.io);
+    journal_spares_clear(&writer->spares);
     encoder_clear(&writer->encoder);
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->mutex);
     free(writer);
-}
-
-static bool is_full(int error) {
-    return error == -ENOSPC || error == -EDQUOT;
 }
 
 static uint64_t monotonic_us(void) {
@@ -148,138 +124,6 @@ static int timed_sync(struct journal_writer *writer, int handle) {
     if (writer->figures.sync_us_max < took)
         writer->figures.sync_us_max = took;
     return error;
-}
-
-/* ---- segments ---- */
-
-static struct segment_header header_of_next(struct journal_writer *writer, uint64_t size) {
-    struct segment_header header = {
-        .number = writer->options.next_segment++, .size = size, .epoch = writer->options.epoch};
-
-    memcpy(header.uuid, writer->options.uuid, sizeof header.uuid);
-    return header;
-}
-
-static void begin_making(struct journal_writer *writer, uint64_t size) {
-    writer->maker = (struct segment_maker){.header = header_of_next(writer, size), .handle = -1};
-    writer->is_making = true;
-}
-
-/* 1 when the segment is made and in `file`, 0 when more is to do, or an error. */
-static int continue_making(struct journal_writer *writer, struct segment_file *file) {
-    int done = segment_maker_step(&writer->maker, writer->options.io, &no_content);
-
-    if (done == 0)
-        return 0;
-    writer->is_making = false;
-    if (done < 0)
-        return done;
-    *file = (struct segment_file){writer->maker.handle,      writer->maker.header.number,
-                                  writer->maker.header.size, SEGMENT_BLOCK,
-                                  writer->maker.written,     true};
-    writer->maker.handle = -1;
-    return 1;
-}
-
-static int make_now(struct journal_writer *writer, uint64_t size) {
-    int done = 0;
-
-    if (!writer->is_making)
-        begin_making(writer, size);
-    while (done == 0)
-        done = continue_making(writer, &writer->current);
-    return done < 0 ? done : 0;
-}
-
-static void stop_making(struct journal_writer *writer) {
-    segment_maker_cancel(&writer->maker, writer->options.io);
-    writer->is_making = false;
-}
-
-static void unlink_segment(struct journal_writer *writer, uint64_t number) {
-    char name[SEGMENT_NAME_SIZE];
-
-    segment_name(name, number);
-    /* What stays is garbage for recovery. */
-    writer->options.io->ops->unlink(writer->options.io, name);
-}
-
-static void drop_last_spare(struct journal_writer *writer) {
-    struct segment_file *spare = &writer->spares[--writer->spare_count];
-
-    close_file(writer, spare);
-    unlink_segment(writer, spare->number);
-}
-
-/* Numbers must grow in the order of use: a spare cannot come after a segment made later. */
-static void drop_spares(struct journal_writer *writer) {
-    stop_making(writer);
-    while (writer->spare_count > 0)
-        drop_last_spare(writer);
-}
-
-static void drop_dead(struct journal_writer *writer) {
-    while (writer->dead_count > 0)
-        unlink_segment(writer, writer->dead[--writer->dead_count].number);
-}
-
-void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size) {
-    if (size == writer->options.segment_size &&
-        writer->spare_count + writer->dead_count < writer->options.spares)
-        writer->dead[writer->dead_count++] = (struct job_segment){number, size};
-    else
-        unlink_segment(writer, number);
-}
-
-/* Makes a spare of a dead segment: 1, or an error. */
-static int recycle(struct journal_writer *writer) {
-    struct job_segment dead = writer->dead[--writer->dead_count];
-    struct segment_header header = header_of_next(writer, dead.size);
-    uint64_t cleared =
-        dead.size < SEGMENT_BLOCK + CLEARED_AHEAD ? dead.size : SEGMENT_BLOCK + CLEARED_AHEAD;
-    int handle;
-    int error = segment_recycle(writer->options.io, dead.number, &header, cleared, &handle);
-
-    if (error < 0)
-        return error;
-    writer->spares[writer->spare_count++] =
-        (struct segment_file){handle, header.number, header.size, SEGMENT_BLOCK, cleared, false};
-    writer->figures.recycled_segments++;
-    return 1;
-}
-
-static void use_spare(struct journal_writer *writer) {
-    writer->current = writer->spares[0];
-    writer->spare_count--;
-    for (unsigned i = 0; i < writer->spare_count; i++)
-        writer->spares[i] = writer->spares[i + 1];
-}
-
-static uint64_t ordinary_size(const struct journal_writer *writer) {
-    return writer->options.last_index == 0 ? writer->options.first_segment_size
-                                           : writer->options.segment_size;
-}
-
-/*
- * Makes a segment current that has room for `needed` octets of batches; a small one when it is the
- * last of this life.
- */
-static int open_segment(struct journal_writer *writer, uint64_t needed, bool is_last) {
-    uint64_t size = is_last ? writer->options.first_segment_size : ordinary_size(writer);
-
-    writer->spare_failed = false;
-    if (writer->spare_count > 0 && needed <= writer->spares[0].size - SEGMENT_BLOCK) {
-        use_spare(writer);
-        return 0;
-    }
-    if (writer->spare_count == 0 && needed <= size - SEGMENT_BLOCK)
-        return make_now(writer, size);
-    if (needed <= writer->options.segment_size - SEGMENT_BLOCK)
-        size = writer->options.segment_size;
-    else
-        size = SEGMENT_BLOCK + needed;
-    drop_spares(writer);
-    return make_now(writer, size);
 }
 
 /* ---- batches ---- */
@@ -346,7 +190,7 @@ static int seal_current(struct journal_writer *writer, struct batch_result *resu
     result->sealed_offset = writer->encoder.index_dropped ? 0 : offset;
     result->sealed_index = writer->options.last_index;
     result->sealed_end = writer->current.offset;
-    close_file(writer, &writer->current);
+    segment_file_close(&writer->current, writer->options.io);
     return 0;
 }
 
@@ -356,6 +200,16 @@ static bool must_seal(const struct journal_writer *writer, const struct batch *b
 
     return file->handle >= 0 && (file->size - file->offset < needed ||
                                  (batch->seal_first && file->offset > SEGMENT_BLOCK));
+}
+
+/* A segment with room for `needed` octets of batches; a small one when it is the last of this life. */
+static int open_segment(struct journal_writer *writer, uint64_t needed, bool is_last) {
+    const struct writer_options *options = &writer->options;
+    bool is_small = is_last || options->last_index == 0;
+
+    return journal_spares_take(&writer->spares, needed,
+                               is_small ? options->first_segment_size : options->segment_size,
+                               &writer->current);
 }
 
 /* A segment with room for the batch and a sealing batch behind it. */
@@ -374,7 +228,7 @@ static int ensure_room(struct journal_writer *writer, const struct batch *batch,
     segment_index_reset(&writer->encoder.index);
     needed = encoder_bound(batch) + encoder_seal_bound(&writer->encoder, batch);
     error = open_segment(writer, needed, batch->seal_first);
-    if (is_full(error))
+    if (io_is_full(error))
         writer->figures.starved = true;
     return error;
 }
@@ -398,7 +252,7 @@ static int write_batch(struct journal_writer *writer, struct batch *batch) {
         return error;
     result->end = writer->current.offset;
     result->index = writer->options.last_index;
-    writer->spare_postponed = false;
+    writer->spares.postponed = false;
     return 0;
 }
 
@@ -422,28 +276,10 @@ static int job_step(struct journal_writer *writer, struct checkpoint_job *job) {
     }
     if (job->unlinked == job->segment_count)
         return 1;
-    journal_writer_add_dead(writer, job->segments[job->unlinked].number,
+    journal_spares_add_dead(&writer->spares, job->segments[job->unlinked].number,
                             job->segments[job->unlinked].size);
     job->unlinked++;
     return 0;
-}
-
-/* The second one may take its time: a segment may die until it is needed. */
-static bool wants_spare(const struct journal_writer *writer) {
-    const struct segment_file *file = &writer->current;
-
-    if (file->handle < 0 || writer->spare_failed || writer->spare_count >= writer->options.spares)
-        return false;
-    if (writer->is_making || writer->dead_count > 0)
-        return true;
-    return !writer->spare_postponed && (writer->spare_count == 0 || file->offset * 2 > file->size);
-}
-
-/* Asked before a spare is begun, so that a full disk is not filled to its last block for nothing. */
-static bool has_room_for_spare(const struct journal_writer *writer) {
-    int64_t room = writer->options.io->ops->free_space(writer->options.io);
-
-    return room < 0 || (uint64_t)room > writer->options.segment_size;
 }
 
 /* What a step of making that file came to: `done` is 1 when it was the last one, 0, or an error. */
@@ -460,52 +296,17 @@ static void note_maintenance(struct journal_writer *writer, int *trouble, int do
         *trouble = done < 0 ? done : 0;
 }
 
-/* 1 when the spare is made, 0 when more is to do, or an error. */
-static int fresh_spare_step(struct journal_writer *writer) {
-    int done;
-
-    if (!writer->is_making && !has_room_for_spare(writer))
-        return -ENOSPC;
-    if (!writer->is_making)
-        begin_making(writer, writer->options.segment_size);
-    done = continue_making(writer, &writer->spares[writer->spare_count]);
-    if (done == 1)
-        writer->spare_count++;
-    return done;
-}
-
 static void spare_step(struct journal_writer *writer) {
-    uint64_t number =
-        writer->is_making ? writer->maker.header.number : writer->options.next_segment;
     char name[SEGMENT_NAME_SIZE];
-    int done =
-        !writer->is_making && writer->dead_count > 0 ? recycle(writer) : fresh_spare_step(writer);
+    uint64_t number;
+    int done = journal_spares_step(&writer->spares, &number);
 
-    if (is_full(done))
-        writer->spare_postponed = true;
-    else
-        writer->spare_failed = done < 0;
     segment_name(name, number);
     note_maintenance(writer, &writer->spare_trouble, done, name);
 }
 
-/*
- * A checkpoint is what frees segments, so on a full disk a spare makes room for it and is made
- * again afterwards. False when there is nothing to give.
- */
-static bool give_room(struct journal_writer *writer, struct checkpoint_job *job) {
-    bool was_making = writer->is_making;
-
-    if (!was_making && writer->spare_count == 0 && writer->dead_count == 0)
-        return false;
-    writer->spare_postponed = true;
-    job->written = 0;
-    stop_making(writer);
-    if (writer->dead_count > 0)
-        drop_dead(writer);
-    else if (!was_making)
-        drop_last_spare(writer);
-    return true;
+static bool wants_spare(const struct journal_writer *writer) {
+    return journal_spares_want_one(&writer->spares, &writer->current);
 }
 
 /* One step of whatever there is; false when there is nothing. */
@@ -521,8 +322,11 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
         return true;
     }
     done = job_step(writer, job);
-    if (is_full(done) && give_room(writer, job))
+    /* A checkpoint is what frees segments, so a spare makes room for it. */
+    if (io_is_full(done) && journal_spares_give_room(&writer->spares)) {
+        job->written = 0;
         return true;
+    }
     checkpoint_name(name, job->checkpoint.index);
     note_maintenance(writer, &writer->checkpoint_trouble, done, name);
     job->error = done < 0 ? done : 0;
@@ -533,9 +337,12 @@ static bool background_step(struct journal_writer *writer, struct checkpoint_job
 /* ---- the two threads ---- */
 
 static void publish(struct journal_writer *writer, int error) {
-    writer->figures.spares = writer->spare_count;
-    writer->figures.disk_full = writer->figures.starved || writer->spare_postponed;
-    writer->figures.next_segment = writer->options.next_segment;
+    const struct journal_spares *spares = &writer->spares;
+
+    writer->figures.spares = spares->count;
+    writer->figures.recycled_segments = spares->recycled_count;
+    writer->figures.disk_full = writer->figures.starved || spares->postponed;
+    writer->figures.next_segment = spares->next_segment;
     writer->published = writer->figures;
     if (error < 0)
         writer->failure = error;
@@ -574,7 +381,7 @@ static bool run_background(struct journal_writer *writer) {
         job_done = did = true;
     } else {
         if (writer->retry_spares)
-            writer->spare_postponed = writer->spare_failed = false;
+            journal_spares_retry(&writer->spares);
         writer->retry_spares = false;
         pthread_mutex_unlock(&writer->mutex);
         did = background_step(writer, job, &job_done);
@@ -620,22 +427,13 @@ static int64_t clock_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The spare is nearer to its end than the segment in use, or one is there. */
-static bool spare_is_ahead(const struct journal_writer *writer) {
-    const struct segment_file *file = &writer->current;
-    const struct segment_maker *maker = &writer->maker;
-
-    return writer->spare_count > 0 ||
-           (writer->is_making && (double)maker->filled / (double)maker->header.size >
-                                     (double)file->offset / (double)file->size);
-}
-
 /*
  * Making spares is for quiet moments. While batches come one after the other it only keeps pace with
  * them, so that each batch waits for as little of it as possible.
  */
 static bool spare_can_wait(const struct journal_writer *writer) {
-    return writer->job == NULL && wants_spare(writer) && spare_is_ahead(writer) &&
+    return writer->job == NULL && wants_spare(writer) &&
+           journal_spares_are_ahead(&writer->spares, &writer->current) &&
            clock_ms() - writer->last_batch_ms < QUIET_MS;
 }
 
@@ -692,7 +490,7 @@ int journal_writer_start_thread(struct journal_writer *writer) {
 
 void journal_writer_stop_thread(struct journal_writer *writer) {
     if (!writer->has_thread) {
-        writer->options.spares = 0; /* nobody will need them */
+        writer->spares.wanted = 0; /* nobody will need them */
         return;
     }
     pthread_mutex_lock(&writer->mutex);
@@ -701,7 +499,7 @@ void journal_writer_stop_thread(struct journal_writer *writer) {
     pthread_mutex_unlock(&writer->mutex);
     pthread_join(writer->thread, NULL);
     writer->has_thread = false;
-    writer->options.spares = 0;
+    writer->spares.wanted = 0;
 }
 
 bool journal_writer_is_idle(const struct journal_writer *writer) {
@@ -753,6 +551,10 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
     pthread_mutex_unlock(&writer->mutex);
     writer->job_out = finished == NULL;
     return finished;
+}
+
+void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size) {
+    journal_spares_add_dead(&writer->spares, number, size);
 }
 
 void journal_writer_retry_spares(struct journal_writer *writer) {
