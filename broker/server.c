@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything put together. The only order that matters is the tick's, and it is written here. */
+/* Everything put together. The only order that matters is the tick's, and it is written here;
+ * server_config.c has what follows from the configuration. */
 #include "broker/server.h"
 
 #include <errno.h>
@@ -10,34 +11,28 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "broker/amqp_listeners.h"
 #include "broker/base/alloc.h"
-#include "broker/base/worker.h"
 #include "broker/base/plugins.h"
-#include "broker/broker_log.h"
+#include "broker/base/worker.h"
 #include "broker/default_entities.h"
 #include "broker/definitions_boot.h"
-#include "broker/durability.h"
-#include "broker/entities/broker.h"
 #include "broker/entities/chore.h"
 #include "broker/entities/dead_letter.h"
 #include "broker/entities/paging.h"
-#include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
-#include "broker/http_listeners.h"
-#include "broker/management/control.h"
 #include "broker/management/management.h"
 #include "broker/memory_watch.h"
 #include "broker/net/listener.h"
-#include "broker/node_figures.h"
 #include "broker/net/loop.h"
 #include "broker/net/transport.h"
+#include "broker/node_figures.h"
 #include "broker/protocol/blocking.h"
 #include "broker/protocol/confirms.h"
 #include "broker/protocol/connection.h"
 #include "broker/protocol/fetch.h"
 #include "broker/protocol/forced_close.h"
 #include "broker/protocol/gate.h"
+#include "broker/server_private.h"
 #include "persistence/journal.h"
 
 /* Deliveries of one queue in one tick: more than one read brings in, so that queues stay short, and
@@ -53,30 +48,6 @@
 
 #define SHUTDOWN_MS     1000
 #define SHUTDOWN_REASON "broker forced connection closure with reason 'shutdown'"
-
-struct server {
-    struct config *config;
-    const struct config_sources *sources;
-    struct broker_log log;
-    struct env env;
-    struct broker *broker;
-    struct loop *loop;
-    struct amqp_listeners listeners;
-    struct control control;
-    struct listener *control_listener; /* NULL: leveretctl is not served */
-    char *control_path;                /* in the data directory, NULL without one */
-    struct management *management;
-    struct http_listeners http_listeners;
-    char *auth_mechanisms; /* of the settings */
-    struct memory_watch memory;
-    struct durability durability;
-    int64_t started_ms;
-    bool journal_failed;
-    struct timer shutdown_timer;
-    bool stopping;
-    struct text cors_origins;
-    char *node_name; /* made from the host name, unless configured */
-};
 
 /* --- the end --- */
 
@@ -98,57 +69,6 @@ static void begin_shutdown(struct server *server, uint16_t reply_code, const cha
     connections_force_close_all(server->broker, reply_code, reason);
     timer_start(&server->broker->timers, &server->shutdown_timer, server->env.now_ms + SHUTDOWN_MS,
                 on_shutdown_timer);
-}
-
-static void apply_config(struct server *server);
-
-/* One line for each setting that somebody changed in vain. */
-static void log_unreloadable(struct server *server, const struct config *next) {
-    struct text names = {0};
-    char *rest = NULL;
-
-    config_list_unreloadable(server->config, next, &names);
-    for (char *name = names.chars == NULL ? NULL : strtok_r(names.chars, "\n", &rest); name != NULL;
-         name = strtok_r(NULL, "\n", &rest))
-        log_warning(&server->env.log, "%s was changed: it counts after a restart", name);
-    text_clear(&names);
-}
-
-/* Certificates are the last that can be wrong. */
-static bool adopt(struct server *server, const struct config *next, struct text *error) {
-    struct config merged;
-
-    if (!config_merge(server->config, next, &merged, error))
-        return false;
-    bool good = http_listeners_check(&merged, error) &&
-                amqp_listeners_reload(&server->listeners, &merged, error) &&
-                http_listeners_reload(&server->http_listeners, &merged, error);
-    if (good) {
-        log_unreloadable(server, next);
-        config_replace(server->config, &merged);
-    }
-    config_clear(&merged);
-    return good;
-}
-
-/* What may change while the broker runs, all of it or nothing. */
-static bool reload(void *context, struct text *error) {
-    struct server *server = context;
-    struct config next;
-
-    config_init_again(&next, server->config);
-    bool done = config_load(&next, server->sources, error) &&
-                broker_log_open(&server->log, &next.log, error) == 0 && adopt(server, &next, error);
-    config_clear(&next);
-    if (!done) {
-        struct text ignored = {0}; /* it was open before */
-        broker_log_open(&server->log, &server->config->log, &ignored);
-        text_clear(&ignored);
-        return false;
-    }
-    apply_config(server);
-    log_info(&server->env.log, "Configuration and certificates were read again");
-    return true;
 }
 
 /* An error of several lines is as many events. */
@@ -175,7 +95,7 @@ static void reload_on_signal(struct server *server) {
     struct text error = {0};
 
     log_info(&server->env.log, "SIGHUP received - reloading");
-    if (!reload(server, &error))
+    if (!server_reload(server, &error))
         log_lines(server, "Reload", &error);
     text_clear(&error);
 }
@@ -192,6 +112,10 @@ static void on_signal(void *context, int number) {
         loop_stop(server->loop); /* asked twice: now */
     else
         begin_shutdown(server, AMQP_CONNECTION_FORCED, SHUTDOWN_REASON);
+}
+
+static bool reload(void *context, struct text *error) {
+    return server_reload(context, error);
 }
 
 static void stop(void *context) {
@@ -365,97 +289,10 @@ static char *node_name_of(const struct config *config) {
     return name.chars;
 }
 
-static struct broker_settings settings_of(struct server *server) {
-    struct broker_settings settings = server->config->broker;
-
-    settings.vhost_defaults = &server->config->vhost_defaults;
-
-    if (server->broker != NULL && server->broker->cluster_name != NULL)
-        settings.cluster_name = server->broker->cluster_name; /* set at run time */
-    else if (settings.cluster_name[0] == '\0')
-        settings.cluster_name = server->node_name;
-    settings.node_name = server->node_name;
-    return settings;
-}
-
-/* As configured, whatever administrators have set meanwhile. */
-static void set_resource_limits(struct server *server) {
-    const struct config *config = server->config;
-    struct broker *broker = server->broker;
-
-    broker->resources.memory_total =
-        config->memory_available > 0 ? config->memory_available : memory_available();
-    if (config->memory_watermark_absolute > 0)
-        broker_set_memory_limit(broker, config->memory_watermark_absolute);
-    else
-        broker_set_memory_fraction(broker, config->memory_watermark);
-    if (config->disk_free_relative > 0)
-        broker_set_disk_free_fraction(broker, config->disk_free_relative);
-    else
-        broker_set_disk_free_limit(broker, config->disk_free_limit);
-}
-
 /* On the worker's thread. */
 static void on_job_finished(void *context) {
     struct server *server = context;
     loop_wake(server->loop);
-}
-
-static void set_auth_mechanisms(struct server *server) {
-    const struct config_list *mechanisms = &server->config->auth_mechanisms;
-    struct text names = {0};
-
-    for (size_t i = 0; i < mechanisms->count; i++)
-        text_append_format(&names, "%s%s", i > 0 ? " " : "", mechanisms->items[i].value);
-    free(server->auth_mechanisms);
-    server->auth_mechanisms = strdup(text_chars(&names));
-    server->broker->settings.auth_mechanisms = server->auth_mechanisms;
-    text_clear(&names);
-}
-
-static void set_loopback_users(struct server *server) {
-    const struct config_list *users = &server->config->loopback_users;
-    struct slice *names = xcalloc(users->count, sizeof *names);
-
-    for (size_t i = 0; i < users->count; i++)
-        names[i] = slice_from_text(users->items[i].name);
-    users_set_loopback_only(server->broker, names, users->count);
-    free(names);
-}
-
-/* enabled_plugins is often one file for many brokers: what is missing is said, not refused. */
-static void log_plugins(struct server *server) {
-    const struct config_list *plugins = &server->config->plugins;
-
-    for (size_t i = 0; i < plugins->count; i++) {
-        if (!plugin_is_builtin(plugins->items[i].name))
-            log_warning(&server->env.log,
-                        "Plugin %s is enabled, but not built in: nothing serves it",
-                        plugins->items[i].name);
-    }
-}
-
-/* What was set and by whom, and what of it means nothing here. */
-static void log_config(struct server *server) {
-    log_plugins(server);
-    LIST_FOR_EACH(&server->config->notices, at) {
-        const struct config_notice *notice = LIST_ITEM(at, struct config_notice, link);
-        log_write(&server->env.log, notice->level, "%s", notice->sentence);
-    }
-    LIST_FOR_EACH(&server->config->settings, at) {
-        const struct config_setting *setting = LIST_ITEM(at, struct config_setting, link);
-        log_debug(&server->env.log, "%s: %s = %s", setting->origin, setting->name,
-                  config_setting_shown(setting));
-    }
-}
-
-static void apply_config(struct server *server) {
-    server->env.log = broker_log_sink(&server->log);
-    log_config(server);
-    server->broker->settings = settings_of(server);
-    set_resource_limits(server);
-    set_loopback_users(server);
-    set_auth_mechanisms(server);
 }
 
 struct server *server_create(struct config *config, const struct config_sources *sources,
@@ -473,24 +310,21 @@ struct server *server_create(struct config *config, const struct config_sources 
     server->started_ms = server->env.now_ms;
     log_info(&server->env.log, "Starting Leveret %s, compatible with RabbitMQ %s", LEVERET_VERSION,
              config->broker.product_version);
-    log_config(server);
+    server_log_config(server);
     server->node_name = node_name_of(config);
-    struct broker_settings settings = settings_of(server);
+    struct broker_settings settings = server_settings(server);
     server->broker = broker_create(&server->env, &settings);
-    set_loopback_users(server);
-    set_auth_mechanisms(server);
     server->loop = loop_create(&server->env, &server->broker->timers);
     if (server->loop == NULL) {
         text_append(error, SLICE("cannot make an event loop"));
         broker_destroy(server->broker);
-        text_clear(&server->cors_origins);
         free(server->node_name);
         free(server);
         return NULL;
     }
     durability_init(&server->durability, server->broker, server->loop, config);
     server->broker->worker = worker_create(on_job_finished, server);
-    set_resource_limits(server);
+    server_apply_config(server);
     memory_watch_init(&server->memory, server->broker);
     log_info(&server->env.log, "Memory high watermark set to %llu MiB",
              (unsigned long long)(server->broker->resources.memory_limit >> 20));

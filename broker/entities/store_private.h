@@ -17,6 +17,11 @@ void store_put_record(struct broker *broker, enum store_kind kind, store_encode 
 void store_forget_record(struct broker *broker, enum store_kind kind, store_encode *key,
                          const void *object);
 
+/* Each is put back as it was; false for what cannot be understood. */
+bool store_apply_exchange(struct broker *broker, struct cursor *key, struct cursor *payload);
+bool store_apply_queue(struct broker *broker, struct cursor *key, struct cursor *payload);
+bool store_apply_binding(struct broker *broker, struct cursor *key, struct cursor *payload);
+
 /* A policy; false for what cannot be understood. */
 bool store_apply_policy(struct broker *broker, struct cursor *key, struct cursor *payload);
 
