@@ -84,6 +84,8 @@ def consume(broker):
         thread.start()
         while watcher.count(GOES) > 0:
             time.sleep(0.1)
+        # What goes without ack is not awaited on disk by anybody: a declaration is, and all before it with it.
+        watcher.declare_queue(b"behind-all")
         client.socket.shutdown(2)
         thread.join()
 
