@@ -149,6 +149,7 @@ struct broker {
     struct resources resources; /* limits of memory and disk, and what they are compared with */
     bool dead_letters_wait;     /* the first of them is on its way from disk */
     uint64_t limits_reached[LIMIT_COUNT]; /* how often; see limits.h */
+    bool holds_policies;                  /* see policies_hold() */
     bool memory_alarm;
     bool disk_alarm;
 };

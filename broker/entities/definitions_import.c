@@ -448,23 +448,31 @@ static bool complain(struct text *error, const struct section *section, size_t i
     return false;
 }
 
-static bool import_section(struct import *import, const struct section *section,
-                           const json_t *definitions, struct text *error) {
-    const json_t *entries = json_object_get(definitions, section->name);
+static bool import_entries(struct import *import, const struct section *section,
+                           const json_t *entries, struct text *error) {
     size_t index;
     const json_t *entry;
-    if (is_missing(entries))
-        return true;
-    if (!json_is_array(entries)) {
-        text_append_format(error, "%s: expected a list", section->name);
-        return false;
-    }
     json_array_foreach(entries, index, entry) {
         import->refusal = (struct refusal){.text = "this is not an entry of that section"};
         if (!json_is_object(entry) || !section->import(import, entry))
             return complain(error, section, index, entry, import->refusal.text);
     }
     return true;
+}
+
+static bool import_section(struct import *import, const struct section *section,
+                           const json_t *definitions, struct text *error) {
+    const json_t *entries = json_object_get(definitions, section->name);
+    if (is_missing(entries))
+        return true;
+    if (!json_is_array(entries)) {
+        text_append_format(error, "%s: expected a list", section->name);
+        return false;
+    }
+    policies_hold(import->broker);
+    bool done = import_entries(import, section, entries, error);
+    policies_release(import->broker);
+    return done;
 }
 
 bool definitions_import(struct broker *broker, const json_t *definitions, struct vhost *vhost,

@@ -10,6 +10,7 @@
 #include "broker/base/map.h"
 #include "broker/base/pattern.h"
 #include "broker/base/text.h"
+#include "broker/entities/broker.h"
 #include "broker/entities/exchange.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/queue_argument.h"
@@ -139,6 +140,19 @@ static void check_sizes(const struct vhost *vhost, enum policy_kind kind,
 
 /* --- policies of a vhost --- */
 
+/* Without the types of queues to which one of its keys means nothing. */
+static unsigned meant_targets(unsigned targets, enum policy_kind kind, struct slice definition) {
+    struct amqp_table_iterator i = amqp_table_begin(definition);
+    struct slice key;
+    struct amqp_value value;
+    while (amqp_table_next(&i, &key, &value)) {
+        const struct queue_argument *row = find_key(key, kind);
+        if (row != NULL)
+            targets &= row->policy.types | TARGET_EXCHANGES;
+    }
+    return targets;
+}
+
 static struct slice keep(uint8_t **at, struct slice text) {
     struct slice kept = slice_of(*at, text.len);
     if (text.len > 0)
@@ -158,7 +172,7 @@ static struct policy *policy_create(struct vhost *vhost, enum policy_kind kind,
     policy->pattern_text = keep(&octets, settings->pattern);
     policy->definition = keep(&octets, settings->definition);
     policy->apply_to = keep(&octets, settings->apply_to);
-    policy->targets = targets_of(settings->apply_to);
+    policy->targets = meant_targets(targets_of(settings->apply_to), kind, settings->definition);
     policy->priority = settings->priority;
     policy->pattern = pattern_compile(settings->pattern, NULL);
     list_init(&policy->link);
@@ -202,6 +216,161 @@ struct policy *policy_find(const struct vhost *vhost, enum policy_kind kind, str
     return NULL;
 }
 
+/* --- which one is in force --- */
+
+/* Policies of one kind that came and went. */
+struct policy_change {
+    enum policy_kind kind;
+    bool is_of_many; /* which, nobody knows any more */
+    const struct policy *removed;
+    const struct policy *added;
+};
+
+static bool suits(const struct policy *policy, unsigned target, struct slice name) {
+    return policy->targets & target && pattern_matches(policy->pattern, name);
+}
+
+static const struct policy *find_in_force(const struct vhost *vhost, enum policy_kind kind,
+                                          unsigned target, struct slice name) {
+    LIST_FOR_EACH(&vhost->policies[kind], at) {
+        const struct policy *policy = LIST_ITEM(at, struct policy, link);
+        if (suits(policy, target, name))
+            return policy;
+    }
+    return NULL;
+}
+
+/*
+ * Patterns are slow: where one policy changed, only it is asked whether it takes over, and only who loses
+ * his asks the others.
+ */
+static const struct policy *in_force_after(const struct policy_change *change,
+                                           const struct vhost *vhost, unsigned target,
+                                           struct slice name, const struct policy *before) {
+    if (change->is_of_many || (before != NULL && before == change->removed))
+        return find_in_force(vhost, change->kind, target, name);
+    if (change->added != NULL && (before == NULL || comes_before(change->added, before)) &&
+        suits(change->added, target, name))
+        return change->added;
+    return before;
+}
+
+static struct slice definition_of(const struct policy *policy) {
+    return policy == NULL ? slice_of(NULL, 0) : policy->definition;
+}
+
+static void change_queue(struct queue *queue, const struct policy_change *change) {
+    const struct policy **in_force =
+        change->kind == POLICY_ORDINARY ? &queue->policy : &queue->operator_policy;
+    const struct policy *before = *in_force;
+    *in_force = in_force_after(change, queue->vhost, queue->type, queue->name, before);
+    if (*in_force == before)
+        return;
+    queue_set_features(queue, queue_args_features(&(struct queue_wishes){
+                                  .arguments = queue->arguments,
+                                  .policy = definition_of(queue->policy),
+                                  .operator_policy = definition_of(queue->operator_policy),
+                              }));
+}
+
+/* The default exchange has no alternate: RabbitMQ never asks for one. */
+static void change_exchange(struct exchange *exchange, const struct policy_change *change) {
+    struct amqp_value alternate;
+    const struct policy *before = exchange->policy;
+    if (change->kind != POLICY_ORDINARY || exchange_is_default(exchange))
+        return;
+    exchange->policy =
+        in_force_after(change, exchange->vhost, TARGET_EXCHANGES, exchange->name, before);
+    if (exchange->policy == before)
+        return;
+    exchange->vhost->routing_generation++;
+    if (amqp_table_find(exchange->arguments, SLICE("alternate-exchange"), &alternate))
+        return;
+    exchange->alternate_exchange =
+        amqp_table_find(definition_of(exchange->policy), SLICE("alternate-exchange"), &alternate)
+            ? alternate.bytes
+            : slice_of(NULL, 0);
+}
+
+static void apply_change(struct vhost *vhost, const struct policy_change *change) {
+    struct queue *queue, *next_queue;
+    struct exchange *exchange, *next_exchange;
+    MAP_FOR_EACH(vhost->exchanges, by_name, exchange, next_exchange) {
+        change_exchange(exchange, change);
+    }
+    MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
+        change_queue(queue, change);
+    }
+}
+
+static struct policy_change change_of_many(enum policy_kind kind) {
+    return (struct policy_change){.kind = kind, .is_of_many = true};
+}
+
+void policies_apply_to_queue(struct queue *queue) {
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        const struct policy_change change = change_of_many((enum policy_kind)kind);
+        if (queue->vhost->policy_count > 0)
+            change_queue(queue, &change);
+    }
+}
+
+void policies_apply_to_exchange(struct exchange *exchange) {
+    const struct policy_change change = change_of_many(POLICY_ORDINARY);
+    if (exchange->vhost->policy_count > 0)
+        change_exchange(exchange, &change);
+}
+
+void policies_apply(struct vhost *vhost) {
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        const struct policy_change change = change_of_many((enum policy_kind)kind);
+        apply_change(vhost, &change);
+    }
+}
+
+/* --- changing them --- */
+
+static void destroy_all(struct list *policies) {
+    struct list *link;
+    while ((link = list_take_first(policies)) != NULL)
+        policy_destroy(LIST_ITEM(link, struct policy, link));
+}
+
+/* Objects borrow from what was replaced until the change is applied. */
+static void apply_or_hold(struct vhost *vhost, const struct policy_change *change,
+                          struct policy *replaced) {
+    if (!vhost->broker->holds_policies) {
+        apply_change(vhost, change);
+        policy_destroy(replaced);
+        return;
+    }
+    vhost->holds_policies[change->kind] = true;
+    if (replaced != NULL)
+        list_append(&vhost->replaced_policies, &replaced->link);
+}
+
+void policies_hold(struct broker *broker) {
+    broker->holds_policies = true;
+}
+
+static void release(struct vhost *vhost) {
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        const struct policy_change change = change_of_many((enum policy_kind)kind);
+        if (vhost->holds_policies[kind])
+            apply_change(vhost, &change);
+        vhost->holds_policies[kind] = false;
+    }
+    destroy_all(&vhost->replaced_policies);
+}
+
+void policies_release(struct broker *broker) {
+    struct vhost *vhost, *next_vhost;
+    broker->holds_policies = false;
+    MAP_FOR_EACH(broker->vhosts, by_name, vhost, next_vhost) {
+        release(vhost);
+    }
+}
+
 static struct policy_settings with_defaults(const struct policy_settings *settings) {
     struct policy_settings complete = *settings;
     if (complete.apply_to.len == 0)
@@ -226,8 +395,8 @@ bool policy_set(struct vhost *vhost, enum policy_kind kind, const struct policy_
     unlink_policy(replaced);
     link_policy(policy);
     store_put_policy(policy);
-    policies_apply(vhost);
-    policy_destroy(replaced);
+    apply_or_hold(vhost, &(struct policy_change){kind, .removed = replaced, .added = policy},
+                  replaced);
     return true;
 }
 
@@ -237,91 +406,8 @@ bool policy_clear(struct vhost *vhost, enum policy_kind kind, struct slice name)
         return false;
     unlink_policy(policy);
     store_delete_policy(policy);
-    policies_apply(vhost);
-    policy_destroy(policy);
+    apply_or_hold(vhost, &(struct policy_change){kind, .removed = policy}, policy);
     return true;
-}
-
-/* --- which one is in force --- */
-
-static bool means_something_to(const struct policy *policy, enum queue_type type) {
-    struct amqp_table_iterator i = amqp_table_begin(policy->definition);
-    struct slice key;
-    struct amqp_value value;
-    while (amqp_table_next(&i, &key, &value)) {
-        const struct queue_argument *row = find_key(key, policy->kind);
-        if (row != NULL && !(row->policy.types & type))
-            return false;
-    }
-    return true;
-}
-
-static bool suits(const struct policy *policy, unsigned target, struct slice name) {
-    return policy->targets & target &&
-           (target == TARGET_EXCHANGES || means_something_to(policy, (enum queue_type)target)) &&
-           pattern_matches(policy->pattern, name);
-}
-
-static const struct policy *find_in_force(const struct vhost *vhost, enum policy_kind kind,
-                                          unsigned target, struct slice name) {
-    LIST_FOR_EACH(&vhost->policies[kind], at) {
-        const struct policy *policy = LIST_ITEM(at, struct policy, link);
-        if (suits(policy, target, name))
-            return policy;
-    }
-    return NULL;
-}
-
-static struct slice definition_of(const struct policy *policy) {
-    return policy == NULL ? slice_of(NULL, 0) : policy->definition;
-}
-
-static void apply_to_queue(struct queue *queue) {
-    const struct vhost *vhost = queue->vhost;
-    queue->policy = find_in_force(vhost, POLICY_ORDINARY, queue->type, queue->name);
-    queue->operator_policy = find_in_force(vhost, POLICY_OF_OPERATOR, queue->type, queue->name);
-    queue_set_features(queue, queue_args_features(&(struct queue_wishes){
-                                  .arguments = queue->arguments,
-                                  .policy = definition_of(queue->policy),
-                                  .operator_policy = definition_of(queue->operator_policy),
-                              }));
-}
-
-void policies_apply_to_queue(struct queue *queue) {
-    if (queue->vhost->policy_count > 0)
-        apply_to_queue(queue);
-}
-
-/* The default exchange has no alternate: RabbitMQ never asks for one. */
-static void apply_to_exchange(struct exchange *exchange) {
-    struct amqp_value alternate;
-    if (exchange_is_default(exchange))
-        return;
-    exchange->policy =
-        find_in_force(exchange->vhost, POLICY_ORDINARY, TARGET_EXCHANGES, exchange->name);
-    if (amqp_table_find(exchange->arguments, SLICE("alternate-exchange"), &alternate))
-        return;
-    exchange->alternate_exchange =
-        amqp_table_find(definition_of(exchange->policy), SLICE("alternate-exchange"), &alternate)
-            ? alternate.bytes
-            : slice_of(NULL, 0);
-}
-
-void policies_apply_to_exchange(struct exchange *exchange) {
-    if (exchange->vhost->policy_count > 0)
-        apply_to_exchange(exchange);
-}
-
-void policies_apply(struct vhost *vhost) {
-    struct queue *queue, *next_queue;
-    struct exchange *exchange, *next_exchange;
-    MAP_FOR_EACH(vhost->exchanges, by_name, exchange, next_exchange) {
-        apply_to_exchange(exchange);
-    }
-    vhost->routing_generation++;
-    MAP_FOR_EACH(vhost->queues, by_name, queue, next_queue) {
-        apply_to_queue(queue);
-    }
 }
 
 /* --- the definition in force --- */
@@ -353,7 +439,7 @@ void policy_put_effective(const struct queue *queue, struct amqp_table_builder *
 bool policy_restore(struct vhost *vhost, enum policy_kind kind,
                     const struct policy_settings *settings) {
     struct policy *policy = policy_create(vhost, kind, settings);
-    if (policy->pattern == NULL || policy->targets == 0) {
+    if (policy->pattern == NULL || targets_of(settings->apply_to) == 0) {
         policy_destroy(policy);
         return false;
     }
@@ -364,6 +450,7 @@ bool policy_restore(struct vhost *vhost, enum policy_kind kind,
 void policies_init(struct vhost *vhost) {
     for (int kind = 0; kind < POLICY_KINDS; kind++)
         list_init(&vhost->policies[kind]);
+    list_init(&vhost->replaced_policies);
 }
 
 void policies_forget(struct vhost *vhost) {
@@ -374,9 +461,7 @@ void policies_forget(struct vhost *vhost) {
 }
 
 void policies_clear(struct vhost *vhost) {
-    struct list *link;
-    for (int kind = 0; kind < POLICY_KINDS; kind++) {
-        while ((link = list_take_first(&vhost->policies[kind])) != NULL)
-            policy_destroy(LIST_ITEM(link, struct policy, link));
-    }
+    for (int kind = 0; kind < POLICY_KINDS; kind++)
+        destroy_all(&vhost->policies[kind]);
+    destroy_all(&vhost->replaced_policies);
 }

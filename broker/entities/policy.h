@@ -25,6 +25,7 @@
 #include "broker/entities/refusal.h"
 
 struct amqp_table_builder;
+struct broker;
 struct exchange;
 struct pattern;
 struct queue;
@@ -73,6 +74,14 @@ struct policy *policy_find(const struct vhost *vhost, enum policy_kind kind, str
 /* A new queue or exchange gets what is in force for it. */
 void policies_apply_to_queue(struct queue *queue);
 void policies_apply_to_exchange(struct exchange *exchange);
+
+/*
+ * Between the two, policies that are set or cleared wait, to be applied all at once: an import brings
+ * thousands, and each by itself would look at every object. What exists keeps what was in force for it;
+ * what is declared meanwhile gets the new ones.
+ */
+void policies_hold(struct broker *broker);
+void policies_release(struct broker *broker);
 
 /* The keys in force for the queue, from both kinds of policies, as the API shows them. */
 void policy_put_effective(const struct queue *queue, struct amqp_table_builder *builder);

@@ -51,7 +51,9 @@ struct vhost {
     size_t references;         /* see vhost_unref() */
     struct list permissions;   /* link: vhost_link (permission.h) */
     struct list policies[POLICY_KINDS];
-    size_t policy_count; /* of all kinds */
+    size_t policy_count;               /* of all kinds */
+    struct list replaced_policies;     /* during policies_hold(): objects still borrow from them */
+    bool holds_policies[POLICY_KINDS]; /* some were changed since, to be applied */
     UT_hash_handle by_name;
     struct exchange *exchanges; /* maps by name; see base/map.h */
     struct queue *queues;

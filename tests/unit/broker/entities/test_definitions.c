@@ -200,6 +200,28 @@ static void a_vhost_travels_alone(void **state) {
     assert_int_equal(other->limits.max_queues, 3);
 }
 
+static void imported_policies_are_in_force_after_it(void **state) {
+    struct fixture *f = *state;
+    struct queue *queue = declare_queue(f, "q");
+    import(f, SLICE("{\"policies\":[{\"vhost\":\"/\",\"name\":\"a\",\"pattern\":\"^q\","
+                    "\"definition\":{\"max-length\":1}},"
+                    "{\"vhost\":\"/\",\"name\":\"b\",\"pattern\":\"^q\",\"priority\":1,"
+                    "\"definition\":{\"max-length\":2}}],"
+                    "\"parameters\":[{\"vhost\":\"/\",\"component\":\"operator_policy\","
+                    "\"name\":\"o\",\"value\":{\"pattern\":\"\","
+                    "\"definition\":{\"expires\":100}}}]}"));
+    assert_int_equal(queue->features->max_length, 2);
+    assert_int_equal(queue->features->expires_ms, 100);
+    expect_refused(f,
+                   SLICE("{\"policies\":[{\"vhost\":\"/\",\"name\":\"b\",\"pattern\":\"^q\","
+                         "\"priority\":1,\"definition\":{\"max-length\":3}},"
+                         "{\"vhost\":\"/\",\"name\":3}]}"),
+                   "policies, entry 2: 'name' must be a string");
+    assert_int_equal(queue->features->max_length, 3);
+    assert_true(policy_clear(f->vhost, POLICY_ORDINARY, SLICE("b")));
+    assert_int_equal(queue->features->max_length, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(an_import_makes_everything),
@@ -212,6 +234,7 @@ int main(void) {
         FIXTURE_TEST(what_is_wrong_is_told_with_its_place),
         FIXTURE_TEST(json_errors_do_not_repeat_the_file),
         FIXTURE_TEST(a_vhost_travels_alone),
+        FIXTURE_TEST(imported_policies_are_in_force_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

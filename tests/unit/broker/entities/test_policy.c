@@ -179,6 +179,142 @@ static void number_of_policies_has_a_limit(void **state) {
     amqp_table_builder_clear(&builder);
 }
 
+/* --- which one is in force --- */
+
+static void set_length(struct fixture *f, enum policy_kind kind, struct policy_settings settings,
+                       int64_t length) {
+    struct amqp_table_builder builder;
+
+    amqp_table_builder_init(&builder);
+    amqp_table_put_int(&builder, SLICE("max-length"), AMQP_TAG_INT64, length);
+    settings.definition = amqp_table_builder_finish(&builder);
+    if (!set_policy(f, kind, &settings))
+        fail_msg("%s", f->refusal.text);
+    amqp_table_builder_clear(&builder);
+}
+
+/* A user notices it by the time that thousands of policies for thousands of queues take. */
+static void a_change_leaves_alone_whom_it_does_not_concern(void **state) {
+    struct fixture *f = *state;
+    struct queue *queue = declare_queue(f, "tea");
+    set_length(f, POLICY_ORDINARY,
+               (struct policy_settings){.name = SLICE("a"), .pattern = SLICE("^t")}, 1);
+    set_length(f, POLICY_OF_OPERATOR,
+               (struct policy_settings){.name = SLICE("a"), .pattern = SLICE("^t")}, 5);
+    struct queue_features *features = queue->features;
+    uint64_t generation = f->vhost->routing_generation;
+
+    set_length(f, POLICY_ORDINARY,
+               (struct policy_settings){.name = SLICE("0"), .pattern = SLICE("^x")}, 2);
+    set_length(f, POLICY_ORDINARY,
+               (struct policy_settings){.name = SLICE("b"), .pattern = SLICE("^t")}, 3);
+    set_length(f, POLICY_OF_OPERATOR,
+               (struct policy_settings){.name = SLICE("0"), .pattern = SLICE("^x")}, 4);
+    assert_true(policy_clear(f->vhost, POLICY_ORDINARY, SLICE("b")));
+    assert_ptr_equal(queue->features, features);
+    assert_int_equal(queue->features->max_length, 1);
+    assert_int_equal(f->vhost->routing_generation, generation);
+}
+
+/* The first in RabbitMQ's order whose pattern, which is `^` and one letter, is the name's. */
+static const struct policy *first_that_fits(const struct vhost *vhost, enum policy_kind kind,
+                                            const struct queue *queue) {
+    const struct policy *first = NULL;
+    LIST_FOR_EACH(&vhost->policies[kind], at) {
+        const struct policy *policy = LIST_ITEM(at, struct policy, link);
+        bool fits = policy->pattern_text.data[1] == queue->name.data[0] &&
+                    (slice_equal(policy->apply_to, SLICE("queues")) || queue->type == QUEUE_QUORUM);
+        if (fits &&
+            (first == NULL || policy->priority > first->priority ||
+             (policy->priority == first->priority && slice_compare(policy->name, first->name) < 0)))
+            first = policy;
+    }
+    return first;
+}
+
+static void expect_in_force(const struct policy *policy, const struct policy *expected,
+                            int64_t length) {
+    assert_ptr_equal(policy, expected);
+    if (expected != NULL)
+        assert_int_equal(length, expected->priority + 100);
+}
+
+static void expect_right_ones_in_force(struct fixture *f) {
+    struct queue *queue, *next;
+    MAP_FOR_EACH(f->vhost->queues, by_name, queue, next) {
+        int64_t length = queue->features == NULL ? -1 : queue->features->max_length;
+        expect_in_force(queue->policy, first_that_fits(f->vhost, POLICY_ORDINARY, queue), length);
+    }
+    MAP_FOR_EACH(f->vhost->queues, by_name, queue, next) {
+        assert_ptr_equal(queue->operator_policy,
+                         first_that_fits(f->vhost, POLICY_OF_OPERATOR, queue));
+    }
+}
+
+static void declare_queues_of_both_types(struct fixture *f) {
+    struct amqp_table_builder quorum;
+    static const char *const names[] = {"a", "b", "c", "d"};
+    static const char *const quorum_names[] = {"aq", "bq", "cq", "dq"};
+
+    amqp_table_builder_init(&quorum);
+    amqp_table_put_text(&quorum, SLICE("x-queue-type"), SLICE("quorum"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        declare_queue(f, names[i]);
+        assert_non_null(try_declare_queue(
+            f, (struct queue_declaration){.name = slice_from_text(quorum_names[i]),
+                                          .durable = true,
+                                          .arguments = amqp_table_builder_finish(&quorum)}));
+    }
+    amqp_table_builder_clear(&quorum);
+}
+
+/* Sets or clears one of eight, and says with its length which priority it has. */
+static void change_something(struct fixture *f, struct random *random) {
+    static const char *const patterns[] = {"^a", "^b", "^c", "^d"};
+    char name[2] = {(char)('p' + random_below(random, 8)), '\0'};
+    enum policy_kind kind = random_below(random, 3) == 0 ? POLICY_OF_OPERATOR : POLICY_ORDINARY;
+    struct policy_settings settings = {
+        .name = slice_from_text(name),
+        .pattern = slice_from_text(patterns[random_below(random, 4)]),
+        .apply_to = random_below(random, 2) == 0 ? SLICE("queues") : SLICE("quorum_queues"),
+        .priority = (int64_t)random_below(random, 3) - 1,
+    };
+
+    if (random_below(random, 3) == 0)
+        policy_clear(f->vhost, kind, settings.name);
+    else /* an operator's is no shorter than any ordinary one's */
+        set_length(f, kind, settings,
+                   settings.priority + (kind == POLICY_OF_OPERATOR ? 1000 : 100));
+}
+
+static void after_every_change_the_right_ones_are_in_force(void **state) {
+    struct fixture *f = *state;
+    struct random random = {1};
+
+    declare_queues_of_both_types(f);
+    for (int i = 0; i < 2000; i++) {
+        change_something(f, &random);
+        expect_right_ones_in_force(f);
+    }
+}
+
+static void held_changes_come_at_once(void **state) {
+    struct fixture *f = *state;
+    struct random random = {2};
+
+    declare_queues_of_both_types(f);
+    for (int i = 0; i < 100; i++) {
+        struct queue *queue = vhost_find_queue(f->vhost, SLICE("a"));
+        const struct policy *before = queue->policy;
+        policies_hold(f->broker);
+        for (size_t changes = random_below(&random, 20); changes > 0; changes--)
+            change_something(f, &random);
+        assert_ptr_equal(queue->policy, before);
+        policies_release(f->broker);
+        expect_right_ones_in_force(f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_are_checked_key_by_key, fixture_setup,
@@ -191,6 +327,9 @@ int main(void) {
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(number_of_policies_has_a_limit, fixture_setup,
                                         fixture_teardown),
+        FIXTURE_TEST(a_change_leaves_alone_whom_it_does_not_concern),
+        FIXTURE_TEST(after_every_change_the_right_ones_are_in_force),
+        FIXTURE_TEST(held_changes_come_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
