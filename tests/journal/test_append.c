@@ -14,104 +14,37 @@
 
 #include <cmocka.h>
 
-#include "persistence/journal.h"
-#include "tests/support/read_journal.h"
 #include "persistence/stored_message.h"
-#include "tests/support/memory_disk.h"
+#include "tests/support/journal_fixture.h"
+#include "tests/support/read_journal.h"
 
-enum { SEGMENT = 64 * 1024, QUEUES = 8 };
-
-struct fixture {
-    struct memory_disk *disk;
-    struct journal *journal;
-    struct journal_report report;
-    struct journal_error error;
-    uint64_t sequences[QUEUES];
-    int released;
-    /* What the last start found. */
-    uint64_t found[QUEUES];
-    uint64_t highest[QUEUES];
-    uint64_t definitions;
-    struct stored_message *found_message;
-};
-
-static void on_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
-    (void)kind;
-    (void)key;
-    (void)payload;
-    ((struct fixture *)context)->definitions++;
-}
-
-static void on_queue(void *context, uint64_t queue_id, uint64_t highest_sequence) {
-    ((struct fixture *)context)->highest[queue_id] = highest_sequence;
-}
-
-static void on_message(void *context, struct stored_message *message,
-                       const struct journal_content *content, const struct journal_target *targets,
-                       size_t target_count) {
-    struct fixture *fixture = context;
-
-    (void)content;
-    fixture->found_message = message;
-    for (size_t i = 0; i < target_count; i++)
-        fixture->found[targets[i].queue_id]++;
-}
-
-static int start_with(struct fixture *fixture, uint64_t checkpoint_bytes, unsigned spares,
-                      bool salvage) {
-    struct journal_options options = {.io = memory_disk_io(fixture->disk),
-                                      .segment_size = SEGMENT,
-                                      .first_segment_size = SEGMENT,
-                                      .checkpoint_bytes = checkpoint_bytes,
-                                      .spare_segments = spares,
-                                      .uuid = {5}};
-    struct content_sink sink = {
-        .context = fixture, .on_meta = on_meta, .on_queue = on_queue, .on_message = on_message};
-
-    memset(fixture->found, 0, sizeof fixture->found);
-    fixture->definitions = 0;
-    return read_journal(&options, &sink, salvage, &fixture->journal, &fixture->report,
-                        &fixture->error);
-}
+enum { SEGMENT = 64 * 1024 };
 
 static int set_up(void **state) {
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-
-    fixture->disk = memory_disk_create();
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
-    *state = fixture;
-    return 0;
+    *state = journal_fixture_create(SEGMENT);
+    return start_journal(*state, false);
 }
 
 static int tear_down(void **state) {
-    struct fixture *fixture = *state;
-
-    journal_close(fixture->journal, false);
-    memory_disk_destroy(fixture->disk);
-    free(fixture);
+    journal_fixture_destroy(*state);
     return 0;
 }
 
-static void stop(struct fixture *fixture) {
-    journal_close(fixture->journal, false);
-    fixture->journal = NULL;
-}
-
-static void restart(struct fixture *fixture) {
-    stop(fixture);
+static void restart(struct journal_fixture *fixture) {
+    stop_journal(fixture, false);
     memory_disk_heal(fixture->disk);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
+    assert_int_equal(start_journal(fixture, false), 0);
 }
 
 static void on_release(void *owner) {
-    ((struct fixture *)owner)->released++;
+    ((struct journal_fixture *)owner)->released++;
 }
 
-static struct journal_target next_target(struct fixture *fixture, uint64_t queue_id) {
+static struct journal_target next_target(struct journal_fixture *fixture, uint64_t queue_id) {
     return (struct journal_target){queue_id, ++fixture->sequences[queue_id]};
 }
 
-static uint64_t publish_to(struct fixture *fixture, const struct journal_target *targets,
+static uint64_t publish_to(struct journal_fixture *fixture, const struct journal_target *targets,
                            size_t count, size_t len, struct stored_message **ret) {
     static const uint8_t octets[200 * 1024] = {1, 2, 3};
     struct slice body = slice_of(octets, len);
@@ -121,28 +54,14 @@ static uint64_t publish_to(struct fixture *fixture, const struct journal_target 
                                   ret);
 }
 
-static uint64_t publish(struct fixture *fixture, uint64_t queue_id, size_t len,
+static uint64_t publish(struct journal_fixture *fixture, uint64_t queue_id, size_t len,
                         struct journal_target *ret_target, struct stored_message **ret) {
     *ret_target = next_target(fixture, queue_id);
     return publish_to(fixture, ret_target, 1, len, ret);
 }
 
-/* One whole group commit. */
-static void commit(struct fixture *fixture) {
-    journal_submit(fixture->journal, 1000);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
-}
-
-static struct journal_statistics statistics_of(const struct fixture *fixture) {
-    struct journal_statistics statistics;
-
-    journal_statistics(fixture->journal, &statistics);
-    return statistics;
-}
-
 static void an_lsn_is_safe_when_its_batch_is_written(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
     uint64_t lsn = publish(fixture, 1, 10, &target, &message);
@@ -162,7 +81,7 @@ static void an_lsn_is_safe_when_its_batch_is_written(void **state) {
 }
 
 static void what_is_settled_before_the_hand_over_is_never_written(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
     uint64_t lsn = publish(fixture, 1, 10, &target, &message);
@@ -176,11 +95,11 @@ static void what_is_settled_before_the_hand_over_is_never_written(void **state) 
     assert_true(journal_open_lsn(fixture->journal) == lsn + 1);
     assert_int_equal(memory_disk_calls(fixture->disk), 2); /* those of the start */
     restart(fixture);
-    assert_int_equal(fixture->found[1], 0);
+    assert_int_equal(fixture->found_in[1], 0);
 }
 
 static void one_of_two_targets_settled_early_leaves_the_other(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct journal_target targets[] = {next_target(fixture, 1), next_target(fixture, 2)};
     struct stored_message *message;
 
@@ -189,12 +108,12 @@ static void one_of_two_targets_settled_early_leaves_the_other(void **state) {
     assert_int_equal(fixture->released, 0);
     commit(fixture);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 0);
-    assert_int_equal(fixture->found[2], 1);
+    assert_int_equal(fixture->found_in[1], 0);
+    assert_int_equal(fixture->found_in[2], 1);
 }
 
 static void a_settle_while_the_batch_is_under_way_is_a_record(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -206,12 +125,12 @@ static void a_settle_while_the_batch_is_under_way_is_a_record(void **state) {
     assert_int_equal(statistics_of(fixture).live_messages, 0);
     commit(fixture);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 0);
+    assert_int_equal(fixture->found_in[1], 0);
     assert_int_equal(fixture->report.last_index, 2);
 }
 
 static void a_settle_that_was_not_written_is_a_redelivery(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -219,38 +138,38 @@ static void a_settle_that_was_not_written_is_a_redelivery(void **state) {
     commit(fixture);
     journal_settle(fixture->journal, message, target);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 1);
+    assert_int_equal(fixture->found_in[1], 1);
     assert_false(fixture->report.clean);
 }
 
 static void a_clean_stop_writes_what_is_open_and_says_so(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
     publish(fixture, 1, 10, &target, &message);
-    assert_int_equal(journal_close(fixture->journal, true), 0);
+    assert_int_equal(stop_journal(fixture, true), 0);
     assert_int_equal(fixture->released, 1);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
-    assert_int_equal(fixture->found[1], 1);
+    assert_int_equal(start_journal(fixture, false), 0);
+    assert_int_equal(fixture->found_in[1], 1);
     assert_true(fixture->report.clean);
     restart(fixture);
     assert_false(fixture->report.clean); /* a start ends the truth of a clean stop */
 }
 
 static void a_journal_without_records_makes_no_file(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     uint8_t *octets;
     size_t len;
 
     commit(fixture);
-    assert_int_equal(journal_close(fixture->journal, true), 0);
+    assert_int_equal(stop_journal(fixture, true), 0);
     assert_null(memory_disk_file(fixture->disk, 0, &octets, &len));
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
+    assert_int_equal(start_journal(fixture, false), 0);
 }
 
 static void nothing_is_handed_over_inside_an_atomic_group(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -268,7 +187,7 @@ static void nothing_is_handed_over_inside_an_atomic_group(void **state) {
 }
 
 static void a_deleted_queue_needs_one_record(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *messages[20];
     struct journal_target targets[20];
     uint64_t records;
@@ -285,11 +204,11 @@ static void a_deleted_queue_needs_one_record(void **state) {
     assert_int_equal(statistics_of(fixture).records, records + 1);
     assert_int_equal(statistics_of(fixture).live_messages, 0);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 0);
+    assert_int_equal(fixture->found_in[1], 0);
 }
 
 static void a_message_of_a_deleted_queue_that_is_still_held_stays_dead(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -298,11 +217,11 @@ static void a_message_of_a_deleted_queue_that_is_still_held_stays_dead(void **st
     commit(fixture);
     assert_int_equal(statistics_of(fixture).live_messages, 1);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 0);
+    assert_int_equal(fixture->found_in[1], 0);
 }
 
 static void definitions_are_replaced_and_deleted(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     journal_put_meta(fixture->journal, 1, SLICE("a"), SLICE("1"));
     journal_put_meta(fixture->journal, 1, SLICE("b"), SLICE("2"));
@@ -315,7 +234,7 @@ static void definitions_are_replaced_and_deleted(void **state) {
 }
 
 static void a_queue_remembers_its_highest_sequence(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -327,12 +246,12 @@ static void a_queue_remembers_its_highest_sequence(void **state) {
     journal_request_checkpoint(fixture->journal);
     commit(fixture);
     restart(fixture);
-    assert_int_equal(fixture->found[3], 0);
+    assert_int_equal(fixture->found_in[3], 0);
     assert_int_equal(fixture->highest[3], 5);
 }
 
 static void a_message_reads_back(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct journal_content content;
     struct stored_message *message;
     struct journal_target target;
@@ -360,7 +279,7 @@ static void a_message_reads_back(void **state) {
 }
 
 static void a_damaged_message_does_not_read_back(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct journal_content content;
     struct stored_message *message;
     struct journal_target target;
@@ -382,7 +301,7 @@ static void a_damaged_message_does_not_read_back(void **state) {
 }
 
 static void a_batch_larger_than_a_segment_has_one_of_its_own(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *small, *large;
     struct journal_target target;
 
@@ -394,31 +313,11 @@ static void a_batch_larger_than_a_segment_has_one_of_its_own(void **state) {
     commit(fixture);
     assert_int_equal(statistics_of(fixture).segments, 3);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 3);
-}
-
-static void spares_are_not_used_behind_a_larger_segment(void **state) {
-    struct fixture *fixture = *state;
-    struct stored_message *message;
-    struct journal_target target;
-
-    journal_close(fixture->journal, false);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
-    commit(fixture);
-    assert_int_equal(statistics_of(fixture).spares, 2);
-    publish(fixture, 1, 150 * 1024, &target, &message);
-    commit(fixture);
-    for (int i = 0; i < 30; i++) {
-        publish(fixture, 1, 8000, &target, &message);
-        commit(fixture);
-    }
-    restart(fixture);
-    assert_int_equal(fixture->found[1], 32);
+    assert_int_equal(fixture->found_in[1], 3);
 }
 
 static void a_failed_sync_confirms_nothing_ever_after(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
     uint64_t lsn = publish(fixture, 1, 10, &target, &message);
@@ -438,14 +337,14 @@ static void a_failed_sync_confirms_nothing_ever_after(void **state) {
     assert_true(journal_safe_lsn(fixture->journal) == lsn);
     assert_int_equal(memory_disk_calls(fixture->disk), calls + 2); /* and nothing more */
     assert_int_equal(fixture->released, 1);
-    assert_int_equal(journal_close(fixture->journal, true), -EIO);
+    assert_int_equal(stop_journal(fixture, true), -EIO);
     assert_int_equal(fixture->released, 3);
     memory_disk_heal(fixture->disk);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), 0);
+    assert_int_equal(start_journal(fixture, false), 0);
 }
 
 static void a_full_disk_holds_the_batch_until_there_is_room(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
     uint64_t lsn = publish(fixture, 1, 10, &target, &message);
@@ -462,62 +361,11 @@ static void a_full_disk_holds_the_batch_until_there_is_room(void **state) {
     assert_false(statistics_of(fixture).starved);
     assert_true(journal_safe_lsn(fixture->journal) == lsn);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 1);
-}
-
-static void no_room_for_a_spare_is_told_before_anything_waits(void **state) {
-    struct fixture *fixture = *state;
-    struct stored_message *message;
-    struct journal_target target;
-
-    journal_close(fixture->journal, false);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
-    journal_submit(fixture->journal, 1);
-    /* A first segment of 6 calls, the batch of 2, a spare of 6; the next has no room for its zeros. */
-    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 16, -ENOSPC, false);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
-    assert_true(memory_disk_has_failed(fixture->disk));
-    assert_true(statistics_of(fixture).disk_full);
-    assert_false(statistics_of(fixture).starved);
-    assert_int_equal(statistics_of(fixture).spares, 1);
-    memory_disk_heal(fixture->disk);
-    journal_write_now(fixture->journal);
-    assert_true(statistics_of(fixture).disk_full); /* an idle journal does not poll the disk */
-    journal_retry_space(fixture->journal);
-    journal_write_now(fixture->journal);
-    assert_false(statistics_of(fixture).disk_full);
-    assert_int_equal(statistics_of(fixture).spares, 2);
-}
-
-static void a_spare_makes_room_for_a_checkpoint(void **state) {
-    struct fixture *fixture = *state;
-    struct stored_message *message;
-    struct journal_target target;
-
-    journal_close(fixture->journal, false);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 2, false), 0);
-    publish(fixture, 1, SEGMENT * 3 / 4, &target, &message);
-    commit(fixture);
-    assert_int_equal(statistics_of(fixture).spares, 2);
-    publish(fixture, 1, 10, &target, &message);
-    journal_request_checkpoint(fixture->journal);
-    commit(fixture);
-    /* The checkpoint is created, then has no room. */
-    memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -ENOSPC, false);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
-    assert_true(memory_disk_has_failed(fixture->disk));
-    assert_int_equal(statistics_of(fixture).checkpoints, 1);
-    assert_int_equal(statistics_of(fixture).spares, 1);
-    assert_int_equal(journal_state(fixture->journal), JOURNAL_OPEN);
-    restart(fixture);
-    assert_int_equal(fixture->found[1], 2);
+    assert_int_equal(fixture->found_in[1], 1);
 }
 
 static void a_checkpoint_that_finds_no_room_is_tried_again_later(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
 
@@ -538,17 +386,18 @@ static void a_checkpoint_that_finds_no_room_is_tried_again_later(void **state) {
     journal_collect(fixture->journal);
     assert_true(statistics_of(fixture).checkpoints > 0);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 71);
+    assert_int_equal(fixture->found_in[1], 71);
 }
 
 /* 99 of 100 messages are consumed: what is left may pin nothing but itself. */
 static void space_comes_back_although_a_few_messages_stay(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct journal_statistics statistics;
     uint64_t kept = 0;
 
-    journal_close(fixture->journal, false);
-    assert_int_equal(start_with(fixture, 4 * SEGMENT, 0, false), 0);
+    stop_journal(fixture, false);
+    fixture->options.checkpoint_bytes = 4 * SEGMENT;
+    assert_int_equal(start_journal(fixture, false), 0);
     for (int i = 0; i < 5000; i++) {
         struct stored_message *message;
         struct journal_target target;
@@ -567,16 +416,17 @@ static void space_comes_back_although_a_few_messages_stay(void **state) {
     assert_int_equal(statistics.live_messages, kept);
     assert_in_range(statistics.total_bytes, 0, 2 * statistics.live_bytes + 6 * SEGMENT);
     restart(fixture);
-    assert_int_equal(fixture->found[1], kept);
+    assert_int_equal(fixture->found_in[1], kept);
 }
 
 static void an_idle_journal_gives_its_garbage_back(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *messages[300];
     struct journal_target targets[300];
 
-    journal_close(fixture->journal, false);
-    assert_int_equal(start_with(fixture, 4 * SEGMENT, 0, false), 0);
+    stop_journal(fixture, false);
+    fixture->options.checkpoint_bytes = 4 * SEGMENT;
+    assert_int_equal(start_journal(fixture, false), 0);
     for (int i = 0; i < 300; i++) {
         publish(fixture, 1, 4000, &targets[i], &messages[i]);
         commit(fixture);
@@ -596,7 +446,7 @@ static void an_idle_journal_gives_its_garbage_back(void **state) {
 
 /* Compaction finds out; the segment stays for a person to look at, and everything else goes on. */
 static void a_message_that_cannot_be_copied_stays_where_it_is(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *messages[30];
     struct journal_target targets[30];
     uint64_t batches;
@@ -619,14 +469,14 @@ static void a_message_that_cannot_be_copied_stays_where_it_is(void **state) {
     batches = statistics_of(fixture).batches;
     commit(fixture);
     assert_int_equal(statistics_of(fixture).batches, batches); /* it is not tried for ever */
-    stop(fixture);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), -EBADMSG);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, true), 0);
-    assert_int_equal(fixture->found[1], 1);
+    stop_journal(fixture, false);
+    assert_int_equal(start_journal(fixture, false), -EBADMSG);
+    assert_int_equal(start_journal(fixture, true), 0);
+    assert_int_equal(fixture->found_in[1], 1);
 }
 
 static void the_older_checkpoint_stands_in(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     const char *name, *newest = "";
     struct stored_message *message;
     struct journal_target target;
@@ -650,14 +500,14 @@ static void the_older_checkpoint_stands_in(void **state) {
     *to_damage ^= 1;
     restart(fixture);
     assert_true(fixture->report.checkpoint_damaged);
-    assert_int_equal(fixture->found[1], 3);
+    assert_int_equal(fixture->found_in[1], 3);
     restart(fixture);
     assert_false(fixture->report.checkpoint_damaged);
-    assert_int_equal(fixture->found[1], 3);
+    assert_int_equal(fixture->found_in[1], 3);
 }
 
 static void damage_is_named_and_salvaged(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct stored_message *message;
     struct journal_target target;
     const char *name;
@@ -670,25 +520,25 @@ static void damage_is_named_and_salvaged(void **state) {
         publish(fixture, 2, 3000, &target, &message);
         commit(fixture);
     }
-    journal_close(fixture->journal, false);
+    stop_journal(fixture, false);
     assert_non_null(memory_disk_file(fixture->disk, 0, &octets, &len));
     octets[4096 + 2000] ^= 1; /* in the first message of the first batch */
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), -EBADMSG);
+    assert_int_equal(start_journal(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "0000000000000001.lvj: offset 4096"));
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, true), 0);
+    assert_int_equal(start_journal(fixture, true), 0);
     assert_int_equal(fixture->report.damaged_segments, 1);
-    assert_int_equal(fixture->found[1], 2);
-    assert_int_equal(fixture->found[2], 3);
+    assert_int_equal(fixture->found_in[1], 2);
+    assert_int_equal(fixture->found_in[2], 3);
     restart(fixture);
-    assert_int_equal(fixture->found[1], 2);
-    assert_int_equal(fixture->found[2], 3);
+    assert_int_equal(fixture->found_in[1], 2);
+    assert_int_equal(fixture->found_in[2], 3);
     for (size_t i = 0; (name = memory_disk_file(fixture->disk, i, &octets, &len)) != NULL; i++)
         quarantined += strcmp(name, "quarantine-0000000000000001.lvj") == 0;
     assert_int_equal(quarantined, 1);
 }
 
 static void a_segment_of_another_journal_is_refused(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct journal_options options = {.uuid = {6}, .segment_size = SEGMENT};
     struct memory_disk *other = memory_disk_create();
     struct content_sink sink = {0};
@@ -708,12 +558,11 @@ static void a_segment_of_another_journal_is_refused(void **state) {
     journal_submit(journal, 1);
     journal_write_now(journal);
     journal_close(journal, false);
-    journal_close(fixture->journal, false);
+    stop_journal(fixture, false);
     assert_non_null(memory_disk_file(other, 0, &strange, &len));
     assert_non_null(memory_disk_file(fixture->disk, 0, &octets, &len));
     memcpy(octets, strange, 4096);
-    assert_int_equal(start_with(fixture, UINT64_MAX, 0, false), -EBADMSG);
-    fixture->journal = NULL;
+    assert_int_equal(start_journal(fixture, false), -EBADMSG);
     memory_disk_destroy(other);
 }
 
@@ -735,11 +584,8 @@ int main(void) {
         CASE(a_message_reads_back),
         CASE(a_damaged_message_does_not_read_back),
         CASE(a_batch_larger_than_a_segment_has_one_of_its_own),
-        CASE(spares_are_not_used_behind_a_larger_segment),
         CASE(a_failed_sync_confirms_nothing_ever_after),
         CASE(a_full_disk_holds_the_batch_until_there_is_room),
-        CASE(no_room_for_a_spare_is_told_before_anything_waits),
-        CASE(a_spare_makes_room_for_a_checkpoint),
         CASE(a_checkpoint_that_finds_no_room_is_tried_again_later),
         CASE(space_comes_back_although_a_few_messages_stay),
         CASE(an_idle_journal_gives_its_garbage_back),

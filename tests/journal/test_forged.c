@@ -16,78 +16,21 @@
 #include "persistence/checkpoint.h"
 #include "persistence/segment_index.h"
 #include "tests/support/forged_segment.h"
-#include "tests/support/memory_disk.h"
-#include "tests/support/read_journal.h"
+#include "tests/support/journal_fixture.h"
 
 enum { QUEUE = 1, BODY = 64 };
 
-static const uint8_t uuid[16] = {5};
-
-struct fixture {
-    struct memory_disk *disk;
-    struct io *io;
-    struct journal_report report;
-    struct journal_error error;
-    uint64_t found, unreadable;
-    bool verify;
-};
-
 static int set_up(void **state) {
-    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct journal_fixture *fixture = journal_fixture_create(FORGED_SIZE);
 
-    fixture->disk = memory_disk_create();
-    fixture->io = memory_disk_io(fixture->disk);
+    fixture->options.checkpoint_bytes = 0; /* as many as usual */
     *state = fixture;
     return 0;
 }
 
 static int tear_down(void **state) {
-    struct fixture *fixture = *state;
-
-    assert_int_equal(memory_disk_open_handles(fixture->disk), 0);
-    memory_disk_destroy(fixture->disk);
-    free(fixture);
+    journal_fixture_destroy(*state);
     return 0;
-}
-
-static void on_message(void *context, struct stored_message *message,
-                       const struct journal_content *content, const struct journal_target *targets,
-                       size_t target_count) {
-    (void)message;
-    (void)content;
-    (void)targets;
-    ((struct fixture *)context)->found += target_count;
-}
-
-static void on_unreadable(void *context, int error, const struct journal_target *targets,
-                          size_t target_count) {
-    (void)targets;
-    assert_true(error == -EBADMSG || error == -EIO);
-    ((struct fixture *)context)->unreadable += target_count;
-}
-
-static struct journal_options options_of(const struct fixture *fixture) {
-    struct journal_options options = {.io = fixture->io,
-                                      .segment_size = FORGED_SIZE,
-                                      .first_segment_size = FORGED_SIZE,
-                                      .verify = fixture->verify};
-
-    memcpy(options.uuid, uuid, sizeof uuid);
-    return options;
-}
-
-static int start(struct fixture *fixture, bool salvage) {
-    struct journal_options options = options_of(fixture);
-    struct content_sink sink = {
-        .context = fixture, .on_message = on_message, .on_unreadable = on_unreadable};
-    struct journal *journal;
-    int code;
-
-    fixture->found = fixture->unreadable = 0;
-    code = read_journal(&options, &sink, salvage, &journal, &fixture->report, &fixture->error);
-    if (code == 0)
-        journal_close(journal, false);
-    return code;
 }
 
 /* A batch with message number `sequence`; where its record is. */
@@ -124,20 +67,20 @@ enum { MESSAGE_LENGTH = RECORD_HEAD + RECORD_MESSAGE_FIXED + RECORD_TARGET + 3 }
 /* ---- indexes ---- */
 
 /* One message, and an index that says where it is. */
-static int start_indexed(struct fixture *fixture, uint64_t offset, uint32_t length) {
-    struct forged forged = forge(uuid, 1);
+static int start_indexed(struct journal_fixture *fixture, uint64_t offset, uint32_t length) {
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     forge_records(&forged, 1, 0, &definition, 1);
     put_message(&forged, 2, 1);
     seal_with_index(&forged, 3, offset, length);
-    forge_file(fixture->io, &forged);
-    return start(fixture, false);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    return try_start(fixture, false);
 }
 
 enum { AT_DEFINITION = SEGMENT_BLOCK + BATCH_HEADER, AT_MESSAGE = AT_DEFINITION + SEGMENT_BLOCK };
 
 static void an_index_that_is_right_is_believed(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     assert_int_equal(start_indexed(fixture, AT_MESSAGE, MESSAGE_LENGTH), 0);
     assert_int_equal(fixture->found, 1);
@@ -145,7 +88,7 @@ static void an_index_that_is_right_is_believed(void **state) {
 }
 
 static void an_index_of_what_is_no_message_is_found_out_by_the_reader(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     assert_int_equal(start_indexed(fixture, AT_DEFINITION, RECORD_HEAD + 5), 0);
     assert_int_equal(fixture->found, 0);
@@ -153,7 +96,7 @@ static void an_index_of_what_is_no_message_is_found_out_by_the_reader(void **sta
 }
 
 static void an_index_with_a_longer_message_is_found_out_by_the_reader(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     assert_int_equal(start_indexed(fixture, AT_MESSAGE, MESSAGE_LENGTH + RECORD_ALIGNMENT), 0);
     assert_int_equal(fixture->found, 0);
@@ -167,7 +110,7 @@ static void an_index_that_points_outside_is_none(void **state) {
     } outside[] = {{SEGMENT_BLOCK, MESSAGE_LENGTH},
                    {3 * SEGMENT_BLOCK, MESSAGE_LENGTH},
                    {AT_MESSAGE, SEGMENT_BLOCK}};
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         assert_int_equal(start_indexed(fixture, outside[i].offset, outside[i].length), 0);
@@ -175,57 +118,57 @@ static void an_index_that_points_outside_is_none(void **state) {
         assert_int_equal(fixture->report.damaged_indexes, 1);
         memory_disk_destroy(fixture->disk);
         fixture->disk = memory_disk_create();
-        fixture->io = memory_disk_io(fixture->disk);
     }
 }
 
 /* Sealed with something else, or with an index of a later version: it is walked through. */
 static void a_seal_without_an_index_is_enough(void **state) {
     struct forged_record seals[] = {definition, {RECORD_INDEX, 2, RECORD_SKIPPABLE, 0, {0}}};
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     put_message(&forged, 1, 1);
     forge_records(&forged, 2, BATCH_SEAL, seals, 2);
-    forge_file(fixture->io, &forged);
-    assert_int_equal(start(fixture, false), 0);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 1);
 }
 
 static void a_message_of_a_later_version_is_passed_over(void **state) {
     struct forged_record later = {RECORD_MESSAGE, 2, RECORD_SKIPPABLE, 0, {0}};
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     forge_records(&forged, 1, 0, &later, 1);
     put_message(&forged, 2, 1);
-    forge_file(fixture->io, &forged);
-    assert_int_equal(start(fixture, false), 0);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 1);
 }
 
 /* ---- statements ---- */
 
 static void of_two_ends_the_earlier_one_holds(void **state) {
-    struct fixture *fixture = *state;
-    struct forged first = forge(uuid, 1), second = forge_successor(uuid, 2, 1, 3 * SEGMENT_BLOCK),
-                  third = forge_successor(uuid, 3, 1, 4 * SEGMENT_BLOCK);
+    struct journal_fixture *fixture = *state;
+    struct forged first = forge(journal_fixture_uuid, 1),
+                  second = forge_successor(journal_fixture_uuid, 2, 1, 3 * SEGMENT_BLOCK),
+                  third = forge_successor(journal_fixture_uuid, 3, 1, 4 * SEGMENT_BLOCK);
 
     for (uint64_t index = 1; index < 5; index++)
         put_message(&first, index, index);
     put_message(&second, 3, 5);
     put_message(&third, 3, 6);
-    forge_file(fixture->io, &first);
-    forge_file(fixture->io, &second);
-    forge_file(fixture->io, &third);
-    assert_int_equal(start(fixture, false), 0);
+    forge_file(memory_disk_io(fixture->disk), &first);
+    forge_file(memory_disk_io(fixture->disk), &second);
+    forge_file(memory_disk_io(fixture->disk), &third);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 3); /* two of the first segment, and that of the third */
 }
 
 /* ---- checkpoints ---- */
 
 /* Messages 1 to `live_count` live. */
-static void put_checkpoint(struct fixture *fixture, struct checkpoint *checkpoint,
+static void put_checkpoint(struct journal_fixture *fixture, struct checkpoint *checkpoint,
                            uint64_t live_count) {
     struct live_set live = {0};
     struct definitions definitions = {0};
@@ -240,11 +183,12 @@ static void put_checkpoint(struct fixture *fixture, struct checkpoint *checkpoin
     while (!checkpoint_capture_step(&state, &live, &definitions, 10))
         continue;
     state.queue_count += checkpoint->queue_count;
-    checkpoint_encode(&octets, uuid, checkpoint, &state);
+    checkpoint_encode(&octets, journal_fixture_uuid, checkpoint, &state);
     checkpoint_name(name, checkpoint->index);
-    handle = fixture->io->ops->open_new(fixture->io, name);
-    assert_int_equal(io_write_octets(fixture->io, handle, octets.data, octets.len, 0), 0);
-    fixture->io->ops->close(fixture->io, handle);
+    handle = memory_disk_io(fixture->disk)->ops->open_new(memory_disk_io(fixture->disk), name);
+    assert_int_equal(
+        io_write_octets(memory_disk_io(fixture->disk), handle, octets.data, octets.len, 0), 0);
+    memory_disk_io(fixture->disk)->ops->close(memory_disk_io(fixture->disk), handle);
     octets_clear(&octets);
     checkpoint_state_clear(&state);
     live_set_clear(&live);
@@ -255,8 +199,8 @@ static void put_checkpoint(struct fixture *fixture, struct checkpoint *checkpoin
  * Two segments with three messages each, the first sealed as batch 4, and a checkpoint that says this of
  * the first one and the truth of the second.
  */
-static void put_listed(struct fixture *fixture, struct checkpoint_segment first) {
-    struct forged one = forge(uuid, 1), two = forge(uuid, 2);
+static void put_listed(struct journal_fixture *fixture, struct checkpoint_segment first) {
+    struct forged one = forge(journal_fixture_uuid, 1), two = forge(journal_fixture_uuid, 2);
     struct checkpoint_segment listed[] = {first, {.number = 2, .first_index = 5, .last_index = 7}};
     struct checkpoint checkpoint = {
         .index = 7, .end_index = 7, .next_segment = 3, .segments = listed, .segment_count = 2};
@@ -267,8 +211,8 @@ static void put_listed(struct fixture *fixture, struct checkpoint_segment first)
     for (uint64_t index = 5; index < 8; index++)
         put_message(&two, index, index - 1);
     listed[1].end = two.end;
-    forge_file(fixture->io, &one);
-    forge_file(fixture->io, &two);
+    forge_file(memory_disk_io(fixture->disk), &one);
+    forge_file(memory_disk_io(fixture->disk), &two);
     put_checkpoint(fixture, &checkpoint, 6);
 }
 
@@ -279,46 +223,46 @@ static const struct checkpoint_segment truth = {.number = 1,
                                                 .seal_offset = 4 * SEGMENT_BLOCK};
 
 static void verification_does_not_take_the_index_for_granted(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     put_listed(fixture, truth); /* whose index has but one of three messages */
-    fixture->verify = true;
-    assert_int_equal(start(fixture, false), 0);
+    fixture->options.verify = true;
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 6);
 }
 
 static void a_checkpoint_with_another_last_batch_than_the_index_is_found_out(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct checkpoint_segment lie = truth;
 
     lie.last_index = 3;
     put_listed(fixture, lie);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "the segment ends too early"));
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 6);
 }
 
 static void a_checkpoint_that_wants_more_than_is_sealed_is_found_out(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct checkpoint_segment lie = truth;
 
     lie.end += SEGMENT_BLOCK;
     lie.seal_offset = 0;
     put_listed(fixture, lie);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "the segment ends too early"));
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 6);
 }
 
 static void a_checkpoint_with_a_seal_beyond_the_file_is_walked_past(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct checkpoint_segment lie = truth;
 
     lie.seal_offset = 100 * FORGED_SIZE;
     put_listed(fixture, lie);
-    assert_int_equal(start(fixture, false), 0);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->report.damaged_indexes, 1);
     assert_int_equal(fixture->found, 6);
 }
@@ -326,17 +270,17 @@ static void a_checkpoint_with_a_seal_beyond_the_file_is_walked_past(void **state
 /* Nothing in it is expected, so nothing is found missing but its messages. */
 static void a_segment_listed_as_empty_is_not_read(void **state) {
     static const struct checkpoint_segment empty = {.number = 1, .end = SEGMENT_BLOCK};
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     put_listed(fixture, empty);
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 3);
 }
 
 static void a_message_that_is_malformed_is_found_out_by_the_reader(void **state) {
     struct forged_record malformed = {RECORD_MESSAGE, 1, 0, 0, SLICE("short")};
-    struct fixture *fixture = *state;
-    struct forged one = forge(uuid, 1), two = forge(uuid, 2);
+    struct journal_fixture *fixture = *state;
+    struct forged one = forge(journal_fixture_uuid, 1), two = forge(journal_fixture_uuid, 2);
     struct checkpoint_segment listed[] = {
         {.number = 1, .first_index = 1, .last_index = 2},
         {.number = 2, .first_index = 3, .last_index = 3, .end = 2 * SEGMENT_BLOCK}};
@@ -348,37 +292,37 @@ static void a_message_that_is_malformed_is_found_out_by_the_reader(void **state)
     seal_with_index(&one, 2, AT_DEFINITION, RECORD_HEAD + 5);
     listed[0].end = one.end;
     put_message(&two, 3, 2);
-    forge_file(fixture->io, &one);
-    forge_file(fixture->io, &two);
+    forge_file(memory_disk_io(fixture->disk), &one);
+    forge_file(memory_disk_io(fixture->disk), &two);
     put_checkpoint(fixture, &checkpoint, 2);
-    assert_int_equal(start(fixture, false), 0);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 1);
     assert_int_equal(fixture->unreadable, 1);
 }
 
 static void a_checkpoint_of_no_segments_is_a_state(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct checkpoint checkpoint = {.index = 0, .next_segment = 5};
 
     put_checkpoint(fixture, &checkpoint, 0);
-    assert_int_equal(start(fixture, false), 0);
+    assert_int_equal(try_start(fixture, false), 0);
     assert_int_equal(fixture->found, 0);
-    assert_int_equal(start(fixture, false), 0);
+    assert_int_equal(try_start(fixture, false), 0);
 }
 
 static void a_checkpoint_with_less_state_than_it_says_is_refused(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
     struct checkpoint checkpoint = {.index = 1, .end_index = 1, .queue_count = 100};
 
     put_checkpoint(fixture, &checkpoint, 1);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "malformed"));
 }
 
 /* ---- a state that got ahead of the journal ---- */
 
 /* Batches 1 to 3, a checkpoint of batch 1 whose state stands on all of them. */
-static void put_ahead(struct fixture *fixture, struct forged *forged, uint64_t end_index) {
+static void put_ahead(struct journal_fixture *fixture, struct forged *forged, uint64_t end_index) {
     struct checkpoint_segment listed = {
         .number = 1, .first_index = 1, .last_index = 1, .end = 2 * SEGMENT_BLOCK};
     struct checkpoint checkpoint = {.index = 1,
@@ -387,7 +331,7 @@ static void put_ahead(struct fixture *fixture, struct forged *forged, uint64_t e
                                     .segments = &listed,
                                     .segment_count = 1};
 
-    forge_file(fixture->io, forged);
+    forge_file(memory_disk_io(fixture->disk), forged);
     put_checkpoint(fixture, &checkpoint, 1);
 }
 
@@ -403,29 +347,29 @@ static void put_half(struct forged *forged, uint64_t index) {
 }
 
 static void a_damaged_batch_that_a_checkpoint_stands_on_is_no_torn_tail(void **state) {
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     put_message(&forged, 1, 1);
     put_message(&forged, 2, 2);
     put_half(&forged, 3);
     put_ahead(fixture, &forged, 3);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "offset 12288: invalid batch"));
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 3); /* what is whole of the damaged batch is kept */
 }
 
 static void batches_that_a_checkpoint_stands_on_must_be_there(void **state) {
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     for (uint64_t index = 1; index < 8; index++) /* up to the end of the file */
         put_message(&forged, index, index);
     put_ahead(fixture, &forged, 9);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "batches that it stands on are missing"));
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 7);
 }
 
@@ -436,50 +380,50 @@ static void what_is_left_is_of_batches_that_can_be_there(void **state) {
     struct forged_record records[2] = {
         {RECORD_MESSAGE, 1, 0, 0, forge_message(bodies[0], QUEUE, 2)},
         {RECORD_MESSAGE, 1, 0, 1000, forge_message(bodies[1], QUEUE, 3)}};
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
 
     put_message(&forged, 1, 1);
     forge_records(&forged, 2, 0, records, 2);
     put_message(&forged, 3, 4);
-    forge_file(fixture->io, &forged);
-    assert_int_equal(start(fixture, false), -EBADMSG);
-    assert_int_equal(start(fixture, true), 0);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_int_equal(fixture->found, 3); /* not the one that says it is of batch 1000 */
 }
 
 static void salvage_does_not_pass_over_what_a_newer_version_wrote(void **state) {
     struct forged_record records[] = {definition, {9, 1, 0, 0, SLICE("new")}};
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
     uint64_t at = forge_records(&forged, 1, 0, records, 2);
 
     forged.octets[at + RECORD_HEAD] ^= 1;
     put_message(&forged, 2, 1);
-    forge_file(fixture->io, &forged);
-    assert_int_equal(start(fixture, true), -EPROTONOSUPPORT);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    assert_int_equal(try_start(fixture, true), -EPROTONOSUPPORT);
     assert_non_null(strstr(fixture->error.text, "newer version"));
 }
 
 /* Torn at its end as it seems, but a later segment goes on. */
-static void put_torn_end_that_is_none(struct fixture *fixture) {
-    struct forged first = forge(uuid, 1), second = forge(uuid, 2);
+static void put_torn_end_that_is_none(struct journal_fixture *fixture) {
+    struct forged first = forge(journal_fixture_uuid, 1), second = forge(journal_fixture_uuid, 2);
 
     put_message(&first, 1, 1);
     put_half(&first, 2);
     put_message(&second, 3, 3);
     seal_with_index(&second, 4, AT_DEFINITION, MESSAGE_LENGTH);
-    forge_file(fixture->io, &first);
-    forge_file(fixture->io, &second);
+    forge_file(memory_disk_io(fixture->disk), &first);
+    forge_file(memory_disk_io(fixture->disk), &second);
 }
 
 static void a_torn_end_that_is_none_is_not_reported_as_one(void **state) {
-    struct fixture *fixture = *state;
+    struct journal_fixture *fixture = *state;
 
     put_torn_end_that_is_none(fixture);
-    assert_int_equal(start(fixture, false), -EBADMSG);
+    assert_int_equal(try_start(fixture, false), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "a later segment goes on behind it"));
-    assert_int_equal(start(fixture, true), 0);
+    assert_int_equal(try_start(fixture, true), 0);
     assert_false(fixture->report.torn_tail);
     assert_int_equal(fixture->found, 3);
 }
@@ -490,14 +434,15 @@ static void a_torn_end_that_is_none_is_not_reported_as_one(void **state) {
  * A directory with all that a start has to deal with: temporaries, superseded and unlisted segments,
  * damaged and old checkpoints, and, with `damaged`, batches for salvage.
  */
-static void put_everything(struct fixture *fixture, bool damaged) {
-    struct forged first = forge(uuid, 1), second = forge_successor(uuid, 2, 1, 4 * SEGMENT_BLOCK),
-                  third = forge(uuid, 3);
+static void put_everything(struct journal_fixture *fixture, bool damaged) {
+    struct forged first = forge(journal_fixture_uuid, 1),
+                  second = forge_successor(journal_fixture_uuid, 2, 1, 4 * SEGMENT_BLOCK),
+                  third = forge(journal_fixture_uuid, 3);
     struct checkpoint_segment listed[] = {
         {.number = 1, .first_index = 1, .last_index = 1, .end = 2 * SEGMENT_BLOCK}};
     struct checkpoint checkpoint = {
         .index = 1, .end_index = 1, .segments = listed, .segment_count = 1};
-    struct io *io = fixture->io;
+    struct io *io = memory_disk_io(fixture->disk);
 
     for (uint64_t index = 1; index < 5; index++)
         put_message(&first, index, index);
@@ -521,29 +466,27 @@ static void put_everything(struct fixture *fixture, bool damaged) {
  * Whatever fails, nothing is lost by it and the next start finds what an undisturbed one would. But
  * salvage takes what it cannot read for damage, and puts it aside.
  */
-static void fail_each_call(struct fixture *fixture, bool salvage) {
+static void fail_each_call(struct journal_fixture *fixture, bool salvage) {
     struct memory_disk *intact = fixture->disk;
     uint64_t expected;
     bool failed = true;
 
     fixture->disk = memory_disk_copy(intact);
-    fixture->io = memory_disk_io(fixture->disk);
-    assert_int_equal(start(fixture, salvage), 0);
+    assert_int_equal(try_start(fixture, salvage), 0);
     expected = fixture->found;
     memory_disk_destroy(fixture->disk);
     for (uint64_t at = 1; failed; at++) {
         fixture->disk = memory_disk_copy(intact);
-        fixture->io = memory_disk_io(fixture->disk);
         memory_disk_fail(fixture->disk, at, -EIO, false);
-        if (start(fixture, salvage) < 0)
+        if (try_start(fixture, salvage) < 0)
             assert_true(strlen(fixture->error.text) > 0);
         failed = memory_disk_has_failed(fixture->disk);
         assert_int_equal(memory_disk_open_handles(fixture->disk), 0);
         memory_disk_heal(fixture->disk);
-        assert_int_equal(start(fixture, salvage), 0);
+        assert_int_equal(try_start(fixture, salvage), 0);
         if (!salvage)
             assert_int_equal(fixture->found, expected);
-        assert_int_equal(start(fixture, false), 0);
+        assert_int_equal(try_start(fixture, false), 0);
         memory_disk_destroy(fixture->disk);
     }
     fixture->disk = intact;
@@ -567,19 +510,18 @@ static void salvage_behind_an_end_that_is_none_may_fail_at_each_call(void **stat
 /* ---- who wants to know nothing ---- */
 
 static void a_sink_may_want_nothing(void **state) {
-    struct fixture *fixture = *state;
-    struct forged forged = forge(uuid, 1);
-    struct journal_options options = options_of(fixture);
+    struct journal_fixture *fixture = *state;
+    struct forged forged = forge(journal_fixture_uuid, 1);
     struct replay_sink sink = {0};
-    struct journal *journal;
 
     put_message(&forged, 1, 1);
     forge_records(&forged, 2, 0, &definition, 1);
-    forge_file(fixture->io, &forged);
-    assert_int_equal(
-        journal_open(&options, &sink, false, &journal, &fixture->report, &fixture->error), 0);
+    forge_file(memory_disk_io(fixture->disk), &forged);
+    fixture->options.io = memory_disk_io(fixture->disk);
+    assert_int_equal(journal_open(&fixture->options, &sink, false, &fixture->journal,
+                                  &fixture->report, &fixture->error),
+                     0);
     assert_int_equal(fixture->report.messages, 1);
-    journal_close(journal, false);
 }
 
 int main(void) {
