@@ -29,6 +29,8 @@ struct consumer_ops {
     void (*on_queue_deleted)(struct consumer *consumer);
     /* Deliveries of its vhost are to be traced from now on, or no longer: vhost->metadata.tracing. */
     void (*on_tracing_switched)(struct consumer *consumer);
+    /* Whether it has messages that it did not settle. */
+    bool (*has_unacked)(const struct consumer *consumer);
 };
 
 struct consumer {

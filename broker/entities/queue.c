@@ -502,6 +502,8 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
     int64_t overdue_ms = queue->vhost->broker->env->now_ms - 1;
     size_t delivered = 0;
     struct consumer *consumer = NULL;
+    if (queue->active_consumer != NULL && queue->quorum != NULL)
+        queue_hand_over(queue);
     bool is_fresh = queue_expire_front(queue, overdue_ms);
     while (is_fresh && delivered < budget && queue_ready_count(queue) > 0 &&
            !queue_front_is_away(queue) && (consumer = next_consumer(queue)) != NULL) {

@@ -214,6 +214,12 @@ void queue_remove_consumer(struct queue *queue, struct consumer *consumer);
 /* Every consumer is unlinked and told that the queue is going away. For queue.c. */
 void queue_delete_consumers(struct queue *queue);
 
+/*
+ * A quorum queue with an active consumer is about to be run: a consumer of higher priority becomes
+ * active in its place, or it gets nothing until its messages are settled. For queue.c.
+ */
+void queue_hand_over(struct queue *queue);
+
 /* Puts a consumer that may have credit behind its equals in priority. For consumer.c and queue.c. */
 void queue_link_ready_consumer(struct queue *queue, struct consumer *consumer);
 

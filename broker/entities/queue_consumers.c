@@ -4,8 +4,10 @@
  * active consumer.
  *
  * With x-single-active-consumer all but one consumer stay on `inactive_consumers` and are not looked
- * at. The first to come is active; when it goes, the next by priority and then age follows. A
- * newcomer never displaces it, whatever its priority (compat 3.2).
+ * at. The first to come is active; when it goes, the next by priority and then age follows. In a
+ * classic queue a newcomer never displaces it, whatever its priority (compat 3.2). In a quorum queue
+ * one of higher priority does, as in RabbitMQ 4: the active one gets nothing more, and when what it
+ * has is settled it becomes inactive.
  */
 #include <assert.h>
 
@@ -61,6 +63,46 @@ static void activate_next(struct queue *queue) {
         activate(queue, LIST_ITEM(link, struct consumer, queue_link));
 }
 
+static struct consumer *first_of_higher_priority(const struct queue *queue) {
+    struct list *link = list_first(&queue->inactive_consumers);
+    struct consumer *first = link == NULL ? NULL : LIST_ITEM(link, struct consumer, queue_link);
+    return first != NULL && first->priority > queue->active_consumer->priority ? first : NULL;
+}
+
+/* It was the eldest of its priority. */
+static void deactivate(struct queue *queue, struct consumer *consumer) {
+    struct list *before = queue->inactive_consumers.next;
+    while (before != &queue->inactive_consumers &&
+           LIST_ITEM(before, struct consumer, queue_link)->priority > consumer->priority) {
+        before = before->next;
+        queue->vhost->broker->work++;
+    }
+    list_remove(&consumer->queue_link);
+    list_insert_before(before, &consumer->queue_link);
+    consumer->waiting = false;
+}
+
+/* Until it is resumed, which each of its settlements does. */
+static void pause_consumer(struct queue *queue, struct consumer *consumer) {
+    list_remove(&consumer->queue_link);
+    list_append(&queue->waiting_consumers, &consumer->queue_link);
+    consumer->waiting = true;
+}
+
+void queue_hand_over(struct queue *queue) {
+    struct consumer *active = queue->active_consumer;
+    struct consumer *next = first_of_higher_priority(queue);
+    if (next == NULL)
+        return;
+    if (active->ops->has_unacked(active)) {
+        pause_consumer(queue, active);
+        return;
+    }
+    deactivate(queue, active);
+    list_remove(&next->queue_link);
+    activate(queue, next);
+}
+
 static void link_consumer(struct queue *queue, struct consumer *consumer) {
     if (queue->active_consumer != NULL)
         link_by_priority(&queue->inactive_consumers, consumer);
@@ -101,6 +143,8 @@ void queue_remove_consumer(struct queue *queue, struct consumer *consumer) {
     unlink_consumer(queue, consumer);
     if (queue->active_consumer == consumer)
         activate_next(queue);
+    else if (queue->active_consumer != NULL)
+        consumer_resume(queue->active_consumer); /* it may have waited for this one */
     queue_restart_expires(queue);
     if (queue->auto_delete && queue->consumer_count == 0 && !queue->deleted)
         vhost_remove_queue(queue);

@@ -230,6 +230,10 @@ static bool consumer_has_credit(struct consumer *queue_consumer) {
     return queue_consumer->no_ack || window_has_room(consumer);
 }
 
+static bool consumer_has_unacked(const struct consumer *queue_consumer) {
+    return ((const struct channel_consumer *)(const void *)queue_consumer)->unacked_count > 0;
+}
+
 /* --- consumers --- */
 
 static void free_when_settled(struct channel_consumer *consumer) {
@@ -281,6 +285,7 @@ static const struct consumer_ops channel_consumer_ops = {
     .deliver = channel_deliver,
     .on_queue_deleted = on_queue_deleted,
     .on_tracing_switched = choose_ops,
+    .has_unacked = consumer_has_unacked,
 };
 
 static const struct consumer_ops traced_consumer_ops = {
@@ -288,6 +293,7 @@ static const struct consumer_ops traced_consumer_ops = {
     .deliver = channel_deliver_traced,
     .on_queue_deleted = on_queue_deleted,
     .on_tracing_switched = choose_ops,
+    .has_unacked = consumer_has_unacked,
 };
 
 static void choose_ops(struct consumer *consumer) {

@@ -120,33 +120,6 @@ static void shared_window_of_a_channel_is_540(void **state) {
                                      basic_consume);
 }
 
-/* rows: 311 */
-static void get_is_405_with_a_single_active_consumer(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, BOOL("x-single-active-consumer", true)));
-
-    peer_send(p, basic_get, .queue = SLICE("q"));
-    peer_expect_channel_exception(
-        p, 405,
-        "cannot obtain access to locked queue 'q' in vhost '/'. basic.get operations are not "
-        "supported by quorum queues with single active consumer",
-        basic_get);
-}
-
-static void single_active_consumer_is_followed_by_the_next(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, BOOL("x-single-active-consumer", true)));
-
-    peer_consume(p, "q", "first");
-    peer_consume(p, "q", "second");
-    peer_publish(p, "", "q", "1");
-    peer_expect_delivery(p, "first", 1, "1");
-    peer_publish(p, "", "q", "2");
-    peer_expect_delivery(p, "first", 2, "2");
-    peer_send(p, basic_cancel, .consumer_tag = SLICE("first"));
-    peer_skip(p, basic_cancel_ok);
-    peer_publish(p, "", "q", "3");
-    peer_expect_delivery(p, "second", 3, "3");
-}
-
 static void exclusive_consumers_are_not_alone(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
@@ -517,137 +490,6 @@ static void waiting_message_goes_with_its_queue(void **state) {
     fixture_advance(*state, 1000);
 }
 
-/* -- Consumers that keep a message too long ---------------------------------------------------- */
-
-static void consumer_that_keeps_a_message_is_cancelled(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
-
-    peer_publish(p, "", "q", "1");
-    peer_consume(p, "q", "c");
-    peer_expect_delivery(p, "c", 1, "1");
-    fixture_advance(*state, 999);
-    peer_expect_nothing(p);
-    peer_publish(p, "", "q", "2");
-    peer_expect_delivery(p, "c", 2, "2");
-    fixture_advance(*state, 1);
-    peer_expect(p, basic_cancel, .consumer_tag = SLICE("c"), .no_wait = true);
-    peer_expect_counts(p, "q", 2, 0);
-    peer_send(p, basic_ack, .delivery_tag = 2, .multiple = true); /* too late, and no error */
-    get_counted(p, "1", "1", NULL);
-    get_counted(p, "2", "1", NULL);
-}
-
-static void acknowledging_in_time_puts_the_timeout_off(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
-
-    peer_consume(p, "q", "c");
-    peer_publish(p, "", "q", "1");
-    peer_expect_delivery(p, "c", 1, "1");
-    fixture_advance(*state, 600);
-    peer_publish(p, "", "q", "2");
-    peer_expect_delivery(p, "c", 2, "2");
-    peer_send(p, basic_ack, .delivery_tag = 1);
-    fixture_advance(*state, 999);
-    peer_expect_nothing(p);
-    peer_send(p, basic_ack, .delivery_tag = 2);
-    fixture_advance(*state, 10000);
-    peer_expect_counts(p, "q", 0, 1);
-}
-
-static void client_that_knows_no_cancel_loses_its_channel(void **state) {
-    static const char *const no_capabilities[] = {"basic.nack", NULL};
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
-    struct peer *old = peer_accept(*state);
-
-    peer_expect_start(old);
-    peer_send(
-        old, connection_start_ok, .client_properties = peer_client_properties(no_capabilities),
-        .mechanism = SLICE("PLAIN"), .response = SLICE("\0guest\0guest"), .locale = SLICE("en_US"));
-
-    peer_skip(old, connection_tune);
-    peer_send(old, connection_tune_ok, .channel_max = 10, .frame_max = 131072);
-    peer_open(old);
-    peer_open_channel(old, 1);
-    peer_publish(p, "", "q", "1");
-    peer_send(old, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"),
-              .arguments = ARGUMENTS(INT("x-consumer-timeout", 50)));
-    peer_expect(old, basic_consume_ok, .consumer_tag = SLICE("c"));
-    peer_expect_delivery(old, "c", 1, "1");
-    fixture_advance(*state, 50);
-    peer_expect_channel_exception(
-        old, 406,
-        "delivery acknowledgement on channel 1 timed out. Timeout value used: 50 ms. This timeout "
-        "value can be configured, see consumers doc guide to learn more",
-        nothing);
-    get_counted(p, "1", "1", NULL);
-}
-
-static void node_gives_half_an_hour(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
-
-    peer_declare_queue(p, "classic");
-    peer_publish(p, "", "q", "1");
-    peer_publish(p, "", "classic", "2");
-    peer_consume(p, "q", "c");
-    peer_expect_delivery(p, "c", 1, "1");
-    peer_consume(p, "classic", "d");
-    peer_expect_delivery(p, "d", 2, "2");
-    fixture_advance(*state, 1799999);
-    peer_expect_nothing(p);
-    fixture_advance(*state, 1);
-    peer_expect(p, basic_cancel, .consumer_tag = SLICE("c"), .no_wait = true);
-    fixture_advance(*state, 10000000);
-    peer_expect_counts(p, "classic", 0, 1);
-}
-
-static void timeout_of_zero_is_none(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 0)));
-
-    peer_publish(p, "", "q", "1");
-    peer_consume(p, "q", "c");
-    peer_expect_delivery(p, "c", 1, "1");
-    fixture_advance(*state, 100000000);
-    peer_expect_counts(p, "q", 0, 1);
-}
-
-static void cancelled_consumer_still_loses_what_it_keeps(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
-
-    peer_publish(p, "", "q", "1");
-    peer_consume(p, "q", "c");
-    peer_expect_delivery(p, "c", 1, "1");
-    peer_send(p, basic_cancel, .consumer_tag = SLICE("c"));
-    peer_skip(p, basic_cancel_ok);
-    fixture_advance(*state, 1000);
-    get_counted(p, "1", "1", NULL);
-    peer_send(p, basic_ack, .delivery_tag = 1);
-}
-
-static void timeout_of_a_consumer_is_a_count_and_for_quorum_queues(void **state) {
-    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
-
-    peer_send(p, basic_consume, .queue = SLICE("q"),
-              .arguments = ARGUMENTS(TEXT("x-consumer-timeout", "1")));
-    peer_expect_channel_exception(p, 406,
-                                  "invalid arg 'x-consumer-timeout' for queue 'q' in vhost '/': "
-                                  "\"expected integer, got longstr\"",
-                                  basic_consume);
-    peer_reopen(p);
-    peer_send(p, basic_consume, .queue = SLICE("q"),
-              .arguments = ARGUMENTS(INT("x-consumer-timeout", -1)));
-    peer_expect_channel_exception(
-        p, 406, "invalid arg 'x-consumer-timeout' for queue 'q' in vhost '/': {value_negative,-1}",
-        basic_consume);
-    peer_reopen(p);
-    peer_declare_queue(p, "classic");
-    peer_send(p, basic_consume, .queue = SLICE("classic"),
-              .arguments = ARGUMENTS(INT("x-consumer-timeout", 1)));
-    peer_expect_channel_exception(p, 406,
-                                  "invalid arg 'x-consumer-timeout' for queue 'classic' in vhost "
-                                  "'/' of queue type rabbit_classic_queue",
-                                  basic_consume);
-}
-
 /* -- The default queue type -------------------------------------------------------------------- */
 
 static struct queue *queue_named(struct fixture *fixture, const char *name) {
@@ -696,8 +538,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CONVERSATION(conditions_of_delete_are_540),
         CONVERSATION(shared_window_of_a_channel_is_540),
-        CONVERSATION(get_is_405_with_a_single_active_consumer),
-        CONVERSATION(single_active_consumer_is_followed_by_the_next),
         CONVERSATION(exclusive_consumers_are_not_alone),
         CONVERSATION(redeclare_compares_the_type_and_its_arguments),
         CONVERSATION(redelivery_shows_how_often_it_was_acquired_and_failed),
@@ -723,13 +563,6 @@ int main(void) {
         CONVERSATION(returned_message_waits_when_it_did_not_fail),
         CONVERSATION(all_that_comes_back_waits),
         CONVERSATION(waiting_message_goes_with_its_queue),
-        CONVERSATION(consumer_that_keeps_a_message_is_cancelled),
-        CONVERSATION(acknowledging_in_time_puts_the_timeout_off),
-        CONVERSATION(client_that_knows_no_cancel_loses_its_channel),
-        CONVERSATION(node_gives_half_an_hour),
-        CONVERSATION(timeout_of_zero_is_none),
-        CONVERSATION(cancelled_consumer_still_loses_what_it_keeps),
-        CONVERSATION(timeout_of_a_consumer_is_a_count_and_for_quorum_queues),
         CONVERSATION(default_type_is_for_queues_whose_flags_suit_it),
         CONVERSATION(default_type_of_the_node_counts_when_the_vhost_has_none),
     };

@@ -28,7 +28,8 @@ static void on_queue_deleted(struct consumer *consumer) {
     (void)consumer;
 }
 
-static const struct consumer_ops ops = {has_credit, deliver, on_queue_deleted, NULL};
+static const struct consumer_ops ops = {
+    .has_credit = has_credit, .deliver = deliver, .on_queue_deleted = on_queue_deleted};
 
 static void publish(struct fixture *f, struct queue *queue) {
     static const uint8_t header[] = {0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
