@@ -5,9 +5,10 @@
  * heap. What is due is a chore of the tick, so it is enqueued outside of any publish and nothing
  * recurses, and a million that are due together keep nobody else waiting.
  *
- * A durable exchange keeps persistent messages in the journal too. The time of publishing and the
- * delay that are stored with such a message say when it is due, without a look at it. Leaving
- * for queues is one change on disk: settled here and stored there, or neither.
+ * A durable exchange keeps its messages in the journal too, also transient ones: the plugin's table is
+ * on disk. The time of publishing and the delay that are stored with a message say when it is due,
+ * without a look at it. Leaving for queues is one change on disk: settled here and stored there, or
+ * neither.
  *
  * When memory is short (paging.h) those that are due later and written leave it; after a restart all
  * are away. What is due soon is read ahead of its time, the next few hundred at once, in the order of
@@ -71,7 +72,8 @@ struct delayed_messages {
 /* --- the heap --- */
 
 static bool is_before(const struct entry *a, const struct entry *b) {
-    return a->expires_ms != b->expires_ms ? a->expires_ms < b->expires_ms : a->sequence < b->sequence;
+    return a->expires_ms != b->expires_ms ? a->expires_ms < b->expires_ms
+                                          : a->sequence < b->sequence;
 }
 
 static void heap_add(struct delayed_messages *delayed, struct entry held) {
@@ -225,16 +227,16 @@ static void add(struct delayed_messages *delayed, struct entry held) {
 
 static void watch_memory(struct delayed_messages *delayed);
 
-static bool hold(struct delayed_messages *delayed, const struct message *message,
-                 int64_t delay_ms, struct route *route) {
+static bool hold(struct delayed_messages *delayed, const struct message *message, int64_t delay_ms,
+                 struct route *route) {
     struct entry held = {.message = with_waited(message, delay_ms),
                          .expires_ms = now_of(delayed) + delay_ms};
     uint64_t sequence;
 
     if (held.message == NULL)
         return false;
-    uint64_t lsn = store_hold(delayed->exchange, EXCHANGE_HOLDS_DELAYED, held.message, delay_ms,
-                              &sequence);
+    uint64_t lsn =
+        store_hold(delayed->exchange, EXCHANGE_HOLDS_DELAYED, held.message, delay_ms, &sequence);
     held.sequence = sequence & ENTRY_SEQUENCE_MAX;
     if (route->held_lsn < lsn)
         route->held_lsn = lsn;
@@ -330,7 +332,8 @@ static size_t heap_of_places_take(size_t *places, size_t count, const struct ent
  * The places of the next messages that are away, in the order of their times, as far as LOOKED_AT messages
  * reach: a walk down the heap, always on at the earliest message that was not looked at.
  */
-static size_t find_next_away(const struct delayed_messages *delayed, struct held_place *ret_places) {
+static size_t find_next_away(const struct delayed_messages *delayed,
+                             struct held_place *ret_places) {
     size_t places[LOOKED_AT + 2] = {0};
     size_t waiting = 1, found = 0;
 

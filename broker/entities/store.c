@@ -196,7 +196,8 @@ uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct m
                     int64_t delay_ms, uint64_t *ret_sequence) {
     struct broker *broker = exchange->vhost->broker;
     *ret_sequence = ++exchange->held[hold].last_sequence;
-    if (broker->journal == NULL || !exchange->durable || !message->persistent)
+    bool is_kept = message->persistent || hold == EXCHANGE_HOLDS_DELAYED;
+    if (broker->journal == NULL || !exchange->durable || !is_kept)
         return 0;
     struct journal_target target = {.queue_id = holding_id(exchange, hold),
                                     .sequence = *ret_sequence};

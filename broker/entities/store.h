@@ -102,8 +102,8 @@ void store_settle(const struct queue *queue, const struct entry *entry);
 /*
  * A message that an exchange keeps has its place there as others have theirs in queues: an id out of
  * the queues' numbers and a sequence. store_hold() returns the LSN that depends on it, 0 when nothing
- * of it is durable. store_release() ends that; broker_publish() may take the same message on in the
- * same atomic change. `delay_ms` is stored in the note in place of a time to live.
+ * of it is durable; delayed messages are, whatever their delivery mode. store_release() ends that;
+ * broker_publish() may take the same message on in the same atomic change. `delay_ms` is stored in the note in place of a time to live.
  */
 uint64_t store_hold(struct exchange *exchange, enum exchange_hold hold, struct message *message,
                     int64_t delay_ms, uint64_t *ret_sequence);
