@@ -191,18 +191,16 @@ static inline void uncount_delivered(struct queue *queue, const struct entry *en
         uncount_persistent(queue, entry->message->body_size);
 }
 
-static struct entry take_front_from(struct ready_levels *levels, struct ready_list *list) {
+static struct entry take_of_list(struct ready_list *list) {
     struct entry entry;
-    bool is_taken =
-        levels == NULL ? ready_list_take(list, &entry) : ready_levels_take(levels, &entry);
+    bool is_taken = ready_list_take(list, &entry);
     assert(is_taken);
     return entry;
 }
 
-struct entry queue_front_take(struct queue *queue) {
-    struct ready_list *list =
-        queue->levels == NULL ? &queue->ready : ready_levels_front(queue->levels);
-    struct entry entry = take_front_from(queue->levels, list);
+static struct entry take_first_of(struct queue *queue, struct ready_list *list) {
+    struct entry entry =
+        queue->levels == NULL ? take_of_list(list) : ready_levels_take_of(queue->levels, list);
     if (entry_is_away(&entry))
         queue_count_taken_away(queue, list->taken_size);
     else
@@ -210,8 +208,17 @@ struct entry queue_front_take(struct queue *queue) {
     return entry;
 }
 
-void queue_front_drop(struct queue *queue, enum dead_letter_reason reason) {
-    struct entry entry = queue_front_take(queue);
+struct ready_list *queue_front_list(struct queue *queue) {
+    return queue->levels == NULL ? &queue->ready : ready_levels_front(queue->levels);
+}
+
+struct entry queue_front_take(struct queue *queue) {
+    return take_first_of(queue, queue_front_list(queue));
+}
+
+void queue_drop_first_of(struct queue *queue, struct ready_list *list,
+                         enum dead_letter_reason reason) {
+    struct entry entry = take_first_of(queue, list);
     queue_uncount_persistent(queue, &entry);
     dead_letter_take(queue, entry, reason);
 }

@@ -3,11 +3,12 @@
  * Time to live of messages and of queues (compat 3.2).
  *
  * A message gets its deadline when it is enqueued and keeps it when it is requeued. It expires only at
- * the front: one that is overdue behind another which is not stays, and counts. So one timer per queue
- * is enough; it waits for the deadline of the front message. It is not moved when a later message
- * comes to the front: firing too early it finds nothing to do and is set anew. Any number may be
- * overdue together, so the timer only makes it a chore; whoever looks at the front meanwhile drops
- * a few himself, which is more than any publisher adds.
+ * the front: one that is overdue behind another which is not stays, and counts. In a quorum queue each
+ * priority has a front, as in RabbitMQ 4.3. So one timer per queue is enough; it waits for the deadline
+ * of the front message. It is not moved when a later message comes to the front: firing too early it
+ * finds nothing to do and is set anew. Any number may be overdue together, so the timer only makes it
+ * a chore; whoever looks at the front meanwhile drops a few himself, which is more than any publisher
+ * adds.
  *
  * A message that is due now still goes to a consumer who can take it at once (that is all a TTL of 0
  * allows), hence `now_ms - 1` where consumers are served and `now_ms` where there are none.
@@ -48,30 +49,37 @@ int64_t queue_deadline_of(const struct queue *queue, const struct message *messa
     return queue_deadline_with(queue, own_time_to_live_ms(message));
 }
 
-static bool front_has_deadline(const struct queue *queue, int64_t *ret_deadline_ms) {
+/* The list whose front is to expire, and when; NULL when there is none. */
+static struct ready_list *expiring_list(struct queue *queue, int64_t *ret_deadline_ms) {
     struct entry front;
-    if (!queue->may_expire || !queue_front_peek(queue, &front) ||
-        front.expires_ms == ENTRY_NEVER_EXPIRES)
-        return false;
+    if (!queue->may_expire)
+        return NULL;
+    if (queue->quorum != NULL)
+        return ready_levels_first_to_expire(queue->levels, ret_deadline_ms);
+    if (!queue_front_peek(queue, &front) || front.expires_ms == ENTRY_NEVER_EXPIRES)
+        return NULL;
     *ret_deadline_ms = front.expires_ms;
-    return true;
+    return queue_front_list(queue);
 }
 
-static bool front_is_overdue(const struct queue *queue, int64_t now_ms) {
-    int64_t deadline_ms;
-    return front_has_deadline(queue, &deadline_ms) && deadline_ms <= now_ms;
+/* NULL when no front is overdue. */
+static struct ready_list *overdue_list(struct queue *queue, int64_t now_ms) {
+    int64_t deadline_ms = 0;
+    struct ready_list *list = expiring_list(queue, &deadline_ms);
+    return list != NULL && deadline_ms <= now_ms ? list : NULL;
 }
 
 size_t queue_drop_overdue(struct queue *queue, int64_t now_ms, size_t budget) {
     size_t dropped = 0;
-    for (; dropped < budget && front_is_overdue(queue, now_ms); dropped++)
-        queue_front_drop(queue, DEAD_LETTER_EXPIRED);
+    struct ready_list *list;
+    for (; dropped < budget && (list = overdue_list(queue, now_ms)) != NULL; dropped++)
+        queue_drop_first_of(queue, list, DEAD_LETTER_EXPIRED);
     return dropped;
 }
 
 bool queue_expire_front(struct queue *queue, int64_t now_ms) {
     queue_drop_overdue(queue, now_ms, QUEUE_DROPS_AT_ONCE);
-    if (!front_is_overdue(queue, now_ms))
+    if (overdue_list(queue, now_ms) == NULL)
         return true;
     queue_trim_later(queue);
     return false;
@@ -98,10 +106,10 @@ static void on_message_timer(struct timer *timer) {
 }
 
 void queue_watch_front(struct queue *queue) {
-    int64_t deadline_ms;
+    int64_t deadline_ms = 0;
     if (queue_ready_count(queue) == 0)
         queue->may_expire = false;
-    if (!front_has_deadline(queue, &deadline_ms))
+    if (expiring_list(queue, &deadline_ms) == NULL)
         timer_stop(&broker_of(queue)->timers, &queue->message_timer);
     else if (!timer_is_running(&queue->message_timer) || queue->message_timer.due_ms > deadline_ms)
         timer_start(&broker_of(queue)->timers, &queue->message_timer, deadline_ms,

@@ -33,8 +33,11 @@ struct entry queue_front_take(struct queue *queue);
 void queue_front_return(struct queue *queue, struct entry entry);
 /* An entry is over and leaves the journal. The message reference stays with the caller. */
 void queue_end_entry(const struct queue *queue, const struct entry *entry);
-/* The front message leaves without having been delivered. */
-void queue_front_drop(struct queue *queue, enum dead_letter_reason reason);
+/* The list with the front message. */
+struct ready_list *queue_front_list(struct queue *queue);
+/* The first message of a list that is not empty leaves without having been delivered. */
+void queue_drop_first_of(struct queue *queue, struct ready_list *list,
+                         enum dead_letter_reason reason);
 
 /* -- queue_expiry.c -- */
 

@@ -48,16 +48,9 @@ static bool has_excess(const struct queue *queue) {
 }
 
 static void drop_one(struct queue *queue) {
-    struct entry oldest;
-    if (queue->quorum == NULL) {
-        queue_front_drop(queue, DEAD_LETTER_MAXLEN);
-    } else if (ready_levels_take_oldest(queue->levels, &oldest)) {
-        if (entry_is_away(&oldest))
-            queue_count_taken_away(queue, queue->levels->taken_size);
-        else
-            queue->ready_bytes -= oldest.message->body_size;
-        dead_letter_take(queue, oldest, DEAD_LETTER_MAXLEN);
-    }
+    struct ready_list *list =
+        queue->quorum == NULL ? queue_front_list(queue) : ready_levels_oldest(queue->levels);
+    queue_drop_first_of(queue, list, DEAD_LETTER_MAXLEN);
 }
 
 size_t queue_drop_excess(struct queue *queue, size_t budget) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/entities/ready_levels.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "broker/base/alloc.h"
@@ -92,12 +93,20 @@ static void note_taken(struct ready_levels *levels, const struct ready_list *lis
     levels->occupied[level / 64] &= ~(UINT64_C(1) << level % 64);
 }
 
-static bool take_from(struct ready_levels *levels, struct ready_list *list,
-                      struct entry *ret_entry) {
-    if (list == NULL || !ready_list_take(list, ret_entry))
-        return false;
+struct entry ready_levels_take_of(struct ready_levels *levels, struct ready_list *list) {
+    struct entry entry;
+    bool is_taken = ready_list_take(list, &entry);
+    assert(is_taken);
     levels->taken_size = list->taken_size;
     note_taken(levels, list);
+    return entry;
+}
+
+static bool take_from(struct ready_levels *levels, struct ready_list *list,
+                      struct entry *ret_entry) {
+    if (list == NULL)
+        return false;
+    *ret_entry = ready_levels_take_of(levels, list);
     return true;
 }
 
@@ -112,8 +121,30 @@ bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry) {
     return take_from(levels, ready_levels_front(levels), ret_entry);
 }
 
-/* NULL when all are empty. */
-static struct ready_list *oldest_list(struct ready_levels *levels) {
+/* `list` or `first`, whichever has the front that expires earlier; NULL when neither does. */
+static struct ready_list *earlier_to_expire(struct ready_list *first, struct ready_list *list,
+                                            int64_t *expires_ms) {
+    struct entry front;
+    if (!ready_list_peek(list, &front) || front.expires_ms == ENTRY_NEVER_EXPIRES ||
+        (first != NULL && *expires_ms <= front.expires_ms))
+        return first;
+    *expires_ms = front.expires_ms;
+    return list;
+}
+
+struct ready_list *ready_levels_first_to_expire(struct ready_levels *levels,
+                                                int64_t *ret_expires_ms) {
+    struct ready_list *first = earlier_to_expire(NULL, &levels->returned, ret_expires_ms);
+    for (size_t word = 0; word < READY_LEVELS_MAX / 64; word++) {
+        for (uint64_t bits = levels->occupied[word]; bits != 0; bits &= bits - 1) {
+            size_t level = word * 64 + (size_t)__builtin_ctzll(bits);
+            first = earlier_to_expire(first, &levels->lists[level], ret_expires_ms);
+        }
+    }
+    return first;
+}
+
+struct ready_list *ready_levels_oldest(struct ready_levels *levels) {
     struct ready_list *oldest = NULL;
     uint64_t lowest = UINT64_MAX;
     struct entry front;
@@ -126,10 +157,6 @@ static struct ready_list *oldest_list(struct ready_levels *levels) {
         }
     }
     return oldest;
-}
-
-bool ready_levels_take_oldest(struct ready_levels *levels, struct entry *ret_entry) {
-    return take_from(levels, oldest_list(levels), ret_entry);
 }
 
 /* --- entries that are away --- */

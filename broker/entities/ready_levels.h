@@ -60,8 +60,16 @@ struct ready_list *ready_levels_front(struct ready_levels *levels);
 bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry);
 bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry);
 
-/* The entry that was enqueued first among the fronts: of the returned, if there are any. */
-bool ready_levels_take_oldest(struct ready_levels *levels, struct entry *ret_entry);
+/* Takes the front of one of the lists, which is not empty. */
+struct entry ready_levels_take_of(struct ready_levels *levels, struct ready_list *list);
+
+/* The list whose front expires first and when that is; NULL when no front expires. */
+struct ready_list *ready_levels_first_to_expire(struct ready_levels *levels,
+                                                int64_t *ret_expires_ms);
+
+/* The list with the front that was enqueued first: the returned, if there are any. NULL when all are
+ * empty. */
+struct ready_list *ready_levels_oldest(struct ready_levels *levels);
 
 /* Drops every entry and its message reference. */
 void ready_levels_clear(struct ready_levels *levels);

@@ -134,11 +134,38 @@ static void oldest_is_a_returned_one_or_the_first_that_came(void **state) {
     assert_true(ready_levels_take(levels, &entry));
     ready_levels_return(levels, entry);
     for (size_t i = 0; i < 4; i++) {
-        assert_true(ready_levels_take_oldest(levels, &entry));
+        entry = ready_levels_take_of(levels, ready_levels_oldest(levels));
         assert_int_equal(entry.sequence, order[i]);
         message_unref(entry.message);
     }
-    assert_false(ready_levels_take_oldest(levels, &entry));
+    assert_null(ready_levels_oldest(levels));
+    ready_levels_destroy(levels);
+}
+
+static void earliest_deadline_of_the_fronts_is_found(void **state) {
+    static const int64_t order[] = {5, 10, 20};
+    struct fixture *f = *state;
+    struct ready_levels *levels = ready_levels_create(255);
+    struct ready_list *list;
+    struct entry entry;
+    int64_t expires_ms = 0;
+
+    push(f, levels, 200, 0);
+    ready_levels_push(levels, (struct entry){.message = message_of(f, 3), .expires_ms = 20});
+    ready_levels_push(levels, (struct entry){.message = message_of(f, 64), .expires_ms = 10});
+    ready_levels_push(levels, (struct entry){.message = message_of(f, 200), .expires_ms = 1});
+    ready_list_push(&levels->returned,
+                    (struct entry){.message = message_of(f, 0), .expires_ms = 5});
+    levels->count++;
+    for (size_t i = 0; i < 3; i++) {
+        list = ready_levels_first_to_expire(levels, &expires_ms);
+        assert_int_equal(expires_ms, order[i]);
+        entry = ready_levels_take_of(levels, list);
+        assert_int_equal(entry.expires_ms, order[i]);
+        message_unref(entry.message);
+    }
+    assert_null(ready_levels_first_to_expire(levels, &expires_ms));
+    assert_int_equal(levels->count, 2);
     ready_levels_destroy(levels);
 }
 
@@ -150,6 +177,7 @@ int main(void) {
         FIXTURE_TEST(cleared_levels_are_empty_and_usable),
         FIXTURE_TEST(quorum_queue_serves_the_returned_first),
         FIXTURE_TEST(oldest_is_a_returned_one_or_the_first_that_came),
+        FIXTURE_TEST(earliest_deadline_of_the_fronts_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
