@@ -74,30 +74,29 @@ static void withhold(struct queue *queue, struct entry entry, int64_t delay_ms) 
     timer_start(&broker->timers, &withheld->timer, broker->env->now_ms + delay_ms, on_retry_timer);
 }
 
-/* By how many of its tries the delay grows; 0: it does not wait. */
-static uint32_t counted_tries(enum queue_delayed_retry retry,
-                              const struct delivery_history *history, bool failed) {
+static bool waits_for_retry(enum queue_delayed_retry retry, bool failed) {
     switch (retry) {
     case QUEUE_DELAYED_RETRY_FAILED:
-        return failed ? history->failed : 0;
+        return failed;
     case QUEUE_DELAYED_RETRY_RETURNED:
-        return failed ? 0 : history->acquired;
+        return !failed;
     case QUEUE_DELAYED_RETRY_ALL:
-        return failed ? history->failed : history->acquired;
+        return true;
     default:
-        return 0;
+        return false;
     }
 }
 
+/* Longer with each failure; coming back without one makes it no longer. */
 static int64_t retry_delay_ms(const struct queue_features *features,
                               const struct delivery_history *history, bool failed) {
     int64_t max_ms =
         features->delayed_retry_max_ms < 0 ? EXPIRATION_MAX_MS : features->delayed_retry_max_ms;
-    uint32_t tries = counted_tries(features->delayed_retry, history, failed);
+    int64_t tries = history->failed > 0 ? history->failed : 1;
     int64_t delay_ms;
-    if (tries == 0 || features->delayed_retry_min_ms <= 0)
+    if (!waits_for_retry(features->delayed_retry, failed) || features->delayed_retry_min_ms <= 0)
         return 0;
-    if (__builtin_mul_overflow(features->delayed_retry_min_ms, (int64_t)tries, &delay_ms))
+    if (__builtin_mul_overflow(features->delayed_retry_min_ms, tries, &delay_ms))
         return max_ms;
     return delay_ms < max_ms ? delay_ms : max_ms;
 }

@@ -13,6 +13,7 @@
 #include "broker/entities/trace.h"
 #include "broker/entities/user.h"
 #include "broker/protocol/connection.h"
+#include "broker/protocol/consumer_timeout.h"
 #include "broker/protocol/content.h"
 #include "broker/protocol/delivery.h"
 #include "broker/protocol/exception.h"
@@ -67,6 +68,7 @@ void channel_release(struct channel *channel) {
     confirms_clear(channel);
     release_consumers(channel);
     transaction_destroy(channel);
+    consumer_timeout_forget_gets(channel);
     requeue_unacked(channel);
     release_publisher(channel);
     channel->expectation = EXPECT_METHOD;

@@ -24,6 +24,7 @@
 
 struct channel_consumer;
 struct connection;
+struct get_timeout;
 struct publisher;
 struct queue;
 struct trace_party;
@@ -50,6 +51,7 @@ struct channel {
     struct channel_consumer *consumers; /* map by tag (delivery.h) */
     uint32_t consumer_count;
     struct unacked_list unacked;
+    struct get_timeout *get_timeout; /* owned; NULL until one is needed (consumer_timeout.h) */
     uint64_t last_delivery_tag;
     uint16_t consumer_prefetch; /* for consumers started from now on; 0: unlimited */
     uint16_t global_prefetch;   /* shared window (basic.qos global=true); 0: unlimited */

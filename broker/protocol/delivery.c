@@ -362,6 +362,14 @@ static void send_get_ok(struct channel *channel, const struct queue *queue, stru
     message_unref(shown);
 }
 
+static void remember_got(struct channel *channel, struct queue *queue, struct entry entry) {
+    struct unacked record = {
+        .delivery_tag = channel->last_delivery_tag, .queue = queue, .entry = entry};
+    if (queue->quorum != NULL)
+        consumer_timeout_watch_get(channel, &record);
+    unacked_add(&channel->unacked, &record);
+}
+
 void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
     struct entry entry;
     if (!queue_prepare_get(queue)) {
@@ -381,9 +389,7 @@ void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
     if (no_ack)
         queue_finish_delivery(queue, entry);
     else
-        unacked_add(&channel->unacked, &(struct unacked){.delivery_tag = channel->last_delivery_tag,
-                                                         .queue = queue,
-                                                         .entry = entry});
+        remember_got(channel, queue, entry);
 }
 
 /* --- basic.return --- */

@@ -93,10 +93,12 @@ void settle_requeue_all(struct channel *channel) {
         settle_record(channel, &record, SETTLE_REQUEUE);
 }
 
-void settle_return_all_of(struct channel *channel, struct channel_consumer *consumer) {
+uint32_t settle_return_kept(struct channel *channel, struct channel_consumer *consumer,
+                            int64_t until_ms) {
     struct unacked *records = xmalloc(consumer->unacked_count * sizeof *records);
-    uint32_t count = unacked_detach(&channel->unacked, consumer, records);
+    uint32_t count = unacked_detach(&channel->unacked, consumer, until_ms, records);
     for (uint32_t i = 0; i < count; i++)
         settle_record(channel, &records[i], SETTLE_REQUEUE);
     free(records);
+    return count;
 }

@@ -25,10 +25,12 @@ void settle_deliveries(struct channel *channel, uint64_t delivery_tag, bool mult
 void settle_requeue_all(struct channel *channel);
 
 /*
- * The deliveries of one consumer go back to their queue without having failed. Their tags stay
- * outstanding: settling one later does nothing. A cancelled consumer is gone after that.
+ * What the consumer has had since `until_ms` or longer goes back to its queue without having failed.
+ * The tags stay outstanding: settling one later does nothing. A cancelled consumer is gone after that
+ * when it has no more. Returns how many went back.
  */
-void settle_return_all_of(struct channel *channel, struct channel_consumer *consumer);
+uint32_t settle_return_kept(struct channel *channel, struct channel_consumer *consumer,
+                            int64_t until_ms);
 
 /* Settles a record that was taken from the channel's unacked list. */
 void settle_record(struct channel *channel, const struct unacked *record,

@@ -105,11 +105,11 @@ struct unacked *unacked_find_of(struct unacked_list *list,
 }
 
 uint32_t unacked_detach(struct unacked_list *list, const struct channel_consumer *consumer,
-                        struct unacked *ret_records) {
+                        int64_t until_ms, struct unacked *ret_records) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < list->used; i++) {
         struct unacked *record = slot(list, i);
-        if (is_hole(record) || record->consumer != consumer)
+        if (is_hole(record) || record->consumer != consumer || record->delivered_ms > until_ms)
             continue;
         ret_records[count++] = *record;
         message_ref(record->entry.message);
@@ -117,6 +117,16 @@ uint32_t unacked_detach(struct unacked_list *list, const struct channel_consumer
         record->consumer = NULL;
     }
     return count;
+}
+
+struct unacked *unacked_next_timed_get(const struct unacked_list *list, uint32_t *at) {
+    while (*at < list->used) {
+        struct unacked *record = slot(list, (*at)++);
+        if (!is_hole(record) && record->consumer == NULL && record->queue != NULL &&
+            record->delivered_ms > 0)
+            return record;
+    }
+    return NULL;
 }
 
 static void reset_when_empty(struct unacked_list *list) {

@@ -23,7 +23,7 @@ struct unacked {
     struct queue *queue;               /* NULL: the entry went back already (consumer_timeout.h) */
     struct channel_consumer *consumer; /* cancelled or not (delivery.h); NULL for basic.get */
     struct entry entry;                /* entry.message NULL: a hole */
-    int64_t delivered_ms;              /* of a consumer with a timeout; 0 otherwise */
+    int64_t delivered_ms;              /* where there is a timeout; 0 otherwise */
 };
 
 struct unacked_list {
@@ -62,11 +62,18 @@ bool unacked_take_first(struct unacked_list *list, struct unacked *ret_record);
 struct unacked *unacked_find_of(struct unacked_list *list, const struct channel_consumer *consumer);
 
 /*
- * The entries of this consumer go into `ret_records`, which has room for all; what stays in the list
- * holds the place of their tags, with no queue and one more reference to the message. Returns how many.
+ * The entries that this consumer has had since `until_ms` or longer go into `ret_records`, which has
+ * room for all of its; what stays in the list holds the place of their tags, with no queue and one
+ * more reference to the message. Returns how many.
  */
 uint32_t unacked_detach(struct unacked_list *list, const struct channel_consumer *consumer,
-                        struct unacked *ret_records);
+                        int64_t until_ms, struct unacked *ret_records);
+
+/*
+ * The next message of a basic.get that has a timeout, NULL when there is none. `at` begins with 0 and
+ * counts on from call to call. Valid until the list changes.
+ */
+struct unacked *unacked_next_timed_get(const struct unacked_list *list, uint32_t *at);
 
 /* The oldest outstanding tag, 0 when there is none. */
 uint64_t unacked_first_tag(const struct unacked_list *list);

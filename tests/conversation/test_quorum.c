@@ -365,6 +365,27 @@ static void message_expires_at_the_front(void **state) {
     peer_expect_get(p, "dead", "1");
 }
 
+/* As in RabbitMQ 4.3: a live message of higher priority does not keep others from expiring. */
+static void message_expires_at_the_front_of_its_priority(void **state) {
+    struct peer *p = connect_with_dlx(state, ARGUMENTS(QUORUM, DLX));
+
+    peer_publish_with(p, "", "q", "high", .priority = 9);
+    peer_publish_with(p, "", "q", "2", .priority = 1, .expiration = SLICE("200"));
+    peer_publish_with(p, "", "q", "1", .priority = 0, .expiration = SLICE("100"));
+    peer_publish_with(p, "", "q", "live", .priority = 0);
+    peer_publish_with(p, "", "q", "behind", .priority = 0, .expiration = SLICE("100"));
+    fixture_advance(*state, 100);
+    peer_expect_counts(p, "q", 4, 0);
+    peer_expect_get(p, "dead", "1");
+    fixture_advance(*state, 100);
+    peer_expect_counts(p, "q", 3, 0);
+    peer_expect_get(p, "dead", "2");
+    peer_expect_get(p, "q", "high");
+    peer_expect_get(p, "q", "live");
+    peer_expect_get_empty(p, "q");
+    peer_expect_get(p, "dead", "behind");
+}
+
 /* -- Dead letters at least once ---------------------------------------------------------------- */
 
 #define AT_LEAST_ONCE \
@@ -460,10 +481,28 @@ static void returned_message_waits_when_it_did_not_fail(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, RETRY("returned")));
 
     peer_publish(p, "", "q", "1");
+    for (int i = 0; i < 3; i++) {
+        nack_to_queue(p, get(p, "1"));
+        fixture_advance(*state, 99);
+        peer_expect_get_empty(p, "q");
+        fixture_advance(*state, 1);
+    }
+    reject_to_queue(p, get_counted(p, "1", "3", NULL));
+    reject_to_queue(p, get_counted(p, "1", "4", "1"));
+    nack_to_queue(p, get_counted(p, "1", "5", "2"));
+    fixture_advance(*state, 199);
+    peer_expect_get_empty(p, "q");
+    fixture_advance(*state, 1);
+    get(p, "1");
+}
+
+/* RabbitMQ 4.3 takes any word, and has no delay then. */
+static void unknown_kind_of_retry_is_none(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, RETRY("some")));
+
+    peer_publish(p, "", "q", "1");
     reject_to_queue(p, get(p, "1"));
     nack_to_queue(p, get(p, "1"));
-    peer_expect_get_empty(p, "q");
-    fixture_advance(*state, 200);
     get(p, "1");
 }
 
@@ -555,12 +594,14 @@ int main(void) {
         CONVERSATION(reject_publish_dlx_is_drop_head),
         CONVERSATION(purge_counts_what_is_ready),
         CONVERSATION(message_expires_at_the_front),
+        CONVERSATION(message_expires_at_the_front_of_its_priority),
         CONVERSATION(letter_that_nobody_takes_is_held_and_tried_again),
         CONVERSATION(full_target_holds_the_letter),
         CONVERSATION(held_letters_count_against_the_length),
         CONVERSATION(at_least_once_needs_reject_publish),
         CONVERSATION(failed_message_waits_longer_each_time),
         CONVERSATION(returned_message_waits_when_it_did_not_fail),
+        CONVERSATION(unknown_kind_of_retry_is_none),
         CONVERSATION(all_that_comes_back_waits),
         CONVERSATION(waiting_message_goes_with_its_queue),
         CONVERSATION(default_type_is_for_queues_whose_flags_suit_it),

@@ -4,7 +4,9 @@
  * "q" is the quorum queue unless a test says otherwise.
  */
 #include "broker/base/text.h"
+#include "broker/entities/policy.h"
 #include "broker/entities/value_text.h"
+#include "broker/entities/vhost.h"
 #include "tests/support/arguments.h"
 #include "tests/support/peer.h"
 
@@ -37,6 +39,17 @@ static void assert_header(const struct amqp_properties *properties, const char *
     value_text_append(&text, &value);
     assert_string_equal(text_chars(&text), expected);
     text_clear(&text);
+}
+
+static void set_policy(struct fixture *fixture, struct slice definition) {
+    struct policy_settings settings = {
+        .name = SLICE("p"), .pattern = SLICE(""), .definition = definition};
+    struct refusal refusal = {0};
+
+    if (!policy_set(broker_find_vhost(fixture->broker, SLICE("/")), POLICY_ORDINARY, &settings,
+                    &refusal))
+        fail_msg("%s", refusal.text);
+    fixture_run(fixture);
 }
 
 /* The front of "q" and its delivery tag; the message has come back `acquired` times. */
@@ -196,6 +209,7 @@ static void one_without_acknowledgements_yields_at_once(void **state) {
 
 /* -- Consumers that keep a message too long ---------------------------------------------------- */
 
+/* What it has not had for too long stays with it for its own time. */
 static void consumer_that_keeps_a_message_is_cancelled(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
 
@@ -205,13 +219,19 @@ static void consumer_that_keeps_a_message_is_cancelled(void **state) {
     fixture_advance(*state, 999);
     peer_expect_nothing(p);
     peer_publish(p, "", "q", "2");
+    peer_publish(p, "", "q", "3");
     peer_expect_delivery(p, "c", 2, "2");
+    peer_expect_delivery(p, "c", 3, "3");
     fixture_advance(*state, 1);
     peer_expect(p, basic_cancel, .consumer_tag = SLICE("c"), .no_wait = true);
-    peer_expect_counts(p, "q", 2, 0);
-    peer_send(p, basic_ack, .delivery_tag = 2, .multiple = true); /* too late, and no error */
+    peer_expect_counts(p, "q", 1, 0);
+    peer_send(p, basic_ack, .delivery_tag = 2, .multiple = true); /* too late for the first */
     get_counted(p, "1", "1", NULL);
-    get_counted(p, "2", "1", NULL);
+    peer_expect_get_empty(p, "q");
+    fixture_advance(*state, 999);
+    get_counted(p, "3", "1", NULL);
+    peer_send(p, basic_ack, .delivery_tag = 3); /* too late, and no error */
+    peer_expect_open(p);
 }
 
 static void acknowledging_in_time_puts_the_timeout_off(void **state) {
@@ -300,6 +320,77 @@ static void cancelled_consumer_still_loses_what_it_keeps(void **state) {
     peer_send(p, basic_ack, .delivery_tag = 1);
 }
 
+static void shorter_of_argument_and_policy_is_the_timeout(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
+
+    set_policy(*state, ARGUMENTS(INT("consumer-timeout", 400)));
+    peer_consume(p, "q", "c");
+    peer_publish(p, "", "q", "1");
+    peer_expect_delivery(p, "c", 1, "1");
+    fixture_advance(*state, 400);
+    peer_expect(p, basic_cancel, .consumer_tag = SLICE("c"), .no_wait = true);
+    set_policy(*state, ARGUMENTS(INT("consumer-timeout", 4000)));
+    peer_consume(p, "q", "d");
+    peer_expect_redelivery(p, "d", 2, "1");
+    fixture_advance(*state, 1000);
+    peer_expect(p, basic_cancel, .consumer_tag = SLICE("d"), .no_wait = true);
+}
+
+/* Nobody could be cancelled: the channel ends, as RabbitMQ's does. */
+static void message_of_a_get_is_kept_too_long(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
+
+    peer_publish(p, "", "q", "1");
+    peer_publish(p, "", "q", "2");
+    peer_send(p, basic_ack, .delivery_tag = get_counted(p, "1", NULL, NULL));
+    fixture_advance(*state, 500);
+    get_counted(p, "2", NULL, NULL);
+    fixture_advance(*state, 999);
+    peer_expect_nothing(p);
+    fixture_advance(*state, 1);
+    peer_expect_channel_exception(
+        p, 406,
+        "delivery acknowledgement on channel 1 timed out. Timeout value used: 1000 ms. This "
+        "timeout value can be configured, see consumers doc guide to learn more",
+        nothing);
+    peer_reopen(p);
+    get_counted(p, "2", "1", NULL);
+}
+
+static void gets_of_several_queues_have_the_timeouts_of_these(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
+
+    declare_with(p, "short", ARGUMENTS(QUORUM, INT("x-consumer-timeout", 10)));
+    peer_declare_queue(p, "classic");
+    peer_publish(p, "", "q", "1");
+    peer_publish(p, "", "classic", "2");
+    peer_publish(p, "", "short", "3");
+    get_counted(p, "1", NULL, NULL);
+    peer_expect_get(p, "classic", "2");
+    peer_send(p, basic_get, .queue = SLICE("short"));
+    peer_skip(p, basic_get_ok);
+    peer_expect_content(p, "3");
+    fixture_advance(*state, 10);
+    peer_expect_channel_exception(
+        p, 406,
+        "delivery acknowledgement on channel 1 timed out. Timeout value used: 10 ms. This timeout "
+        "value can be configured, see consumers doc guide to learn more",
+        nothing);
+    peer_reopen(p);
+    get_counted(p, "1", "1", "1"); /* the end of its channel counts as a failure */
+}
+
+static void get_without_acknowledgement_is_no_matter(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
+
+    peer_publish(p, "", "q", "1");
+    peer_send(p, basic_get, .queue = SLICE("q"), .no_ack = true);
+    peer_skip(p, basic_get_ok);
+    peer_expect_content(p, "1");
+    fixture_advance(*state, 5000);
+    peer_expect_open(p);
+}
+
 static void timeout_of_a_consumer_is_a_count_and_for_quorum_queues(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
@@ -342,6 +433,10 @@ int main(void) {
         CONVERSATION(node_gives_half_an_hour),
         CONVERSATION(timeout_of_zero_is_none),
         CONVERSATION(cancelled_consumer_still_loses_what_it_keeps),
+        CONVERSATION(shorter_of_argument_and_policy_is_the_timeout),
+        CONVERSATION(message_of_a_get_is_kept_too_long),
+        CONVERSATION(gets_of_several_queues_have_the_timeouts_of_these),
+        CONVERSATION(get_without_acknowledgement_is_no_matter),
         CONVERSATION(timeout_of_a_consumer_is_a_count_and_for_quorum_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
