@@ -84,6 +84,8 @@ static void put_metadata(struct json_out *out, const struct vhost_metadata *meta
     put_tags(out, metadata->tags);
     if (metadata->default_queue_type.len > 0)
         json_out_put_text(out, "default_queue_type", metadata->default_queue_type);
+    if (metadata->protected_from_deletion)
+        json_out_put_bool(out, "protected_from_deletion", true);
 }
 
 static void export_vhosts(const struct broker *broker, struct json_out *out) {

@@ -204,6 +204,8 @@ static bool take_metadata(struct import *import, const json_t *entry,
                           struct vhost_metadata *metadata, struct text *tags) {
     return take_optional_text(import, entry, "description", &metadata->description) &&
            take_optional_text(import, entry, "default_queue_type", &metadata->default_queue_type) &&
+           take_flag(import, entry, "protected_from_deletion",
+                     &metadata->protected_from_deletion) &&
            take_flag(import, entry, "tracing", &metadata->tracing) &&
            (tags->len > 0 || take_tags(import, entry, "tags", tags));
 }
@@ -216,8 +218,7 @@ static bool import_vhost(struct import *import, const json_t *entry) {
                 take_metadata(import, json_object_get(entry, "metadata"), &metadata, &tags);
     if (slice_equal(metadata.default_queue_type, SLICE("undefined")))
         metadata.default_queue_type = SLICE("");
-    if (done && metadata.default_queue_type.len > 0 &&
-        queue_type_named(metadata.default_queue_type) == 0)
+    if (done && !vhost_queue_type_is_known(metadata.default_queue_type))
         done = refuse_member(import, "default_queue_type", "is no type of queues");
     if (done) {
         metadata.tags = text_slice(&tags);

@@ -33,6 +33,7 @@ struct vhost_metadata {
     struct slice description;
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* of declarations without x-queue-type; empty: the node's */
+    bool protected_from_deletion;    /* administrators must lift that first */
     bool tracing; /* what is published and delivered goes to amq.rabbitmq.trace too (trace.h) */
 };
 
@@ -76,6 +77,9 @@ void vhost_destroy(struct vhost *vhost);
  */
 void vhost_ref(struct vhost *vhost);
 void vhost_unref(struct vhost *vhost);
+
+/* Whether declarations can have this default type: one that there is, or none ("", "undefined"). */
+bool vhost_queue_type_is_known(struct slice name);
 
 /* Durable changes of what administrators said (vhost_metadata.c). */
 void vhost_set_metadata(struct vhost *vhost, const struct vhost_metadata *metadata);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/base/alloc.h"
+#include "broker/entities/queue_args.h"
 #include "broker/entities/store.h"
 #include "broker/entities/trace.h"
 #include "broker/entities/vhost.h"
@@ -14,6 +15,10 @@ static struct slice copy(struct slice text) {
     if (text.len > 0)
         memcpy(octets, text.data, text.len);
     return slice_of(octets, text.len);
+}
+
+bool vhost_queue_type_is_known(struct slice name) {
+    return name.len == 0 || queue_type_named(name) != 0;
 }
 
 void vhost_metadata_clear(struct vhost_metadata *metadata) {
@@ -28,6 +33,7 @@ void vhost_set_metadata(struct vhost *vhost, const struct vhost_metadata *metada
         .description = copy(metadata->description),
         .tags = copy(metadata->tags),
         .default_queue_type = copy(metadata->default_queue_type),
+        .protected_from_deletion = metadata->protected_from_deletion,
         .tracing = metadata->tracing,
     };
 

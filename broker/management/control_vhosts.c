@@ -7,6 +7,7 @@
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
 #include "broker/entities/vhost.h"
+#include "broker/entities/vhost_defaults.h"
 #include "broker/management/control_handlers.h"
 #include "broker/management/control_json.h"
 #include "broker/protocol/forced_close.h"
@@ -18,6 +19,27 @@ static void read_option(const struct control_call *call, const char *name, struc
         *text = slice_from_text(value);
 }
 
+static void set_options(const struct control_call *call, struct vhost *vhost) {
+    struct vhost_metadata metadata = vhost->metadata;
+
+    read_option(call, "description", &metadata.description);
+    read_option(call, "tags", &metadata.tags);
+    read_option(call, "default-queue-type", &metadata.default_queue_type);
+    vhost_set_metadata(vhost, &metadata);
+}
+
+/* False when the call has been refused. */
+static bool options_are_good(struct control_call *call) {
+    struct slice type = SLICE("");
+
+    read_option(call, "default-queue-type", &type);
+    if (!vhost_queue_type_is_known(type)) {
+        control_fail(call, EX_USAGE, "Unsupported default queue type");
+        return false;
+    }
+    return true;
+}
+
 /* One that exists gets what the options say. */
 void control_add_vhost(struct control_call *call) {
     struct slice name = slice_from_text(control_argument(call, 0));
@@ -26,13 +48,52 @@ void control_add_vhost(struct control_call *call) {
         control_fail(call, EX_DATAERR, "a virtual host's name has 1 to 255 octets");
         return;
     }
+    const bool is_new = broker_find_vhost(call->control->broker, name) == NULL;
+    if (!options_are_good(call))
+        return;
     struct vhost *vhost = broker_add_vhost(call->control->broker, name);
+    set_options(call, vhost);
+    if (is_new)
+        vhost_apply_defaults(vhost);
+    control_finish_durably(call);
+}
+
+/* The one that the first argument names; NULL when the call has been refused. */
+static struct vhost *named_vhost(struct control_call *call) {
+    const char *name = control_argument(call, 0);
+    struct vhost *vhost = broker_find_vhost(call->control->broker, slice_from_text(name));
+
+    if (vhost == NULL)
+        control_fail(call, EX_DATAERR, "Virtual host '%s' does not exist", name);
+    return vhost;
+}
+
+void control_update_vhost_metadata(struct control_call *call) {
+    struct vhost *vhost = named_vhost(call);
+
+    if (vhost == NULL || !options_are_good(call))
+        return;
+    set_options(call, vhost);
+    control_finish_durably(call);
+}
+
+static void set_protection(struct control_call *call, bool is_on) {
+    struct vhost *vhost = named_vhost(call);
+
+    if (vhost == NULL)
+        return;
     struct vhost_metadata metadata = vhost->metadata;
-    read_option(call, "description", &metadata.description);
-    read_option(call, "tags", &metadata.tags);
-    read_option(call, "default-queue-type", &metadata.default_queue_type);
+    metadata.protected_from_deletion = is_on;
     vhost_set_metadata(vhost, &metadata);
     control_finish_durably(call);
+}
+
+void control_enable_vhost_protection(struct control_call *call) {
+    set_protection(call, true);
+}
+
+void control_disable_vhost_protection(struct control_call *call) {
+    set_protection(call, false);
 }
 
 /* The arguments behind the first one, separated by commas. */
@@ -69,11 +130,14 @@ void control_restart_vhost(struct control_call *call) {
 }
 
 void control_delete_vhost(struct control_call *call) {
-    const char *name = control_argument(call, 0);
-    struct vhost *vhost = broker_find_vhost(call->control->broker, slice_from_text(name));
+    struct vhost *vhost = named_vhost(call);
 
-    if (vhost == NULL) {
-        control_fail(call, EX_DATAERR, "Virtual host '%s' does not exist", name);
+    if (vhost == NULL)
+        return;
+    if (vhost->metadata.protected_from_deletion) {
+        control_fail(call, EX_UNAVAILABLE,
+                     "Cannot delete this virtual host: it is protected from deletion. "
+                     "disable_vhost_protection_from_deletion lifts that");
         return;
     }
     forced_close_vhost(vhost);

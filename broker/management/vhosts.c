@@ -57,9 +57,9 @@ static void write_tags(struct json_out *out, const void *object, struct manageme
 static void write_default_queue_type(struct json_out *out, const void *object,
                                      struct management *management) {
     const struct slice type = ((const struct vhost *)object)->metadata.default_queue_type;
+    const char *of_node = management->broker->settings.default_queue_type;
 
-    (void)management;
-    json_out_text(out, type.len == 0 ? SLICE("classic") : type);
+    json_out_text(out, type.len == 0 ? slice_from_text(of_node) : type);
 }
 
 static void write_metadata(struct json_out *out, const void *object,
@@ -106,6 +106,7 @@ static const struct api_field fields[] = {
     {"tags", .write = write_tags},
     {"default_queue_type", .write = write_default_queue_type},
     {"metadata", .write = write_metadata},
+    API_MEMBER("protected_from_deletion", API_BOOL, struct vhost, metadata.protected_from_deletion),
     API_MEMBER("tracing", API_BOOL, struct vhost, metadata.tracing),
     {"cluster_state", .write = write_cluster_state},
     {"messages", .write = write_messages},
@@ -151,6 +152,7 @@ static bool read_metadata(struct api_request *request, struct vhost_metadata *me
                           struct text *tags) {
     return api_body_text(request, "description", false, &metadata->description) &&
            api_body_text(request, "default_queue_type", false, &metadata->default_queue_type) &&
+           api_body_bool(request, "protected_from_deletion", &metadata->protected_from_deletion) &&
            api_body_bool(request, "tracing", &metadata->tracing) &&
            tag_list_read(request, "tags", tags, &metadata->tags);
 }
@@ -165,7 +167,11 @@ static void put(struct api_request *request) {
 
     if (name.len > 255 || name.len == 0) {
         api_refuse_bad(request, "vhost name must be 1 to 255 octets long");
-    } else if (read_metadata(request, &metadata, &tags)) {
+    } else if (!read_metadata(request, &metadata, &tags)) {
+        /* refused */
+    } else if (!vhost_queue_type_is_known(metadata.default_queue_type)) {
+        api_refuse_bad(request, "Unsupported default queue type");
+    } else {
         if (is_new)
             vhost = broker_add_vhost(request->broker, name);
         vhost_set_metadata(vhost, &metadata);
@@ -181,9 +187,30 @@ static void put(struct api_request *request) {
 static void delete_one(struct api_request *request) {
     struct vhost *vhost = request->vhost;
 
+    if (vhost->metadata.protected_from_deletion) {
+        api_refuse(request, 412, "precondition_failed",
+                   SLICE("Refusing to delete a virtual host that is protected from deletion"));
+        return;
+    }
     request->vhost = NULL;
     forced_close_vhost(vhost);
     api_reply_deleted(request);
+}
+
+static void set_protection(struct api_request *request, bool is_on) {
+    struct vhost_metadata metadata = request->vhost->metadata;
+
+    metadata.protected_from_deletion = is_on;
+    vhost_set_metadata(request->vhost, &metadata);
+    api_reply_deleted(request);
+}
+
+static void protect(struct api_request *request) {
+    set_protection(request, true);
+}
+
+static void unprotect(struct api_request *request) {
+    set_protection(request, false);
 }
 
 const struct api_route vhost_routes[] = {
@@ -191,6 +218,8 @@ const struct api_route vhost_routes[] = {
     {"GET", "vhosts/{vhost}", API_ADMINISTRATOR, API_NO_BODY, show},
     {"PUT", "vhosts/{name}", API_ADMINISTRATOR, API_JSON, put},
     {"DELETE", "vhosts/{vhost}", API_ADMINISTRATOR, API_NO_BODY, delete_one},
+    {"POST", "vhosts/{vhost}/deletion/protection", API_ADMINISTRATOR, API_JSON, protect},
+    {"DELETE", "vhosts/{vhost}/deletion/protection", API_ADMINISTRATOR, API_NO_BODY, unprotect},
     {"POST", "vhosts/{vhost}/start/{node}", API_ADMINISTRATOR, API_NO_BODY, api_reply_deleted},
     {.pattern = NULL},
 };

@@ -227,6 +227,30 @@ class Entities(Admin):
             self.assertEqual(self.rows("list_user_limits")["value"], "{}")
             self.assertEqual(self.ctl("set_user_limits", "guest", '{"nonsense":5}')[0], 69)
 
+    def test_vhosts_have_a_type_of_queues_that_there_is(self):
+        with Broker(data_dir=self.data):
+            self.fails(64, "Unsupported default queue type", "add_vhost", "v", "--default-queue-type", "nosuch")
+            self.good("add_vhost", "v")
+            self.fails(64, "Unsupported default queue type", "update_vhost_metadata", "v", "--default-queue-type", "x")
+            self.good("update_vhost_metadata", "v", "--default-queue-type", "quorum", "--description", "d")
+            self.assertIn("v\tquorum\td\n", self.good("list_vhosts", "name", "default_queue_type", "description"))
+
+    def test_a_protected_vhost_is_there_until_its_protection_is_lifted(self):
+        with Broker(data_dir=self.data):
+            self.good("add_vhost", "v")
+            self.good("enable_vhost_protection_from_deletion", "v")
+            self.assertEqual(self.ctl("delete_vhost", "v")[0], 69)
+        with Broker(data_dir=self.data):
+            self.assertEqual(self.ctl("delete_vhost", "v")[0], 69)
+            self.good("disable_vhost_protection_from_deletion", "v")
+            self.good("delete_vhost", "v")
+
+    def test_new_vhosts_have_what_the_configuration_gives_to_them(self):
+        with Broker("--set", "default_limits.vhosts.a.pattern=.*", "--set", "default_limits.vhosts.a.max_queues=3",
+                    data_dir=self.data):
+            self.good("add_vhost", "v")
+            self.assertEqual(self.rows("list_vhost_limits", "-p", "v")["value"], '{"max-queues":3}')
+
     def test_queues_are_purged_and_deleted(self):
         with Broker(data_dir=self.data) as broker, Client(broker) as client:
             client.login().open_channel().declare_queue("a")

@@ -474,6 +474,25 @@ class Objects(ManagementTest):
         self.assertIn({"user": "guest", "vhost": "v", "configure": ".*", "write": ".*", "read": ".*"},
                       self.api.get("permissions"))
 
+    def test_vhosts_have_a_type_of_queues_that_there_is(self):
+        self.assertEqual(self.api.status("PUT", "vhosts/v", {"default_queue_type": "quorum"}), 201)
+        self.assertEqual(self.api.status("PUT", "vhosts/v", {"default_queue_type": "nosuch"}), 400)
+        self.assertEqual(self.api.status("PUT", "vhosts/w", {"default_queue_type": "nosuch"}), 400)
+        self.assertEqual(self.api.status("GET", "vhosts/w"), 404)
+        self.assertEqual(self.api.get("vhosts/v")["default_queue_type"], "quorum")
+
+    def test_a_protected_vhost_is_not_deleted(self):
+        self.assertEqual(self.api.status("PUT", "vhosts/v", {"protected_from_deletion": True}), 201)
+        self.assertIs(self.api.get("vhosts/v")["protected_from_deletion"], True)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v"), 412)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v/deletion/protection"), 204)
+        self.assertEqual(self.api.status("POST", "vhosts/v/deletion/protection"), 204)
+        exported = [vhost for vhost in self.api.get("definitions")["vhosts"] if vhost["name"] == "v"]
+        self.assertIs(exported[0]["metadata"]["protected_from_deletion"], True)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v"), 412)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v/deletion/protection"), 204)
+        self.assertEqual(self.api.status("DELETE", "vhosts/v"), 204)
+
     def test_permissions(self):
         """rows: 434"""
         self.api.status("PUT", "users/u", {"password": "p", "tags": ""})
