@@ -52,6 +52,7 @@ bool config_key_is_secret(const struct config_key *key);
 config_reader read_uint16, read_uint32, read_uint64; /* from minimum to maximum */
 config_reader read_limit;                            /* uint32_t; `infinity` is 0 */
 config_reader read_size;                             /* uint64_t with RabbitMQ's units */
+config_reader read_size32;                           /* the same, uint32_t */
 config_reader read_fraction;                         /* double from 0.0 to 1.0 */
 config_reader read_ratio;                            /* double, not negative */
 config_reader read_port;                             /* int */
@@ -62,8 +63,12 @@ config_reader read_text;
 config_reader read_text_or_none; /* `none` is the empty text */
 config_reader read_file;         /* a text that names something readable */
 config_reader read_secret;
-config_reader read_choice; /* an enum */
-config_reader read_verify; /* bool: verify_peer or verify_none */
+config_reader read_secret_or_none; /* `none` is the empty one */
+config_reader
+    read_path_prefix; /* a text that begins with / and does not end with one, or is empty */
+config_reader read_login_field; /* read_choice, and what RabbitMQ 3 called one of them */
+config_reader read_choice;      /* an enum */
+config_reader read_verify;      /* bool: verify_peer or verify_none */
 config_reader read_log_level;
 config_reader read_log_file;            /* struct config_log: a name, or `false` */
 config_reader read_rotation_date;       /* a text of log_file.h */
@@ -86,7 +91,8 @@ config_reader read_listener;     /* struct config_listeners */
 config_reader read_no_listeners; /* `none` */
 
 /* --- config_vhost_defaults.c: of an entry with the word as its name --- */
-config_reader read_entry_text, read_entry_pattern, read_entry_secret, read_entry_number;
+config_reader read_entry_text, read_entry_pattern, read_entry_secret, read_entry_number,
+    read_entry_duration; /* ms; with a unit of RabbitMQ's: 90s, 1h, 1d12h */
 
 /* --- config_foreign.c --- */
 

@@ -117,15 +117,17 @@ static bool load_more_files(struct loading *loading) {
     return good;
 }
 
-/* Reads `folder/name`, or the file that a variable names, when it is there. */
+/* Reads `folder/name` when it is there, or the file that a variable names. */
 static bool load_terms(struct loading *loading, const char *variable, const char *name,
-                       content_reader *read) {
+                       bool may_be_missing, content_reader *read) {
     char path[PATH_SIZE + 32];
     const char *named = environment_get(&loading->environment, variable);
     if (named != NULL) {
         snprintf(path, sizeof path, "%s%s", named,
                  exists(named) || has_ending(named, ".config") ? "" : ".config");
-        return exists(path) ? read_with(loading, path, read) : cannot_read(loading, path);
+        return exists(path)     ? read_with(loading, path, read)
+               : may_be_missing ? true
+                                : cannot_read(loading, path);
     }
     snprintf(path, sizeof path, "%s/%s", loading->folder, name);
     return !exists(path) || read_with(loading, path, read);
@@ -164,8 +166,10 @@ static bool load_installed_files(struct loading *loading) {
     bool good = !exists(path) || environment_read_file(&loading->environment, path, loading->error);
     good = load_main_file(loading) && good;
     good = load_more_files(loading) && good;
-    good = load_terms(loading, "ADVANCED_CONFIG_FILE", "advanced.config", read_terms) && good;
-    return load_terms(loading, "ENABLED_PLUGINS_FILE", "enabled_plugins", read_plugins) && good;
+    good =
+        load_terms(loading, "ADVANCED_CONFIG_FILE", "advanced.config", false, read_terms) && good;
+    return load_terms(loading, "ENABLED_PLUGINS_FILE", "enabled_plugins", true, read_plugins) &&
+           good;
 }
 
 static bool load_named_files(struct loading *loading) {

@@ -15,7 +15,8 @@ static void *field_of(struct config *config, const struct config_match *match) {
 }
 
 bool config_key_is_secret(const struct config_key *key) {
-    return key->read == read_secret || key->read == read_entry_secret;
+    return key->read == read_secret || key->read == read_secret_or_none ||
+           key->read == read_entry_secret;
 }
 
 bool config_refuse(const struct config_match *match, struct slice value, const char *wanted,
@@ -124,22 +125,37 @@ static uint64_t unit_size(struct slice unit) {
     return size;
 }
 
-bool read_size(struct config *config, const struct config_match *match, struct slice value,
-               struct text *error) {
-    uint64_t number;
+static bool parse_size(const struct config_match *match, struct slice value, uint64_t *ret_size,
+                       struct text *error) {
     size_t len;
-    if (parse_digits(value, &number, &len)) {
+    if (parse_digits(value, ret_size, &len)) {
         uint64_t unit = unit_size(slice_of(value.data + len, value.len - len));
-        if (unit > 0 && !__builtin_mul_overflow(number, unit, &number) &&
-            is_within(match->key, number)) {
-            *(uint64_t *)field_of(config, match) = number;
+        if (unit > 0 && !__builtin_mul_overflow(*ret_size, unit, ret_size) &&
+            is_within(match->key, *ret_size))
             return true;
-        }
     }
     char wanted[128];
     snprintf(wanted, sizeof wanted, "expected a size like 16MiB or 500MB, from %llu to %llu octets",
              (unsigned long long)match->key->minimum, (unsigned long long)match->key->maximum);
     return config_refuse(match, value, wanted, error);
+}
+
+bool read_size(struct config *config, const struct config_match *match, struct slice value,
+               struct text *error) {
+    uint64_t size;
+    if (!parse_size(match, value, &size, error))
+        return false;
+    *(uint64_t *)field_of(config, match) = size;
+    return true;
+}
+
+bool read_size32(struct config *config, const struct config_match *match, struct slice value,
+                 struct text *error) {
+    uint64_t size;
+    if (!parse_size(match, value, &size, error))
+        return false;
+    *(uint32_t *)field_of(config, match) = (uint32_t)size;
+    return true;
 }
 
 /* False for what is no plain decimal number: no nan, no infinity, no hexadecimal. */
@@ -237,6 +253,24 @@ bool read_secret(struct config *config, const struct config_match *match, struct
     return true;
 }
 
+bool read_secret_or_none(struct config *config, const struct config_match *match,
+                         struct slice value, struct text *error) {
+    return read_secret(config, match, slice_equal(value, SLICE("none")) ? SLICE("") : value, error);
+}
+
+bool read_path_prefix(struct config *config, const struct config_match *match, struct slice value,
+                      struct text *error) {
+    struct text path = {0};
+    while (value.len > 0 && value.data[value.len - 1] == '/')
+        value.len--;
+    if (value.len > 0 && value.data[0] != '/')
+        text_append(&path, SLICE("/"));
+    text_append(&path, value);
+    bool good = read_text(config, match, text_slice(&path), error);
+    text_clear(&path);
+    return good;
+}
+
 bool read_file(struct config *config, const struct config_match *match, struct slice value,
                struct text *error) {
     const char *path = config_keep_text(config, value);
@@ -270,6 +304,12 @@ bool read_choice(struct config *config, const struct config_match *match, struct
         }
     }
     return refuse_choice(match, value, error);
+}
+
+bool read_login_field(struct config *config, const struct config_match *match, struct slice value,
+                      struct text *error) {
+    bool is_old = slice_equal(value, SLICE("subject_alt_name"));
+    return read_choice(config, match, is_old ? SLICE("subject_alternative_name") : value, error);
 }
 
 bool read_verify(struct config *config, const struct config_match *match, struct slice value,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys about entries with a name: default_users.NAME.tags and so on. Their offset is one of the entry. */
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/base/pattern.h"
@@ -104,4 +105,65 @@ bool read_entry_number(struct config *config, const struct config_match *match, 
         return config_refuse(match, value, "too many of them", error);
     *field = (int64_t)number;
     return true;
+}
+
+/* --- durations --- */
+
+static const struct {
+    const char *unit;
+    uint64_t ms;
+} durations[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000},
+};
+
+/* Of the unit at the front of `text`, whose length is in *ret_len; 0 when there is none. */
+static uint64_t take_unit(struct slice text, size_t *ret_len) {
+    *ret_len = 0;
+    while (*ret_len < text.len && (text.data[*ret_len] < '0' || text.data[*ret_len] > '9'))
+        ++*ret_len;
+    for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+        if (slice_equal(slice_of(text.data, *ret_len), slice_from_text(durations[i].unit)))
+            return durations[i].ms;
+    }
+    return 0;
+}
+
+static bool take_digits(struct slice *text, uint64_t *ret_number) {
+    size_t len = 0;
+    for (*ret_number = 0; len < text->len && text->data[len] >= '0' && text->data[len] <= '9';
+         len++) {
+        if (__builtin_mul_overflow(*ret_number, 10, ret_number) ||
+            __builtin_add_overflow(*ret_number, (uint64_t)(text->data[len] - '0'), ret_number))
+            return false;
+    }
+    *text = slice_of(text->data + len, text->len - len);
+    return len > 0;
+}
+
+/* "1d12h"; false for anything else, a plain number too. */
+static bool parse_duration(struct slice text, uint64_t *ret_ms) {
+    uint64_t number;
+    size_t len;
+    *ret_ms = 0;
+    do {
+        if (!take_digits(&text, &number))
+            return false;
+        uint64_t unit = take_unit(text, &len);
+        if (unit == 0 || __builtin_mul_overflow(number, unit, &number) ||
+            __builtin_add_overflow(*ret_ms, number, ret_ms))
+            return false;
+        text = slice_of(text.data + len, text.len - len);
+    } while (text.len > 0);
+    return true;
+}
+
+bool read_entry_duration(struct config *config, const struct config_match *match,
+                         struct slice value, struct text *error) {
+    char number[24];
+    uint64_t ms;
+    if (parse_duration(value, &ms)) {
+        snprintf(number, sizeof number, "%llu", (unsigned long long)ms);
+        value = slice_from_text(number);
+    }
+    return read_entry_number(config, match, value, error);
 }

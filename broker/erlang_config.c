@@ -54,7 +54,7 @@ static const struct rename applications[] = {
     {"kernel", "erlang."},
     {"mnesia", "erlang."},
     {"sysmon_handler", "sysmon_handler."},
-    {"lager", "log.error_logger_format_depth."},
+    {"lager", "erlang."},
 };
 
 /* Words that rabbitmq.conf calls otherwise; an empty one is left out. */
@@ -63,6 +63,7 @@ static const struct rename words[] = {
     {"ssl_config.", "ssl."},
     {"ssl_opts.", ""},
     {"cowboy_opts.", ""},
+    {"categories.", ""},
     {"cors_allow_origins.", "cors.allow_origins."},
     {"cors_max_age.", "cors.max_age."},
     {"max_http_body_size.", "http.max_body_size."},
@@ -262,10 +263,32 @@ static void read_log_output(struct walk *walk, const char *path, const struct er
     }
 }
 
+/* RabbitMQ 3.6's [{connection, error}, ...]. */
+static void read_log_levels(struct walk *walk, const char *path, const struct erlang_term *value) {
+    (void)path;
+    for (const struct erlang_term *part = value->first; part != NULL; part = part->next) {
+        char word[NAME_MAX_LENGTH];
+        if (!is_pair(part) || !is_scalar(part->first->next)) {
+            complain(walk, part, path, "expected {category, level}");
+            continue;
+        }
+        snprintf(word, sizeof word, "%s.level", text_chars(&part->first->text));
+        set_below(walk, "rabbit.log", word, part, text_slice(&part->first->next->text));
+    }
+}
+
+/* Milliseconds, or `undefined` for none. */
+static void read_timeout(struct walk *walk, const char *path, const struct erlang_term *value) {
+    set(walk, path, value,
+        erlang_is_atom(value, "undefined") ? SLICE("0") : text_slice(&value->text));
+}
+
 static const struct {
     const char *path;
     special_reader *read;
 } specials[] = {
+    {"rabbit.consumer_timeout", read_timeout},
+    {"rabbit.log_levels", read_log_levels},
     {"rabbit.tcp_listeners", read_listeners},
     {"rabbit.ssl_listeners", read_listeners},
     {"rabbit.loopback_users", read_flags},

@@ -406,6 +406,10 @@ static void report(const struct recovery *recovery, const struct journal_report 
         log_error(
             log, "Journal: %" PRIu64 " messages are damaged; what is left of them is in quarantine",
             recovery->damaged_count);
+    if (found->last_index == 0 && !found->clean) {
+        log_info(log, "The journal is new: there is nothing to recover");
+        return;
+    }
     log_info(log, "Recovered %" PRIu64 " definitions and %" PRIu64 " messages after %s stop",
              recovery->definition_count, recovery->message_count,
              found->clean ? "a clean" : "an unclean");

@@ -35,7 +35,7 @@ void broker_settings_init(struct broker_settings *settings) {
         .default_vhost = "/",
         .auth_mechanisms = "",
         .anonymous_user = "guest",
-        .anonymous_password = "guest",
+        .anonymous_password = {.hidden = "guest"},
         .product = "RabbitMQ",
         .product_version = "4.3.5",
         .cluster_name = "rabbit@localhost",

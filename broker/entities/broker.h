@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "amqp/slice.h"
+#include "broker/base/secret.h"
 #include "broker/base/endpoint.h"
 #include "broker/base/latency.h"
 #include "broker/base/env.h"
@@ -59,10 +60,10 @@ struct broker_settings {
     const char *default_queue_type;    /* of vhosts that have none: classic, quorum or stream */
     uint64_t consumer_timeout_ms;      /* of quorum queues, 0: none */
     const char *default_vhost;
-    enum password_algorithm password_algorithm; /* of new passwords */
-    const char *auth_mechanisms;                /* names and blanks; "": the usual ones */
-    const char *anonymous_user;                 /* "" : ANONYMOUS is not offered */
-    const char *anonymous_password;
+    enum password_algorithm password_algorithm;  /* of new passwords */
+    const char *auth_mechanisms;                 /* names and blanks; "": the usual ones */
+    const char *anonymous_user;                  /* "" : ANONYMOUS is not offered */
+    struct secret anonymous_password;            /* "": likewise */
     const struct vhost_defaults *vhost_defaults; /* NULL: there are none */
     const char *product;
     const char *product_version;

@@ -41,7 +41,7 @@ static bool is_always_offered(const struct broker *broker, const struct tls_peer
 static bool anonymous_is_offered(const struct broker *broker, const struct tls_peer *tls) {
     (void)tls;
     return !slice_is_empty(slice_from_text(broker->settings.anonymous_user)) &&
-           !slice_is_empty(slice_from_text(broker->settings.anonymous_password));
+           !slice_is_empty(secret_octets(broker->settings.anonymous_password));
 }
 
 /* Also to those who have shown no certificate, so that they can be told no. */
@@ -107,7 +107,7 @@ static enum auth_result read_anonymous(const struct broker *broker, const struct
     (void)tls;
     (void)response;
     ret_credentials->name = slice_from_text(broker->settings.anonymous_user);
-    ret_credentials->password = slice_from_text(broker->settings.anonymous_password);
+    ret_credentials->password = secret_octets(broker->settings.anonymous_password);
     return AUTH_OK;
 }
 

@@ -57,7 +57,7 @@ static void defaults_are_rabbitmqs(void **state) {
     assert_true(config->broker.permit_transient_queues);
     assert_string_equal(config->broker.default_vhost, "/");
     assert_string_equal(config->broker.anonymous_user, "guest");
-    assert_string_equal(config->broker.anonymous_password, "guest");
+    assert_string_equal(config->broker.anonymous_password.hidden, "guest");
     assert_string_equal(config->broker.product, "RabbitMQ");
     assert_string_equal(config->broker.product_version, "4.3.5");
     assert_string_equal(config->default_user, "guest");
@@ -310,6 +310,58 @@ static void lists_are_in_the_order_of_their_numbers(void **state) {
         assert_int_equal(ciphers->items[i].value[0], "ABCD"[i]);
 }
 
+static void sizes_of_frames_have_units(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "frame_max = 64KiB");
+    assert_int_equal(fixture->config.broker.frame_max, 65536);
+    expect_set(fixture, "initial_frame_max = 8192");
+    assert_int_equal(fixture->config.broker.initial_frame_max, 8192);
+    expect_refused(
+        fixture, "frame_max = 2GB",
+        "frame_max = 2GB: expected a size like 16MiB or 500MB, from 0 to 1073741824 octets");
+}
+
+static void a_path_prefix_begins_with_a_slash_and_does_not_end_with_one(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *assignment;
+        const char *prefix;
+    } rows[] = {{"management.path_prefix = mq", "/mq"},
+                {"management.path_prefix = /mq/", "/mq"},
+                {"management.path_prefix = /", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        expect_set(fixture, rows[i].assignment);
+        assert_string_equal(fixture->config.management.path_prefix, rows[i].prefix);
+    }
+}
+
+static void a_field_of_certificates_has_an_older_name(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "ssl_cert_login_from = subject_alternative_name");
+    const unsigned alternative = (unsigned)fixture->config.ssl_cert_login_from;
+    expect_set(fixture, "ssl_cert_login_from = common_name");
+    expect_set(fixture, "ssl_cert_login_from = subject_alt_name");
+    assert_int_equal(fixture->config.ssl_cert_login_from, alternative);
+}
+
+static void durations_of_default_policies_have_units(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *assignment;
+        int64_t ms;
+    } rows[] = {{"default_policies.operator.p.expires = 90000", 90000},
+                {"default_policies.operator.p.expires = 90s", 90000},
+                {"default_policies.operator.p.expires = 1d12h", 129600000},
+                {"default_policies.operator.p.expires = 7ms", 7}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        expect_set(fixture, rows[i].assignment);
+        assert_int_equal(fixture->config.vhost_defaults.policies[0].expires, rows[i].ms);
+    }
+    expect_refused(fixture, "default_policies.operator.p.expires = 1y",
+                   "default_policies.operator.p.expires = 1y: expected a whole number from 1 to "
+                   "4294967295");
+}
+
 static void a_secret_is_not_repeated(void **state) {
     struct fixture *fixture = *state;
     expect_refused(fixture, "default_pass=encrypted:c2VjcmV0",
@@ -440,6 +492,10 @@ int main(void) {
         TEST(the_description_names_every_default),
         TEST(a_dot_in_a_name_is_escaped),
         TEST(lists_are_in_the_order_of_their_numbers),
+        TEST(sizes_of_frames_have_units),
+        TEST(a_path_prefix_begins_with_a_slash_and_does_not_end_with_one),
+        TEST(a_field_of_certificates_has_an_older_name),
+        TEST(durations_of_default_policies_have_units),
         TEST(a_secret_is_not_repeated),
         TEST(what_rabbitmq_knows_is_noticed_or_refused),
         TEST(what_needs_something_else_says_so),

@@ -144,6 +144,15 @@ static void a_named_file_must_be_there(void **state) {
     expect_refused(fixture, "/nothing: No such file or directory");
 }
 
+/* Nothing is enabled by a file that is not there, as in RabbitMQ; other named files must be. */
+static void a_named_file_of_plugins_may_be_missing(void **state) {
+    struct fixture *fixture = *state;
+    setenv("RABBITMQ_ENABLED_PLUGINS_FILE", path_of(fixture, "nothing"), 1);
+    expect_loaded(fixture);
+    setenv("RABBITMQ_ADVANCED_CONFIG_FILE", path_of(fixture, "nothing"), 1);
+    expect_refused(fixture, "nothing.config: No such file or directory");
+}
+
 static void config_files_may_be_a_folder_or_a_pattern(void **state) {
     struct fixture *fixture = *state;
     write_file(fixture, "more/a.conf", "heartbeat = 5\n");
@@ -327,6 +336,7 @@ int main(void) {
         TEST(a_named_file_needs_no_ending),
         TEST(a_named_file_may_be_erlang),
         TEST(a_named_file_must_be_there),
+        TEST(a_named_file_of_plugins_may_be_missing),
         TEST(config_files_may_be_a_folder_or_a_pattern),
         TEST(variables_win_over_files),
         TEST(secrets_come_from_files),

@@ -102,6 +102,25 @@ static void log_outputs_are_switched(void **state) {
     assert_int_equal(fixture->config.log.file.level, LOG_WARNING);
 }
 
+static void levels_of_the_log_have_categories(void **state) {
+    struct fixture *fixture = *state;
+    const struct config *config = &fixture->config;
+    expect_read(fixture, "[{rabbit, [{log_levels, [{connection, error}, {federation, none}]}]}].");
+    assert_int_equal(config->log.categories[LOG_CATEGORY_CONNECTION], LOG_ERROR);
+    expect_read(fixture, "[{rabbit, [{log, [{categories, [{channel, [{level, warning}]}]}]}]}].");
+    assert_int_equal(config->log.categories[LOG_CATEGORY_CHANNEL], LOG_WARNING);
+    expect_refused(fixture, "[{rabbit, [{log_levels, [error]}]}].",
+                   "x.config:1: rabbit.log_levels: expected {category, level}");
+}
+
+static void a_timeout_may_be_undefined(void **state) {
+    struct fixture *fixture = *state;
+    expect_read(fixture, "[{rabbit, [{consumer_timeout, 1000}]}].");
+    assert_int_equal(fixture->config.broker.consumer_timeout_ms, 1000);
+    expect_read(fixture, "[{rabbit, [{consumer_timeout, undefined}]}].");
+    assert_int_equal(fixture->config.broker.consumer_timeout_ms, 0);
+}
+
 static void what_is_wrong_is_told_with_its_line(void **state) {
     struct fixture *fixture = *state;
     expect_refused(fixture, "[{rabbit, [\n {heartbeat, soon},\n {heartbeats, 1}]}].",
@@ -145,7 +164,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_old_configuration_is_understood), TEST(fractions_are_relative),
         TEST(log_outputs_are_switched),           TEST(what_is_wrong_is_told_with_its_line),
-        TEST(options_of_a_command_line_are_read),
+        TEST(options_of_a_command_line_are_read), TEST(levels_of_the_log_have_categories),
+        TEST(a_timeout_may_be_undefined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

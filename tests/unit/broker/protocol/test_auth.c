@@ -129,7 +129,7 @@ static void amqplain_without_two_texts_is_malformed(void **state) {
 static void anonymous_logs_in_as_configured(void **state) {
     (void)state;
     expect_user("ANONYMOUS", SLICE("trace"), guest);
-    broker->settings.anonymous_password = "changed";
+    broker->settings.anonymous_password = secret_from_text("changed");
     expect_no_user("ANONYMOUS", SLICE(""), AUTH_REFUSED);
 }
 
@@ -139,7 +139,7 @@ static void anonymous_is_offered_while_user_and_password_are_set(void **state) {
     auth_append_mechanisms(broker, &peer, &text);
     assert_string_equal(text_chars(&text), "PLAIN AMQPLAIN ANONYMOUS");
     text_clear(&text);
-    broker->settings.anonymous_password = "";
+    broker->settings.anonymous_password = secret_from_text("");
     auth_append_mechanisms(broker, &peer, &text);
     assert_string_equal(text_chars(&text), "PLAIN AMQPLAIN");
     text_clear(&text);
