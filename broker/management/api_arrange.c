@@ -30,36 +30,23 @@ static bool read_arrangement(const struct api_request *request, struct arrangeme
 
 /* --- order --- */
 
-struct sort_key {
-    json_t *item;
-    size_t position; /* keeps equals in order */
-    const json_t *value;
-};
-
-static int compare_keys(const void *a, const void *b) {
-    const struct sort_key *left = a, *right = b;
-    int order = json_part_compare(left->value, right->value);
-
-    if (order != 0)
-        return order;
-    return left->position < right->position ? -1 : 1;
-}
-
 /* A new list of the same items. */
 static json_t *sort_list(const json_t *list, const struct arrangement *arrangement) {
     const size_t count = json_array_size(list);
-    struct sort_key *keys = xcalloc(count + 1, sizeof *keys);
+    struct json_sort_key *keys = xcalloc(count + 1, sizeof *keys);
     json_t *sorted = json_array();
 
     for (size_t i = 0; i < count; i++) {
         json_t *item = json_array_get(list, i);
-        keys[i] = (struct sort_key){
+        keys[i] = (struct json_sort_key){
             item, i, json_part_at(item, arrangement->sort, strlen(arrangement->sort))};
     }
     if (arrangement->sort[0] != '\0')
-        qsort(keys, count, sizeof *keys, compare_keys);
+        json_sort(keys, count);
     for (size_t i = 0; i < count; i++)
-        json_array_append(sorted, keys[arrangement->is_reversed ? count - 1 - i : i].item);
+        json_array_append(
+            sorted,
+            json_array_get(list, keys[arrangement->is_reversed ? count - 1 - i : i].position));
     free(keys);
     return sorted;
 }

@@ -199,12 +199,6 @@ void api_reply_object(struct api_request *request, const struct api_resource *re
 
 /* --- sorting --- */
 
-struct sort_key {
-    const void *object;
-    size_t position; /* keeps equals in order */
-    json_t *value;   /* NULL: no such field */
-};
-
 static const struct api_field *find_field(const struct api_resource *resource, const char *path) {
     size_t len = strcspn(path, ".");
 
@@ -215,31 +209,22 @@ static const struct api_field *find_field(const struct api_resource *resource, c
     return NULL;
 }
 
-static int compare_keys(const void *a, const void *b) {
-    const struct sort_key *left = a, *right = b;
-    int order = json_part_compare(left->value, right->value);
-
-    if (order != 0)
-        return order;
-    return left->position < right->position ? -1 : 1;
-}
-
 static void sort_by(struct api_items *items, const struct api_resource *resource, const char *path,
                     struct management *management) {
     const struct api_field *field = find_field(resource, path);
 
     if (field == NULL || items->count == 0)
         return;
-    struct sort_key *keys = xcalloc(items->count, sizeof *keys);
+    struct json_sort_key *keys = xcalloc(items->count, sizeof *keys);
     const char *inner = path + strlen(field->name);
     for (size_t i = 0; i < items->count; i++) {
         json_t *value = load_field(field, items->objects[i], management);
         json_t *part = *inner == '.' ? json_part_at(value, inner + 1, strlen(inner + 1)) : value;
-        keys[i] = (struct sort_key){items->objects[i], i, json_incref(part)};
+        keys[i] = (struct json_sort_key){items->objects[i], i, json_incref(part)};
         if (value != NULL)
             json_decref(value);
     }
-    qsort(keys, items->count, sizeof *keys, compare_keys);
+    json_sort(keys, items->count);
     for (size_t i = 0; i < items->count; i++) {
         items->objects[i] = keys[i].object;
         if (keys[i].value != NULL)

@@ -121,6 +121,11 @@ bool api_may_see_vhost(const struct user *user, const struct vhost *vhost) {
            permission_may_enter(user, vhost);
 }
 
+bool api_lists_vhost(const struct api_request *request, const struct vhost *vhost) {
+    return request->vhost == NULL ? api_may_see_vhost(request->user, vhost)
+                                  : vhost == request->vhost;
+}
+
 static bool enter_vhost(struct api_request *request, enum api_access access,
                         struct slice vhost_name) {
     request->vhost = broker_find_vhost(request->broker, vhost_name);

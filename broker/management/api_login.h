@@ -19,5 +19,7 @@ bool api_admit(struct api_request *request, enum api_access access);
 
 /* Whether lists show what is in the vhost to this user. */
 bool api_may_see_vhost(const struct user *user, const struct vhost *vhost);
+/* Whether this list does: that of the path, or all that the user may see. */
+bool api_lists_vhost(const struct api_request *request, const struct vhost *vhost);
 
 #endif

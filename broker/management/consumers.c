@@ -123,10 +123,7 @@ static void collect(struct api_items *items, const struct channel *channel) {
 }
 
 static bool is_wanted(const struct api_request *request, const struct connection *connection) {
-    if (connection->vhost == NULL)
-        return false;
-    return request->vhost == NULL ? api_may_see_vhost(request->user, connection->vhost)
-                                  : connection->vhost == request->vhost;
+    return connection->vhost != NULL && api_lists_vhost(request, connection->vhost);
 }
 
 static void list_all(struct api_request *request) {

@@ -2,7 +2,6 @@
 /* libmicrohttpd without a thread or a listening socket of its own. */
 #include "broker/management/http_server.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -61,24 +60,6 @@ struct turn {
 };
 
 /* --- responses --- */
-
-void http_response_add_header(struct http_response *response, const char *name, const char *value) {
-    assert(response->header_count < HTTP_RESPONSE_HEADER_MAX);
-    struct http_header *header = &response->headers[response->header_count++];
-    header->name = name;
-    header->value = xmalloc(strlen(value) + 1);
-    strcpy(header->value, value);
-}
-
-static void response_clear(struct http_response *response) {
-    text_clear(&response->body);
-    if (response->stream.next != NULL)
-        response->stream.end(response->stream.state);
-    if (response->kept != NULL)
-        response->end_kept(response->kept);
-    for (size_t i = 0; i < response->header_count; i++)
-        free(response->headers[i].value);
-}
 
 /* The pieces of a stream on their way to the socket. */
 struct piece {
@@ -368,7 +349,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *state = NULL;
     list_remove(&turn->wait_link);
     text_wipe(&turn->body);
-    response_clear(&turn->response);
+    http_response_clear(&turn->response);
     free(turn);
 }
 

@@ -61,6 +61,8 @@ struct http_response {
 
 /* Copies the value; more than HTTP_RESPONSE_HEADER_MAX is a programming error. */
 void http_response_add_header(struct http_response *response, const char *name, const char *value);
+/* Frees what it owns and ends its stream. */
+void http_response_clear(struct http_response *response);
 
 /* Borrowed for the call of the handler. */
 struct http_request {

@@ -2,6 +2,7 @@
 /* Paths are walked key by key; nothing is copied. */
 #include "broker/management/json_part.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/base/json.h"
@@ -47,7 +48,7 @@ static int rank(const json_t *value) {
     return json_is_boolean(value) ? 2 : json_is_string(value) ? 4 : 3;
 }
 
-int json_part_compare(const json_t *a, const json_t *b) {
+static int compare_values(const json_t *a, const json_t *b) {
     if (rank(a) != rank(b))
         return rank(a) - rank(b);
     if (json_is_string(a))
@@ -56,4 +57,17 @@ int json_part_compare(const json_t *a, const json_t *b) {
         return json_is_true(a) - json_is_true(b);
     double left = json_number_value(a), right = json_number_value(b);
     return left < right ? -1 : left > right;
+}
+
+static int compare_keys(const void *a, const void *b) {
+    const struct json_sort_key *left = a, *right = b;
+    int order = compare_values(left->value, right->value);
+
+    if (order != 0)
+        return order;
+    return left->position < right->position ? -1 : 1;
+}
+
+void json_sort(struct json_sort_key *keys, size_t count) {
+    qsort(keys, count, sizeof *keys, compare_keys);
 }

@@ -18,7 +18,13 @@ void json_part_put(json_t *object, const char *path, size_t len, json_t *value);
 /* Where the column ends at which `columns` (comma separated paths) stands. */
 const char *json_column_end(const char *columns);
 
-/* Erlang's order of terms, as far as JSON has them: nothing, numbers, words, lists, texts. NULL counts as null. */
-int json_part_compare(const json_t *a, const json_t *b);
+/* Something that is sorted by a value; neither is held. */
+struct json_sort_key {
+    const void *object;
+    size_t position; /* keeps equals in order */
+    json_t *value;   /* NULL: it has none */
+};
+/* Erlang's order of terms, as far as JSON has them: nothing, numbers, words, lists, texts. */
+void json_sort(struct json_sort_key *keys, size_t count);
 
 #endif

@@ -68,8 +68,7 @@ static void list_vhosts(struct api_request *request) {
     json_out_begin_array(&out);
     for (const struct vhost *vhost = request->broker->vhosts; vhost != NULL;
          vhost = vhost->by_name.next) {
-        if (request->vhost == NULL ? api_may_see_vhost(request->user, vhost)
-                                   : vhost == request->vhost)
+        if (api_lists_vhost(request, vhost))
             write_vhost_row(&out, vhost);
     }
     json_out_end_array(&out);

@@ -71,8 +71,7 @@ static void list(struct api_request *request, enum policy_kind kind) {
 
     for (const struct vhost *vhost = request->broker->vhosts; vhost != NULL;
          vhost = vhost->by_name.next) {
-        if (request->vhost == NULL ? api_may_see_vhost(request->user, vhost)
-                                   : vhost == request->vhost)
+        if (api_lists_vhost(request, vhost))
             collect(&items, vhost, kind);
     }
     api_reply_list(request, &policy_resource, &items);

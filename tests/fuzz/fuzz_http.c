@@ -102,7 +102,7 @@ static void ask(struct http_server *server, struct slice text) {
     bool is_answered = fake_ask(server, text_slice(&request), &response);
     assert(is_answered);
     check(&response);
-    fake_response_clear(&response);
+    http_response_clear(&response);
     text_clear(&request);
 }
 

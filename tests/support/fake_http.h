@@ -2,7 +2,7 @@
 /*
  * http_server.h without sockets and without libmicrohttpd: requests are made out of their text and answers are
  * texts. It takes the place of http_server.c in a program whose one source file includes it, because it
- * has all of its functions.
+ * has all of its functions; what is of a response alone is http_response.c's.
  *
  *     GET /api/queues?page=1          the target
  *     authorization: Basic Z3Vlc3Q6Z3Vlc3Q=
@@ -44,15 +44,6 @@ struct fake_request {
 };
 
 /* --- http_server.h --- */
-
-void http_response_add_header(struct http_response *response, const char *name, const char *value) {
-    if (response->header_count == HTTP_RESPONSE_HEADER_MAX)
-        abort();
-    struct http_header *header = &response->headers[response->header_count++];
-    header->name = name;
-    header->value = xmalloc(strlen(value) + 1);
-    strcpy(header->value, value);
-}
 
 const char *http_request_header(const struct http_request *request, const char *name) {
     const struct fake_request *fake = request->connection;
@@ -210,16 +201,6 @@ static inline bool fake_ask(struct http_server *server, struct slice text,
         response->status = 200;
     fake_request_clear(&fake);
     return !response->again;
-}
-
-static inline void fake_response_clear(struct http_response *response) {
-    text_clear(&response->body);
-    if (response->stream.next != NULL)
-        response->stream.end(response->stream.state);
-    if (response->kept != NULL)
-        response->end_kept(response->kept);
-    for (size_t i = 0; i < response->header_count; i++)
-        free(response->headers[i].value);
 }
 
 #endif

@@ -94,7 +94,7 @@ static void ask(struct asked *asked, const char *query, size_t count) {
 }
 
 static void end(struct asked *asked) {
-    fake_response_clear(&asked->response);
+    http_response_clear(&asked->response);
     fake_request_clear(&asked->fake);
     for (size_t i = 0; i < HARES; i++)
         assert_int_equal(hares[i].holds, 0);
