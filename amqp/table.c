@@ -290,13 +290,11 @@ static char class_of(char tag, enum amqp_equality equality) {
         return AMQP_TAG_INT64;
     if (equality == AMQP_EQUAL_STRICT)
         return tag;
-    if (tag_is_integer(tag))
+    if (tag_is_integer(tag) || (tag == AMQP_TAG_TIMESTAMP && equality == AMQP_EQUAL_HEADERS))
         return AMQP_TAG_INT64;
     if (tag == AMQP_TAG_FLOAT)
         return AMQP_TAG_DOUBLE;
-    if (tag == AMQP_TAG_BINARY && equality == AMQP_EQUAL_HEADERS)
-        return AMQP_TAG_TEXT;
-    return tag;
+    return tag == AMQP_TAG_BINARY ? AMQP_TAG_TEXT : tag;
 }
 
 static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
@@ -307,40 +305,47 @@ static bool is_read(const struct cursor *c) {
     return cursor_at_end(c) && !cursor_failed(c);
 }
 
-static bool arrays_equal(struct slice a, struct slice b, enum amqp_equality equality,
-                         unsigned depth) {
+/* The insides of containers: types count there. */
+static bool arrays_equal(struct slice a, struct slice b, unsigned depth) {
     struct amqp_array_iterator i = amqp_array_begin(a), j = amqp_array_begin(b);
     struct amqp_value value_a, value_b;
 
     while (amqp_array_next(&i, &value_a)) {
-        if (!amqp_array_next(&j, &value_b) || !values_equal(&value_a, &value_b, equality, depth))
+        if (!amqp_array_next(&j, &value_b) ||
+            !values_equal(&value_a, &value_b, AMQP_EQUAL_STRICT, depth))
             return false;
     }
     return is_read(&i.cursor) && is_read(&j.cursor);
 }
 
-static bool tables_equal(struct slice a, struct slice b, enum amqp_equality equality,
-                         unsigned depth) {
+static bool tables_equal(struct slice a, struct slice b, unsigned depth) {
     struct amqp_table_iterator i = amqp_table_begin(a), j = amqp_table_begin(b);
     struct slice name_a, name_b;
     struct amqp_value value_a, value_b;
 
     while (amqp_table_next(&i, &name_a, &value_a)) {
         if (!amqp_table_next(&j, &name_b, &value_b) || !slice_equal(name_a, name_b) ||
-            !values_equal(&value_a, &value_b, equality, depth))
+            !values_equal(&value_a, &value_b, AMQP_EQUAL_STRICT, depth))
             return false;
     }
     return is_read(&i.cursor) && is_read(&j.cursor);
 }
 
 static bool containers_equal(const struct amqp_value *a, const struct amqp_value *b,
-                             enum amqp_equality equality, unsigned depth) {
-    enum amqp_equality inside = equality == AMQP_EQUAL_EQUIVALENT ? AMQP_EQUAL_STRICT : equality;
-
+                             unsigned depth) {
     if (depth == AMQP_TABLE_DEPTH_MAX)
         return false;
-    return a->tag == AMQP_TAG_ARRAY ? arrays_equal(a->bytes, b->bytes, inside, depth + 1)
-                                    : tables_equal(a->bytes, b->bytes, inside, depth + 1);
+    return a->tag == AMQP_TAG_ARRAY ? arrays_equal(a->bytes, b->bytes, depth + 1)
+                                    : tables_equal(a->bytes, b->bytes, depth + 1);
+}
+
+/* Both are of one class; a timestamp may be greater than any integer. */
+static bool integers_equal(const struct amqp_value *a, const struct amqp_value *b) {
+    if (a->tag != AMQP_TAG_TIMESTAMP && b->tag != AMQP_TAG_TIMESTAMP)
+        return a->integer == b->integer;
+    uint64_t value_a = a->tag == AMQP_TAG_TIMESTAMP ? a->timestamp : (uint64_t)a->integer;
+    uint64_t value_b = b->tag == AMQP_TAG_TIMESTAMP ? b->timestamp : (uint64_t)b->integer;
+    return value_a == value_b && (a->tag == b->tag || value_a <= INT64_MAX);
 }
 
 static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
@@ -350,7 +355,7 @@ static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
     if (class != class_of(b->tag, equality))
         return false;
     if (tag_is_integer(class))
-        return a->integer == b->integer;
+        return integers_equal(a, b);
     switch (class) {
     case AMQP_TAG_BOOL:
         return a->boolean == b->boolean;
@@ -366,7 +371,7 @@ static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
         return slice_equal(a->bytes, b->bytes);
     case AMQP_TAG_ARRAY:
     case AMQP_TAG_TABLE:
-        return containers_equal(a, b, equality, depth);
+        return containers_equal(a, b, depth);
     default:
         return class == AMQP_TAG_VOID;
     }

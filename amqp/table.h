@@ -107,11 +107,12 @@ enum amqp_equality {
     /* Same type and value.  `l` and `L` are one type, for both are read as `long`. */
     AMQP_EQUAL_STRICT,
     /* Arguments of a declare against those of the existing entity (compat/amqp.md 2.3): integer
-     * tags are one class, f and d another; all else is strict, so are the insides of containers. */
+     * tags are one class, f and d another, S and x a third; all else is strict, so are the insides
+     * of containers. */
     AMQP_EQUAL_EQUIVALENT,
-    /* Header against binding argument of a headers exchange (2.9): integer tags are
-     * interchangeable, f and d too, S and x with the same octets are equal, also inside containers;
-     * a boolean is not a number and 1 is not 1.0. */
+    /* Header against binding argument of a headers exchange (2.9): integer tags and timestamps are
+     * interchangeable, f and d too, S and x with the same octets are equal; a boolean is not a number
+     * and 1 is not 1.0. The insides of containers are strict. */
     AMQP_EQUAL_HEADERS,
 };
 

@@ -179,7 +179,7 @@ static void check_max_age(const struct amqp_value *value, struct slice arguments
 static void check_version(const struct amqp_value *value, struct slice arguments,
                           struct text *reason) {
     (void)arguments;
-    if (is_integer(value, reason) && value->integer != 1 && value->integer != 2)
+    if (is_count(value, reason) && value->integer != 1 && value->integer != 2)
         text_append_format(reason, "\"unsupported queue version '%" PRId64 "'\"", value->integer);
 }
 

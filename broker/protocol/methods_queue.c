@@ -57,7 +57,8 @@ void handle_queue_declare(struct channel *channel, const struct amqp_method *met
     channel_set_last_queue(channel, queue->name);
     if (declare->no_wait)
         return;
-    queue_restart_expires(queue); /* in RabbitMQ it is the counting that does it */
+    if (queue->quorum == NULL)
+        queue_restart_expires(queue); /* in RabbitMQ it is the counting that does it */
     send_declare_ok(channel, queue);
 }
 

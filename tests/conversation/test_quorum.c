@@ -365,6 +365,25 @@ static void message_expires_at_the_front(void **state) {
     peer_expect_get(p, "dead", "1");
 }
 
+/* Redeclaring puts off the end of a classic queue only, as RabbitMQ 3.10 was seen to do. */
+static void consumers_and_gets_put_the_end_off_declares_do_not(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-expires", 1000)));
+
+    fixture_advance(*state, 900);
+    peer_expect_get_empty(p, "q");
+    fixture_advance(*state, 900);
+    peer_consume(p, "q", "c");
+    fixture_advance(*state, 5000);
+    peer_send(p, basic_cancel, .consumer_tag = SLICE("c"));
+    peer_expect(p, basic_cancel_ok, .consumer_tag = SLICE("c"));
+    fixture_advance(*state, 900);
+    peer_expect_counts(p, "q", 0, 0);
+    declare_with(p, "q", ARGUMENTS(QUORUM, INT("x-expires", 1000)));
+    fixture_advance(*state, 100);
+    peer_send(p, queue_declare, .queue = SLICE("q"), .passive = true);
+    peer_expect_channel_exception(p, 404, "no queue 'q' in vhost '/'", queue_declare);
+}
+
 /* As in RabbitMQ 4.3: a live message of higher priority does not keep others from expiring. */
 static void message_expires_at_the_front_of_its_priority(void **state) {
     struct peer *p = connect_with_dlx(state, ARGUMENTS(QUORUM, DLX));
@@ -594,6 +613,7 @@ int main(void) {
         CONVERSATION(reject_publish_dlx_is_drop_head),
         CONVERSATION(purge_counts_what_is_ready),
         CONVERSATION(message_expires_at_the_front),
+        CONVERSATION(consumers_and_gets_put_the_end_off_declares_do_not),
         CONVERSATION(message_expires_at_the_front_of_its_priority),
         CONVERSATION(letter_that_nobody_takes_is_held_and_tried_again),
         CONVERSATION(full_target_holds_the_letter),

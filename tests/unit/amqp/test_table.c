@@ -337,14 +337,18 @@ static bool equal(struct slice a, struct slice b, enum amqp_equality equality) {
     return forth;
 }
 
-#define INT8_1      SLICE("\x01kb\x01")
-#define INT16_1     SLICE("\x01ks\x00\x01")
-#define INT32_1     SLICE("\x01kI\x00\x00\x00\x01")
-#define INT32_2     SLICE("\x01kI\x00\x00\x00\x02")
-#define UINT32_1    SLICE("\x01ki\x00\x00\x00\x01")
-#define INT64_1     SLICE("\x01kl\x00\x00\x00\x00\x00\x00\x00\x01")
-#define LARGE_L_1   SLICE("\x01kL\x00\x00\x00\x00\x00\x00\x00\x01")
-#define TIMESTAMP_1 SLICE("\x01kT\x00\x00\x00\x00\x00\x00\x00\x01")
+#define INT8_1        SLICE("\x01kb\x01")
+#define INT16_1       SLICE("\x01ks\x00\x01")
+#define INT32_1       SLICE("\x01kI\x00\x00\x00\x01")
+#define INT32_2       SLICE("\x01kI\x00\x00\x00\x02")
+#define UINT32_1      SLICE("\x01ki\x00\x00\x00\x01")
+#define INT64_1       SLICE("\x01kl\x00\x00\x00\x00\x00\x00\x00\x01")
+#define LARGE_L_1     SLICE("\x01kL\x00\x00\x00\x00\x00\x00\x00\x01")
+#define TIMESTAMP_1   SLICE("\x01kT\x00\x00\x00\x00\x00\x00\x00\x01")
+#define TIMESTAMP_MAX SLICE("\x01kT\xff\xff\xff\xff\xff\xff\xff\xff")
+#define INT8_MINUS_1 \
+    SLICE("\x01k"    \
+          "b\xff")
 #define FLOAT_1     SLICE("\x01kf\x3f\x80\x00\x00")
 #define DOUBLE_1    SLICE("\x01kd\x3f\xf0\x00\x00\x00\x00\x00\x00")
 #define DECIMAL_1   SLICE("\x01kD\x00\x00\x00\x00\x01")
@@ -407,7 +411,8 @@ static void arguments_are_equivalent_by_class(void **state) {
     assert_false(equal(INT32_1, FLOAT_1, rule));
     assert_false(equal(INT64_1, TIMESTAMP_1, rule));
     assert_false(equal(INT8_1, TRUE_1, rule));
-    assert_false(equal(TEXT_A, BINARY_A, rule));
+    assert_true(equal(TEXT_A, BINARY_A, rule));
+    assert_false(equal(TEXT_A, TEXT_B, rule));
     assert_false(equal(INT32_1, DECIMAL_1, rule));
     assert_true(equal(DECIMAL_1, DECIMAL_1, rule));
     assert_false(equal(DECIMAL_1, DECIMAL_1_0, rule));
@@ -430,7 +435,9 @@ static void headers_are_equal_by_value(void **state) {
     assert_false(equal(TRUE_1, FALSE_0, rule));
     assert_true(equal(TEXT_A, BINARY_A, rule));
     assert_false(equal(TEXT_A, TEXT_B, rule));
-    assert_false(equal(INT64_1, TIMESTAMP_1, rule));
+    assert_true(equal(INT64_1, TIMESTAMP_1, rule));
+    assert_false(equal(TIMESTAMP_1, INT32_2, rule));
+    assert_false(equal(TIMESTAMP_MAX, INT8_MINUS_1, rule));
     assert_true(equal(TIMESTAMP_1, TIMESTAMP_1, rule));
     assert_false(equal(VOID_, FALSE_0, rule));
     assert_true(equal(VOID_, VOID_, rule));
@@ -440,9 +447,11 @@ static void containers_are_equal_entry_by_entry(void **state) {
     const enum amqp_equality rule = AMQP_EQUAL_HEADERS;
 
     (void)state;
-    assert_true(equal(ARRAY_I1, ARRAY_B1, rule));
+    assert_true(equal(ARRAY_I1, ARRAY_I1, rule));
+    assert_false(equal(ARRAY_I1, ARRAY_B1, rule)); /* inside, types count */
     assert_false(equal(ARRAY_B1, ARRAY_B1B1, rule));
-    assert_true(equal(TABLE_JB1, TABLE_JS1, rule));
+    assert_true(equal(TABLE_JB1, TABLE_JB1, rule));
+    assert_false(equal(TABLE_JB1, TABLE_JS1, rule));
     assert_false(equal(TABLE_JB1, TABLE_IB1, rule));
     assert_false(equal(TABLE_JB1, TABLE_EMPTY, rule));
     assert_false(equal(ARRAY_B1, TABLE_JB1, rule));

@@ -92,6 +92,9 @@ static void queue_version_is_one_or_two(void **state) {
     assert_refused(f, 406,
                    "invalid arg 'x-queue-version' for queue 'q' in vhost '/': "
                    "\"unsupported queue version '3'\"");
+    assert_null(declare_with(f, "q", int_argument(&table, "x-queue-version", 'I', -1)));
+    assert_refused(f, 406,
+                   "invalid arg 'x-queue-version' for queue 'q' in vhost '/': {value_negative,-1}");
     assert_null(declare_with(f, "q", text_argument(&table, "x-queue-version", "2")));
     assert_refused(f, 406,
                    "invalid arg 'x-queue-version' for queue 'q' in vhost '/': "
