@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 #include <string.h>
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
 
@@ -59,24 +61,59 @@ uint32_t crc32c_by_table(uint32_t crc, const void *octets, size_t len) {
 
 #if defined(__x86_64__)
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const void *octets,
-                                                                 size_t len) {
-    const uint8_t *at = octets;
-    uint64_t wide = ~crc;
+#define WITH_INSTRUCTIONS __attribute__((target("sse4.2,pclmul")))
+
+/*
+ * The instruction takes three cycles, but three of them overlap: long octets are taken as three lanes
+ * side by side. Two rounds of that are a kibibyte, nearly.
+ */
+enum { LANE = 168 };
+/* x^(8 * LANE - 33) and x^(16 * LANE - 33) modulo the polynomial, the lowest power in the highest bit. */
+#define BY_ONE_LANE  0x1b3d8f29U
+#define BY_TWO_LANES 0xa60ce07bU
+
+WITH_INSTRUCTIONS static inline uint64_t step(uint64_t crc, const uint8_t *at) {
     uint64_t eight;
 
-    for (; len >= sizeof eight; len -= sizeof eight, at += sizeof eight) {
-        memcpy(&eight, at, sizeof eight);
-        wide = __builtin_ia32_crc32di(wide, eight);
+    memcpy(&eight, at, sizeof eight);
+    return _mm_crc32_u64(crc, eight);
+}
+
+WITH_INSTRUCTIONS static inline __m128i times(uint64_t crc, uint32_t power) {
+    return _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)crc), _mm_cvtsi32_si128((int)power),
+                                0);
+}
+
+/* The checksum over three lanes; what the first two come to is moved past the lanes behind them. */
+WITH_INSTRUCTIONS static inline uint64_t three_lanes(uint64_t first, const uint8_t *at) {
+    uint64_t second = 0, third = 0;
+    __m128i moved;
+
+    for (size_t i = 0; i < LANE; i += sizeof first) {
+        first = step(first, at + i);
+        second = step(second, at + LANE + i);
+        third = step(third, at + 2 * LANE + i);
     }
+    moved = _mm_xor_si128(times(first, BY_TWO_LANES), times(second, BY_ONE_LANE));
+    return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(moved)) ^ third;
+}
+
+WITH_INSTRUCTIONS static uint32_t by_instruction(uint32_t crc, const void *octets, size_t len) {
+    const uint8_t *at = octets;
+    uint64_t wide = ~crc;
+
+    for (; len >= 3 * LANE; len -= 3 * LANE, at += 3 * LANE)
+        wide = three_lanes(wide, at);
+    for (; len >= sizeof wide; len -= sizeof wide, at += sizeof wide)
+        wide = step(wide, at);
     crc = (uint32_t)wide;
     for (; len > 0; len--)
-        crc = __builtin_ia32_crc32qi(crc, *at++);
+        crc = _mm_crc32_u8(crc, *at++);
     return ~crc;
 }
 
 static bool has_instruction(void) {
-    return __builtin_cpu_supports("sse4.2") != 0;
+    return __builtin_cpu_supports("sse4.2") != 0 && __builtin_cpu_supports("pclmul") != 0;
 }
 
 #elif defined(__aarch64__)

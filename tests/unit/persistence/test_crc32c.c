@@ -26,11 +26,11 @@ static void known_values(void **state) {
 }
 
 static void table_and_instruction_agree_at_every_length_and_alignment(void **state) {
-    uint8_t octets[80];
+    uint8_t octets[1100]; /* long ones are taken in lanes */
 
     (void)state;
     for (size_t i = 0; i < sizeof octets; i++)
-        octets[i] = (uint8_t)(i * 37 + 11);
+        octets[i] = (uint8_t)(i * 37 + i / 256 + 11);
     for (size_t from = 0; from < 9; from++)
         for (size_t len = 0; from + len <= sizeof octets; len++)
             assert_int_equal(crc32c(7, octets + from, len), crc32c_by_table(7, octets + from, len));
