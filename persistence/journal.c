@@ -51,6 +51,8 @@ static struct journal *journal_create(const struct journal_options *options) {
         journal->options.first_segment_size = journal->options.segment_size;
     journal->options.checkpoint_bytes =
         or_default(options->checkpoint_bytes, DEFAULT_CHECKPOINT_BYTES);
+    if (options->dead_kept_ms == 0)
+        journal->options.dead_kept_ms = DEFAULT_DEAD_KEPT_MS;
     memcpy(journal->uuid, options->uuid, sizeof journal->uuid);
     journal->term = 1;
     journal->current_segment = NO_SEGMENT;

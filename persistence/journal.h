@@ -63,9 +63,10 @@ struct journal_options {
     uint64_t checkpoint_bytes; /* written between two checkpoints, 0 for 256 MiB */
     /* Made ahead in the background, so that a full disk shows there; at most 2. */
     unsigned spare_segments;
-    uint8_t uuid[16]; /* of a journal that is new */
-    bool verify;      /* read every message at the start, not only the indexes of the segments */
-    bool threaded;    /* false: no writer thread, journal_write_now() does its work */
+    uint32_t dead_kept_ms; /* dead segments are for a flood, 0 for 20 s without one: then they go */
+    uint8_t uuid[16];      /* of a journal that is new */
+    bool verify;   /* read every message at the start, not only the indexes of the segments */
+    bool threaded; /* false: no writer thread, journal_write_now() does its work */
     void (*notify)(void *context); /* a batch was finished; of the writer thread, which needs it */
     void *notify_context;
 };

@@ -86,6 +86,7 @@ enum {
     DEFAULT_SEGMENT_SIZE = 64 * 1024 * 1024,
     DEFAULT_FIRST_SEGMENT_SIZE = 1024 * 1024,
     DEFAULT_CHECKPOINT_BYTES = 256 * 1024 * 1024,
+    DEFAULT_DEAD_KEPT_MS = 20 * 1000,
 };
 
 /* A new entry of the segment table. */

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+enum {
+    ROOM_FOR_DEAD = 16
+}; /* segments that must fit on the disk besides, or the dead are not kept */
+
 static const struct segment_content no_content;
 
 void segment_file_close(struct segment_file *file, struct io *io) {
@@ -118,16 +122,35 @@ int journal_spares_take(struct journal_spares *spares, uint64_t needed, uint64_t
 
 /* ---- the dead ---- */
 
+/* How many files may wait for their turn. */
+static unsigned dead_kept(const struct journal_spares *spares) {
+    int64_t room;
+
+    if (spares->wanted == 0)
+        return 0;
+    room = spares->io->ops->free_space(spares->io);
+    if (room > 0 && (uint64_t)room / ROOM_FOR_DEAD > spares->segment_size)
+        return DEAD_AT_MOST;
+    return spares->wanted - spares->count;
+}
+
 void journal_spares_add_dead(struct journal_spares *spares, uint64_t number, uint64_t size) {
-    if (size == spares->segment_size && spares->count + spares->dead_count < spares->wanted)
+    if (size == spares->segment_size && spares->dead_count < dead_kept(spares))
         spares->dead[spares->dead_count++] = (struct job_segment){number, size};
     else
         unlink_segment(spares, number);
 }
 
+bool journal_spares_drop_one_dead(struct journal_spares *spares) {
+    if (spares->dead_count == 0)
+        return false;
+    unlink_segment(spares, spares->dead[--spares->dead_count].number);
+    return true;
+}
+
 static void drop_dead(struct journal_spares *spares) {
-    while (spares->dead_count > 0)
-        unlink_segment(spares, spares->dead[--spares->dead_count].number);
+    while (journal_spares_drop_one_dead(spares))
+        continue;
 }
 
 /* Makes a spare of a dead segment: 1, or an error. */

@@ -4,7 +4,8 @@
  * part of the writer, used by whoever runs it: nothing here is locked.
  *
  * A spare is best a dead segment under a new number: its blocks are written already, which makes a
- * sync a third faster. What stands in it is stale. Two spares are held; one is made at once, the
+ * sync a third faster, and one of a large batch several times: in a flood whose messages go again, all
+ * segments come from those that died at the last checkpoints. What stands in it is stale. Two spares are held; one is made at once, the
  * second when the segment in use is half full, if none has died until then. They are made in small
  * steps, between batches.
  *
@@ -25,6 +26,7 @@
 
 enum {
     SPARES_AT_MOST = 2,
+    DEAD_AT_MOST = 4, /* what is filled between two checkpoints of usual size, and dies at one */
     CLEARED_AHEAD = 64 * 1024, /* octets of zeros there behind the last batch, where that pays */
 };
 
@@ -49,7 +51,7 @@ struct journal_spares {
 
     struct segment_file files[SPARES_AT_MOST]; /* in the order of their numbers */
     unsigned count;
-    struct job_segment dead[SPARES_AT_MOST]; /* to be used again */
+    struct job_segment dead[DEAD_AT_MOST]; /* to be used again */
     unsigned dead_count;
     struct segment_maker maker;
     bool is_making;
@@ -75,6 +77,9 @@ int journal_spares_take(struct journal_spares *spares, uint64_t needed, uint64_t
 
 /* A segment that is dead and garbage for recovery: kept to be used again, or unlinked. */
 void journal_spares_add_dead(struct journal_spares *spares, uint64_t number, uint64_t size);
+
+/* Unlinks one that was kept; false when there is none. */
+bool journal_spares_drop_one_dead(struct journal_spares *spares);
 
 /* Whether a step towards one is due; `current` is the segment in use. */
 bool journal_spares_want_one(const struct journal_spares *spares,

@@ -40,6 +40,7 @@ struct journal_writer {
     /* Of whoever runs the writer. */
     struct segment_file current;
     struct journal_spares spares;
+    int64_t dead_ms;   /* when a dead segment came or was used, of the thread's clock */
     int spare_trouble; /* why none could be made the last time, 0 since one was made */
     int checkpoint_trouble;
     struct encoder encoder;
@@ -113,6 +114,10 @@ static uint64_t monotonic_us(void) {
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int64_t clock_ms(void) {
+    return (int64_t)(monotonic_us() / 1000);
 }
 
 static int timed_sync(struct journal_writer *writer, int handle) {
@@ -278,6 +283,7 @@ static int job_step(struct journal_writer *writer, struct checkpoint_job *job) {
         return 1;
     journal_spares_add_dead(&writer->spares, job->segments[job->unlinked].number,
                             job->segments[job->unlinked].size);
+    writer->dead_ms = clock_ms();
     job->unlinked++;
     return 0;
 }
@@ -301,6 +307,7 @@ static void spare_step(struct journal_writer *writer) {
     uint64_t number;
     int done = journal_spares_step(&writer->spares, &number);
 
+    writer->dead_ms = clock_ms();
     segment_name(name, number);
     note_maintenance(writer, &writer->spare_trouble, done, name);
 }
@@ -410,7 +417,7 @@ static void notify_unlocked(struct journal_writer *writer) {
     pthread_mutex_lock(&writer->mutex);
 }
 
-static void wait_at_most(struct journal_writer *writer, long pause_ms) {
+static void wait_at_most(struct journal_writer *writer, int64_t pause_ms) {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -418,13 +425,6 @@ static void wait_at_most(struct journal_writer *writer, long pause_ms) {
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&writer->wake, &writer->mutex, &until);
-}
-
-static int64_t clock_ms(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /*
@@ -435,6 +435,29 @@ static bool spare_can_wait(const struct journal_writer *writer) {
     return writer->job == NULL && wants_spare(writer) &&
            journal_spares_are_ahead(&writer->spares, &writer->current) &&
            clock_ms() - writer->last_batch_ms < QUIET_MS;
+}
+
+/*
+ * Locked. Dead segments that nobody needed for long are not kept for a flood that may never come. One
+ * in a step; false when there is nothing to do.
+ */
+static bool let_dead_go(struct journal_writer *writer) {
+    if (writer->spares.dead_count == 0 ||
+        clock_ms() - writer->dead_ms < writer->options.dead_kept_ms)
+        return false;
+    pthread_mutex_unlock(&writer->mutex);
+    journal_spares_drop_one_dead(&writer->spares);
+    pthread_mutex_lock(&writer->mutex);
+    return true;
+}
+
+static void wait_for_news(struct journal_writer *writer) {
+    if (writer->submitted != NULL)
+        wait_at_most(writer, STARVED_PAUSE_MS);
+    else if (writer->spares.dead_count > 0)
+        wait_at_most(writer, writer->options.dead_kept_ms);
+    else
+        pthread_cond_wait(&writer->wake, &writer->mutex);
 }
 
 /*
@@ -458,15 +481,11 @@ static void thread_step(struct journal_writer *writer) {
             wait_at_most(writer, QUIET_MS);
         return;
     }
-    worked = run_background(writer);
+    worked = run_background(writer) || let_dead_go(writer);
     if (had_job && writer->job == NULL)
         notify_unlocked(writer);
-    if (worked || wrote || writer->has_news)
-        return;
-    if (writer->submitted == NULL)
-        pthread_cond_wait(&writer->wake, &writer->mutex);
-    else
-        wait_at_most(writer, STARVED_PAUSE_MS);
+    if (!worked && !wrote && !writer->has_news)
+        wait_for_news(writer);
 }
 
 static void *thread_main(void *argument) {
@@ -555,6 +574,7 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
 
 void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size) {
     journal_spares_add_dead(&writer->spares, number, size);
+    writer->dead_ms = clock_ms();
 }
 
 void journal_writer_retry_spares(struct journal_writer *writer) {

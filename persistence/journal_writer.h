@@ -43,6 +43,7 @@ struct writer_options {
     int64_t last_time_ms;
     uint64_t next_segment;
     unsigned spares;
+    int64_t dead_kept_ms;
     void (*notify)(void *context);
     void *notify_context;
 };
@@ -77,8 +78,8 @@ struct checkpoint_job *journal_writer_take_finished_job(struct journal_writer *w
 void journal_writer_run(struct journal_writer *writer);
 
 /*
- * A segment that is dead and garbage for recovery: used again for a spare, or unlinked. When the
- * writer is not running.
+ * A segment that is dead and garbage for recovery: used again for a spare, or unlinked; when there are
+ * many, or by the thread when they were not needed for `dead_kept_ms`. When the writer is not running.
  */
 void journal_writer_add_dead(struct journal_writer *writer, uint64_t number, uint64_t size);
 

@@ -93,6 +93,7 @@ void replay_create_writer(struct replay *replay) {
         .last_time_ms = journal->last_time_ms,
         .next_segment = replay->recovery_number,
         .spares = journal->options.spare_segments,
+        .dead_kept_ms = journal->options.dead_kept_ms,
         .notify = journal->options.notify,
         .notify_context = journal->options.notify_context,
     };

@@ -138,7 +138,31 @@ static void dead_segments_make_room_for_a_checkpoint(void **state) {
     journal_write_now(fixture->journal);
     journal_collect(fixture->journal);
     assert_int_equal(statistics_of(fixture).checkpoints, 3);
-    assert_int_equal(count_files(fixture, ".lvj"), segments - 2);
+    assert_int_equal(count_files(fixture, ".lvj"), segments - 4);
+}
+
+/* Files of `.lvj` that are left of much garbage when the disk has so much room. */
+static uint64_t files_kept_with(struct journal_fixture *fixture, int64_t room) {
+    uint64_t count;
+
+    memory_disk_set_room(fixture->disk, room);
+    assert_int_equal(start_journal(fixture, false), 0);
+    leave_garbage(fixture, 30);
+    make_checkpoint(fixture);
+    make_checkpoint(fixture);
+    count = count_files(fixture, ".lvj");
+    stop_journal(fixture, false);
+    return count;
+}
+
+/* Besides the segment in use and two spares; where others may need the room, none. */
+static void dead_segments_are_kept_where_there_is_room(void **state) {
+    struct journal_fixture *fixture = *state;
+
+    fixture->options.spare_segments = 2;
+    assert_int_equal(files_kept_with(fixture, 100 * SEGMENT), 3 + 3);
+    assert_int_equal(files_kept_with(fixture, 16 * SEGMENT), 3);
+    assert_int_equal(files_kept_with(fixture, -EIO), 3);
 }
 
 static void spares_are_not_used_behind_a_larger_segment(void **state) {
@@ -221,6 +245,7 @@ int main(void) {
         CASE(a_disk_that_cannot_say_what_is_free_is_tried),
         CASE(a_cause_is_one_trouble_until_a_spare_was_made),
         CASE(dead_segments_make_room_for_a_checkpoint),
+        CASE(dead_segments_are_kept_where_there_is_room),
         CASE(spares_are_not_used_behind_a_larger_segment),
         CASE(no_room_for_a_spare_is_told_before_anything_waits),
         CASE(a_spare_makes_room_for_a_checkpoint),

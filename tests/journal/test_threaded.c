@@ -32,6 +32,7 @@ struct fixture {
     struct journal *journal;
     struct journal_report report;
     int wakeup;
+    uint32_t dead_kept_ms;
     uint64_t released;
     uint64_t found;
     uint64_t found_sum;
@@ -62,6 +63,7 @@ static int open_journal(struct fixture *fixture) {
                                       .first_segment_size = SEGMENT / 4,
                                       .checkpoint_bytes = 2 * SEGMENT,
                                       .spare_segments = 2,
+                                      .dead_kept_ms = fixture->dead_kept_ms,
                                       .uuid = {9, 9},
                                       .threaded = true,
                                       .notify = on_batch,
@@ -195,6 +197,44 @@ static void spares_are_made_when_nobody_publishes(void **state) {
     assert_true(statistics.batches >= 20);
 }
 
+static void count_segment(void *context, const char *name) {
+    unsigned *count = context;
+
+    *count += strstr(name, ".lvj") != NULL;
+}
+
+/* While nobody publishes; the checkpoints go on that free what was settled. */
+static unsigned count_segments_later(struct fixture *fixture) {
+    unsigned count = 0;
+
+    poll(NULL, 0, 1); /* nothing tells of a segment that goes */
+    journal_collect(fixture->journal);
+    journal_submit(fixture->journal, 1);
+    fixture->io->ops->list(fixture->io, count_segment, &count);
+    return count;
+}
+
+/* The one in use and two spares stay. */
+static void dead_segments_that_no_flood_needs_go_after_a_while(void **state) {
+    struct fixture *fixture = *state;
+    struct stored_message *messages[600];
+
+    journal_close(fixture->journal, false);
+    fixture->dead_kept_ms = 100;
+    assert_int_equal(open_journal(fixture), 0);
+    for (uint64_t i = 0; i < 600; i++) {
+        uint64_t lsn = publish(fixture, 4001 + i, &messages[i]);
+
+        journal_submit(fixture->journal, 1);
+        while (journal_safe_lsn(fixture->journal) < lsn)
+            wait_for_writer(fixture);
+    }
+    for (uint64_t i = 0; i < 600; i++)
+        settle(fixture, messages[i], 4001 + i);
+    while (count_segments_later(fixture) > 3)
+        continue;
+}
+
 static void a_stop_without_notice_is_not_clean(void **state) {
     struct fixture *fixture = *state;
     struct stored_message *message;
@@ -262,6 +302,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(messages_survive_a_restart_and_settled_ones_do_not),
         CASE(spares_are_made_when_nobody_publishes),
+        CASE(dead_segments_that_no_flood_needs_go_after_a_while),
         CASE(a_stop_without_notice_is_not_clean),
         CASE(nothing_is_made_before_the_first_record),
         CASE(files_are_for_the_owner_alone),
