@@ -53,12 +53,15 @@ struct broker_settings {
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t transaction_copies_max;   /* of messages, one for each queue; 0: no limit */
     uint32_t connection_max;           /* 0: no limit */
-    uint32_t channel_max_per_node;     /* 0: no limit */
-    uint32_t topic_walk_max;           /* TOPIC_WALK_MAX, less in tests */
-    bool permit_global_qos;            /* false: global=true counts as per consumer (4.3) */
-    bool permit_transient_queues;      /* false: non-durable non-exclusive queues are 541 (4.3) */
-    const char *default_queue_type;    /* of vhosts that have none: classic, quorum or stream */
-    uint64_t consumer_timeout_ms;      /* of quorum queues, 0: none */
+    uint32_t cluster_queue_limit;      /* in all; 0: no limit, and so below (node_limits.h) */
+    uint32_t cluster_exchange_limit;
+    uint32_t vhost_max;
+    uint32_t channel_max_per_node;  /* 0: no limit */
+    uint32_t topic_walk_max;        /* TOPIC_WALK_MAX, less in tests */
+    bool permit_global_qos;         /* false: global=true counts as per consumer (4.3) */
+    bool permit_transient_queues;   /* false: non-durable non-exclusive queues are 541 (4.3) */
+    const char *default_queue_type; /* of vhosts that have none: classic, quorum or stream */
+    uint64_t consumer_timeout_ms;   /* of quorum queues, 0: none */
     const char *default_vhost;
     enum password_algorithm password_algorithm;  /* of new passwords */
     const char *auth_mechanisms;                 /* names and blanks; "": the usual ones */

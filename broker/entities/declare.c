@@ -16,6 +16,7 @@
 #include "broker/entities/queue_args.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
+#include "broker/entities/node_limits.h"
 
 static bool refuse_default_exchange(struct refusal *refusal) {
     return refuse(refusal, AMQP_ACCESS_REFUSED, "operation not permitted on the default exchange");
@@ -81,7 +82,8 @@ static struct exchange *create_exchange(struct vhost *vhost, const struct exchan
         refuse_reserved("exchange", declaration->name, refusal);
         return NULL;
     }
-    if (!check_alternate_exchange(vhost, declaration, refusal))
+    if (!check_alternate_exchange(vhost, declaration, refusal) ||
+        !node_limits_allow_exchange(vhost, declaration->name, refusal))
         return NULL;
     if (type->check_arguments != NULL && !type->check_arguments(declaration->arguments, refusal))
         return NULL;
@@ -218,6 +220,7 @@ static struct queue *create_queue(struct vhost *vhost, struct slice name,
     if (!queue_args_check(vhost, name, declaration->arguments, refusal) ||
         !check_transient_queue(vhost, declaration, refusal) ||
         !check_queue_limit(vhost, name, refusal) ||
+        !node_limits_allow_queue(vhost, name, refusal) ||
         !queue_args_check_type(vhost, name, declaration, refusal))
         return NULL;
     queue = queue_create(vhost, name, declaration->arguments);

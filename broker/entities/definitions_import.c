@@ -8,6 +8,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/definitions.h"
 #include "broker/entities/global_parameter.h"
+#include "broker/entities/node_limits.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/policy.h"
 #include "broker/entities/queue_args.h"
@@ -220,6 +221,7 @@ static bool import_vhost(struct import *import, const json_t *entry) {
         metadata.default_queue_type = SLICE("");
     if (done && !vhost_queue_type_is_known(metadata.default_queue_type))
         done = refuse_member(import, "default_queue_type", "is no type of queues");
+    done = done && node_limits_allow_vhost(import->broker, name, &import->refusal);
     if (done) {
         metadata.tags = text_slice(&tags);
         bool is_new = broker_find_vhost(import->broker, name) == NULL;

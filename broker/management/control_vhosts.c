@@ -6,6 +6,7 @@
 
 #include "broker/base/text.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/node_limits.h"
 #include "broker/entities/vhost.h"
 #include "broker/entities/vhost_defaults.h"
 #include "broker/management/control_handlers.h"
@@ -49,8 +50,13 @@ void control_add_vhost(struct control_call *call) {
         return;
     }
     const bool is_new = broker_find_vhost(call->control->broker, name) == NULL;
+    struct refusal refusal = {0};
     if (!options_are_good(call))
         return;
+    if (!node_limits_allow_vhost(call->control->broker, name, &refusal)) {
+        control_fail(call, EX_UNAVAILABLE, "%s", refusal.text);
+        return;
+    }
     struct vhost *vhost = broker_add_vhost(call->control->broker, name);
     set_options(call, vhost);
     if (is_new)

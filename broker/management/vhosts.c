@@ -3,6 +3,7 @@
 #include "broker/management/vhosts.h"
 
 #include "broker/entities/broker.h"
+#include "broker/entities/node_limits.h"
 #include "broker/entities/permission.h"
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
@@ -163,6 +164,7 @@ static void put(struct api_request *request) {
     struct vhost *vhost = broker_find_vhost(request->broker, name);
     struct vhost_metadata metadata = vhost == NULL ? (struct vhost_metadata){0} : vhost->metadata;
     const bool is_new = vhost == NULL;
+    struct refusal refusal = {0};
     struct text tags = {0};
 
     if (name.len > 255 || name.len == 0) {
@@ -171,6 +173,8 @@ static void put(struct api_request *request) {
         /* refused */
     } else if (!vhost_queue_type_is_known(metadata.default_queue_type)) {
         api_refuse_bad(request, "Unsupported default queue type");
+    } else if (!node_limits_allow_vhost(request->broker, name, &refusal)) {
+        api_refuse_as_amqp(request, &refusal);
     } else {
         if (is_new)
             vhost = broker_add_vhost(request->broker, name);

@@ -64,6 +64,34 @@ def scrape(broker, path="metrics"):
         return answer.headers["content-type"], answer.read().decode()
 
 
+class NodeLimits(unittest.TestCase):
+    def setUp(self):
+        self.broker = Broker("--set", "cluster_queue_limit=2", "--set", "cluster_exchange_limit=8", "--set",
+                             "vhost_max=2")
+        self.addCleanup(self.broker.__exit__)
+        self.api = Api(self.broker)
+
+    def refused(self, path, body, sentence):
+        status, _, answer = self.api.ask("PUT", path, body)
+        self.assertEqual((status, answer["reason"]), (400, sentence))
+
+    def test_there_is_no_more_than_the_configuration_allows(self):
+        for name in ("a", "b"):
+            self.assertEqual(self.api.status("PUT", f"queues/%2F/{name}", {"durable": True}), 201)
+        self.refused("queues/%2F/c", {"durable": True},
+                     "cannot declare queue 'c' in vhost '/': queue limit in cluster (2) is reached")
+        self.assertEqual(self.api.status("PUT", "queues/%2F/a", {"durable": True}), 204)
+        self.assertEqual(self.api.status("PUT", "exchanges/%2F/x", {"type": "topic"}), 201)
+        self.refused("exchanges/%2F/y", {"type": "topic"},
+                     "cannot declare exchange 'y' in vhost '/': exchange limit of 8 is reached")
+        self.assertEqual(self.api.status("PUT", "vhosts/v"), 201)
+        self.refused("vhosts/w", {}, "cannot create vhost 'w': vhost limit of 2 is reached")
+        self.assertEqual(self.api.status("PUT", "vhosts/v"), 204)
+        self.assertEqual(self.api.status("POST", "definitions", {"vhosts": [{"name": "w"}]}), 400)
+        self.assertEqual(self.api.status("DELETE", "queues/%2F/a"), 204)
+        self.assertEqual(self.api.status("PUT", "queues/%2F/c", {"durable": True}), 201)
+
+
 class ManagementTest(unittest.TestCase):
     """One broker for each test: what one leaves behind is none of the next one's business."""
 
