@@ -25,6 +25,13 @@
 #define HASH_KEYCMP(a, b, len) ((len) == 0 ? 0 : memcmp(a, b, len))
 #include <uthash.h>
 
+/* Most tables are the channels of a connection, the consumers of a channel and the like, and hold a few
+ * items: their 32 buckets would be a fifth of an idle connection. Larger tables grow. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS      8U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 3U
+
 /* XXH3 of the key under a seed. */
 uint32_t map_hash(uint64_t seed, struct slice key);
 
