@@ -74,6 +74,9 @@ void record_seal(uint8_t head[RECORD_HEAD], uint32_t seed, struct slice body);
 /* Takes the next record from `c`: 0, or -EBADMSG when it is not whole; `c` is of no use then. */
 int record_next(struct cursor *c, uint32_t seed, struct record *ret);
 
+/* The same for octets that record_next() has found whole before: nothing is checked once more. */
+void record_next_again(struct cursor *c, struct record *ret);
+
 /* True when this reader knows type and version. */
 bool record_is_known(const struct record *record);
 

@@ -76,21 +76,24 @@ static int apply_known(struct replay *replay, const struct record *record) {
     }
 }
 
-static int apply_record(struct replay *replay, struct found_segment *segment, uint64_t batch_offset,
-                        uint64_t offset, const struct record *record) {
+static int refuse_unknown(struct replay *replay, const struct found_segment *segment,
+                          uint64_t offset, const struct record *record) {
     char name[SEGMENT_NAME_SIZE];
 
-    (void)batch_offset;
     segment_name(name, segment->number);
-    if (!record_is_known(record)) {
-        if ((record->flags & RECORD_SKIPPABLE) != 0)
-            return 0;
-        return replay_refuse(replay, -EPROTONOSUPPORT,
-                             "%s: offset %" PRIu64
-                             ": a record of type %u, version %u was written by a "
-                             "newer version of the broker",
-                             name, offset, record->type, record->version);
-    }
+    return replay_refuse(replay, -EPROTONOSUPPORT,
+                         "%s: offset %" PRIu64 ": a record of type %u, version %u was written by a "
+                         "newer version of the broker",
+                         name, offset, record->type, record->version);
+}
+
+static int apply_record(struct replay *replay, struct found_segment *segment, uint64_t batch_offset,
+                        uint64_t offset, const struct record *record) {
+    (void)batch_offset;
+    if (!record_is_known(record))
+        return (record->flags & RECORD_SKIPPABLE) != 0
+                   ? 0
+                   : refuse_unknown(replay, segment, offset, record);
     if (apply_known(replay, record) == 0)
         return 0;
     return replay_damage_in(replay, segment, offset, "malformed record");
