@@ -71,6 +71,10 @@ class Admin(unittest.TestCase):
         self.says("queue deleted\n", "queues", "delete", "--name", "q")
         self.says("No items\n", "-u", "u", "-p", "p", "list", "connections")
 
+    def test_the_later_of_two_options_counts(self):
+        self.says("No items\n", "-u", "nosuch", "-u", "guest", "list", "queues")
+        self.fails("Access refused", "-u", "guest", "-u", "nosuch", "list", "queues")
+
     def test_messages(self):
         self.says("queue declared\n", "declare", "queue", "name=q")
         self.says("Message published\n", "publish", "routing_key=q", "payload=hello")

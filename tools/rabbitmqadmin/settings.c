@@ -81,10 +81,7 @@ static const char **value_of(struct settings *settings, const struct setting *ro
 }
 
 void setting_set(struct settings *settings, const struct setting *setting, const char *value) {
-    const char **place = value_of(settings, setting);
-
-    if (*place == NULL)
-        *place = value;
+    *value_of(settings, setting) = value;
 }
 
 static const char *keep(struct settings *settings, const char *text, size_t len) {
@@ -250,7 +247,8 @@ bool settings_complete(struct settings *settings, struct text *error) {
     if (settings->base_uri != NULL)
         take_base_uri(settings);
     for (size_t i = 0; i < ROW_COUNT; i++)
-        setting_set(settings, &rows[i], rows[i].otherwise);
+        if (*value_of(settings, &rows[i]) == NULL)
+            setting_set(settings, &rows[i], rows[i].otherwise);
     return true;
 }
 

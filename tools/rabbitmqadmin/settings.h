@@ -49,7 +49,7 @@ struct settings {
 struct setting;
 const struct setting *setting_find(const char *name, size_t len, bool is_letter);
 bool setting_is_flag(const struct setting *setting);
-/* The earlier of two stays. */
+/* The later of two counts. */
 void setting_set(struct settings *settings, const struct setting *setting, const char *value);
 
 /* What the command line left open. False with a sentence in `error`. */
