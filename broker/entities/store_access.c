@@ -7,7 +7,8 @@
 #include "broker/entities/user.h"
 #include "broker/entities/vhost.h"
 
-enum { VHOST_TRACING = 1, VHOST_PROTECTED = 2 };
+/* Bit 0 of older files was that it is traced. */
+enum { VHOST_PROTECTED = 2 };
 
 /* A topic permission alone does not know whose it is. */
 struct topic_record {
@@ -35,8 +36,7 @@ static void encode_vhost(struct writer *w, const void *object) {
     writer_longstr(w, vhost->metadata.description);
     writer_longstr(w, vhost->metadata.tags);
     writer_longstr(w, vhost->metadata.default_queue_type);
-    writer_u8(w, (uint8_t)((vhost->metadata.tracing ? VHOST_TRACING : 0) |
-                           (vhost->metadata.protected_from_deletion ? VHOST_PROTECTED : 0)));
+    writer_u8(w, vhost->metadata.protected_from_deletion ? VHOST_PROTECTED : 0);
     write_i64(w, vhost->limits.max_connections);
     write_i64(w, vhost->limits.max_queues);
 }
@@ -58,9 +58,8 @@ static bool apply_vhost(struct broker *broker, struct cursor *key, struct cursor
     metadata.description = cursor_longstr(payload);
     metadata.tags = cursor_longstr(payload);
     metadata.default_queue_type = cursor_longstr(payload);
-    const uint8_t flags = cursor_u8(payload);
-    metadata.tracing = (flags & VHOST_TRACING) != 0;
-    metadata.protected_from_deletion = (flags & VHOST_PROTECTED) != 0;
+    metadata.protected_from_deletion = (cursor_u8(payload) & VHOST_PROTECTED) != 0;
+    metadata.tracing = false;
     limits.max_connections = read_i64(payload);
     limits.max_queues = read_i64(payload);
     if (cursor_failed(key) || (!is_bare && cursor_failed(payload)))

@@ -34,7 +34,8 @@ struct vhost_metadata {
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* of declarations without x-queue-type; empty: the node's */
     bool protected_from_deletion;    /* administrators must lift that first */
-    bool tracing; /* what is published and delivered goes to amq.rabbitmq.trace too (trace.h) */
+    bool tracing; /* what is published and delivered goes to amq.rabbitmq.trace too (trace.h);
+                     not durable, as in RabbitMQ */
 };
 
 /* RabbitMQ's: negative means no limit, 0 none at all. */

@@ -218,19 +218,24 @@ class Trace(unittest.TestCase):
         self.assertEqual(message.fields["routing-key"], (b"publish." + name)[:255])
         self.assertEqual(dict(message.properties["headers"])[b"exchange_name"], text(name))
 
-    def test_tracing_goes_on_after_a_restart_and_ends_with_the_vhost(self):
+    def test_tracing_ends_with_the_process_and_with_the_vhost(self):
+        """RabbitMQ keeps the list of traced vhosts in the application's environment, which no file has."""
         self.ctl("trace_on")
-        self.broker.stop()
-        self.broker = Broker(data_dir=self.data)
-        self.addCleanup(self.broker.__exit__)
-        client = self.client()
-        self.listen(client)
-        client.publish(b"nowhere")
-        process.wait_until(lambda: client.count(b"log") == 1, "the trace message")
         self.ctl("add_vhost", "other")
         self.ctl("trace_on", "-p", "other")
         self.ctl("delete_vhost", "other")
         self.assertEqual(self.ctl("-q", "list_vhosts", "name", "tracing"), "name\ttracing\n/\ttrue\n")
+        self.broker.stop()
+        self.broker = Broker(data_dir=self.data)
+        self.addCleanup(self.broker.__exit__)
+        self.assertEqual(self.ctl("-q", "list_vhosts", "name", "tracing"), "name\ttracing\n/\tfalse\n")
+        client = self.client()
+        self.listen(client)
+        client.publish(b"nowhere")
+        self.ctl("trace_on")
+        client.publish(b"traced")
+        process.wait_until(lambda: client.count(b"log") == 1, "the trace message")
+        self.assertEqual(dict(client.get(b"log").properties["headers"])[b"routing_keys"], ("A", [text(b"traced")]))
 
 
 if __name__ == "__main__":
