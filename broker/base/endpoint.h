@@ -60,7 +60,9 @@ struct endpoint {
     bool closing;      /* endpoint_close() was called */
     bool reset;        /* close at once, output is dropped */
     bool yielded;      /* see endpoint_yield() */
-    bool congested;    /* output passed OUTPUT_HIGH_WATER and has not fallen to OUTPUT_LOW_WATER */
+    bool
+        input_is_secret; /* set by feed: the transport is to overwrite what was just used, and clears it */
+    bool congested; /* output passed OUTPUT_HIGH_WATER and has not fallen to OUTPUT_LOW_WATER */
 };
 
 void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops,

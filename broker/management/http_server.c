@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "broker/base/alloc.h"
+#include "broker/base/secret.h"
 #include "broker/base/list.h"
 #include "broker/base/timer.h"
 #include "broker/entities/broker.h"
@@ -44,6 +45,7 @@ struct link {
     struct MHD_Connection *connection;
     int64_t deadline_ms; /* TIMERS_NONE while we are at work or a response is on its way */
     bool is_loopback;
+    bool is_tls;
     char *peer;
 };
 
@@ -220,6 +222,14 @@ static bool begin_turn(struct turn *turn, const struct http_request *request) {
     return turn->is_begun;
 }
 
+/*
+ * What was read is libmicrohttpd's, in memory that it has allocated and neither reads again nor overwrites:
+ * there may be passwords in it.
+ */
+static void wipe(const char *read, size_t len) {
+    secret_wipe((void *)(uintptr_t)read, len);
+}
+
 static void take_body(struct turn *turn, const char *octets, size_t len) {
     if (turn->is_answered)
         return;
@@ -305,6 +315,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         .method = slice_from_text(method),
         .path = slice_from_text(url),
         .is_loopback = link->is_loopback,
+        .is_tls = link->is_tls,
         .peer = link->peer,
         .connection = connection,
     };
@@ -328,12 +339,20 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (*upload_len > 0) {
         take_body(turn, upload, *upload_len);
+        wipe(upload, *upload_len);
         *upload_len = 0;
         return MHD_YES;
     }
     if (!turn->is_answered)
         answer(turn, &request);
     return must_wait(turn) ? MHD_YES : send_response(turn);
+}
+
+static void wipe_authorization(struct MHD_Connection *connection) {
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "authorization");
+
+    if (value != NULL)
+        wipe(value, strlen(value));
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
@@ -344,6 +363,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)context;
     (void)code;
     link->deadline_ms = link->server->broker->env->now_ms + HTTP_IDLE_MS;
+    wipe_authorization(connection);
     if (turn == NULL)
         return;
     *state = NULL;
@@ -434,6 +454,7 @@ static void *open_link(struct http_server *server, struct MHD_Connection *connec
     link->connection = connection;
     link->peer = copy_text(server->arrival->name);
     link->is_loopback = server->arrival->is_loopback;
+    link->is_tls = server->arrival->tls != NULL;
     link->deadline_ms = server->broker->env->now_ms + HTTP_REQUEST_MS;
     list_append(&server->links, &link->list_link);
     return link;
@@ -549,12 +570,18 @@ void http_server_destroy(struct http_server *server) {
     free(server);
 }
 
+static bool may_go_on(const struct http_server *server, const struct http_response *response) {
+    return store_is_safe(server->broker, response->lsn) &&
+           (response->kept == NULL || response->is_ready == NULL ||
+            response->is_ready(response->kept));
+}
+
 void http_server_settle(struct http_server *server) {
     bool resumed = false;
 
     LIST_FOR_EACH_SAFE(&server->waiting, at) {
         struct turn *turn = LIST_ITEM(at, struct turn, wait_link);
-        if (!store_is_safe(server->broker, turn->response.lsn))
+        if (!may_go_on(server, &turn->response))
             continue;
         list_remove(&turn->wait_link);
         MHD_resume_connection(turn->link->connection);

@@ -56,6 +56,8 @@ struct http_response {
     uint64_t lsn;                 /* what must be durable before this leaves; 0: nothing */
     void *kept;                   /* what a handler that set `again` wants to find next time */
     void (*end_kept)(void *kept); /* called with what is kept at the end of the request */
+    bool (*is_ready)(
+        const void *kept); /* `again` waits until it says so; NULL: the next tick will do */
     bool again; /* what it needs is on its way from disk or the worker: once more in a later tick */
 };
 
@@ -70,6 +72,7 @@ struct http_request {
     struct slice path;   /* as it came: percent signs in place, no query */
     struct slice body;   /* empty in `begin` */
     bool is_loopback;    /* the peer's address */
+    bool is_tls;         /* came over HTTPS */
     const char *peer;    /* "127.0.0.1:40000 -> 127.0.0.1:15672" */
     void *connection;    /* for the functions below */
 };

@@ -176,11 +176,13 @@ static struct slice form_value(struct slice form, const char *key, char **buffer
     return slice_of(NULL, 0);
 }
 
+/* One that came over TLS is not to leave the browser without. */
 static void set_cookie(struct api_request *request, const char *id, const char *more) {
     struct text cookie = {0};
 
-    text_append_format(&cookie, COOKIE "%s; Path=%s/api; HttpOnly; SameSite=Strict%s", id,
-                       request->management->settings.path_prefix, more);
+    text_append_format(&cookie, COOKIE "%s; Path=%s/api; HttpOnly; SameSite=Strict%s%s", id,
+                       request->management->settings.path_prefix,
+                       request->http->is_tls ? "; Secure" : "", more);
     http_response_add_header(request->response, "set-cookie", text_chars(&cookie));
     text_clear(&cookie);
 }

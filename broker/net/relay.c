@@ -66,6 +66,8 @@ static size_t feed(struct endpoint *endpoint, struct slice bytes) {
     struct relay *relay = (struct relay *)(void *)endpoint;
     ssize_t sent = send(relay->fd, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+    endpoint->input_is_secret = true; /* every request has a password in its header */
+
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         end(relay);
         return bytes.len;

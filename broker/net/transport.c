@@ -170,10 +170,20 @@ static bool keep_tail(struct transport *transport, struct slice rest) {
     return true;
 }
 
+/* `bytes` is the loop's buffer, which may have begun with a copy of the tail, or the tail itself. */
+static void wipe_input(struct transport *transport, struct slice bytes, size_t used) {
+    transport->endpoint->input_is_secret = false;
+    explicit_bzero((void *)(uintptr_t)bytes.data, used);
+    if (transport->tail != NULL && transport->tail != bytes.data)
+        explicit_bzero(transport->tail, transport->tail_len);
+}
+
 void transport_feed(struct transport *transport, struct slice bytes) {
     size_t used = transport->endpoint->ops->feed(transport->endpoint, bytes);
 
     assert(used <= bytes.len);
+    if (transport->endpoint->input_is_secret)
+        wipe_input(transport, bytes, used);
     if (!keep_tail(transport, slice_of(bytes.data + used, bytes.len - used)))
         transport_end_of_input(transport);
 }

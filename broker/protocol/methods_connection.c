@@ -159,6 +159,7 @@ void handle_connection_start_ok(struct connection *connection, const struct amqp
     const struct auth_mechanism *mechanism =
         auth_mechanism_find(connection->broker, &peer, start_ok->mechanism);
 
+    connection->endpoint.input_is_secret = true;
     if (mechanism == NULL) {
         connection_doom(connection, "unknown authentication mechanism");
         return;

@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Where the configuration comes from, what reloading does, and where the log goes."""
+import base64
+import fcntl
+import hashlib
+import http.client
 import json
 import os
 import pathlib
 import re
 import resource
 import signal
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -17,6 +22,31 @@ import process
 from process import BROKER, PATIENCE, Broker, Client, run, wait_until
 
 CANARY = "canary-Zu7piexa3Ahsh"
+SIOCOUTQ = 0x5411
+MAPPING_MAX = 1 << 28  # those of sanitizers are larger, and empty
+
+
+def is_read(client):
+    """Whether the other side's kernel has all octets: a later part is a later read, most often."""
+    return struct.unpack("i", fcntl.ioctl(client, SIOCOUTQ, b"\0\0\0\0"))[0] == 0
+
+
+def in_memory(broker, octets):
+    """Whether they stand in what the process can write to."""
+    with open(f"/proc/{broker.process.pid}/maps", encoding="utf-8") as maps, \
+            open(f"/proc/{broker.process.pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            places, rights = line.split()[:2]
+            start, end = (int(place, 16) for place in places.split("-"))
+            if not rights.startswith("rw") or end - start > MAPPING_MAX:
+                continue
+            memory.seek(start)
+            try:
+                if octets in memory.read(end - start):
+                    return True
+            except OSError:
+                pass
+    return False
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00 \[\w+\] <[\d.]+> .*")
 
 
@@ -226,6 +256,43 @@ class Log(unittest.TestCase):
         with Broker(before=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))) as broker:
             soft, _ = resource.prlimit(broker.process.pid, resource.RLIMIT_CORE)
             self.assertEqual(soft, 0)
+
+    def test_a_password_does_not_stay_in_memory(self):
+        """Of logins: neither where AMQP's octets are read nor in what libmicrohttpd keeps of a request."""
+        digest = hashlib.sha256(b"salt" + CANARY.encode()).digest()
+        user = {"name": "u", "password_hash": base64.b64encode(b"salt" + digest).decode(), "tags": "administrator",
+                "hashing_algorithm": "rabbit_password_hashing_sha256"}
+        basic = base64.b64encode(b"u:" + CANARY.encode()).decode()
+        with folder() as here:
+            (here / "users.json").write_text(json.dumps({
+                "vhosts": [{"name": "/"}], "users": [user],
+                "permissions": [{"user": "u", "vhost": "/", "configure": "", "write": "", "read": ""}]}))
+            with Broker("--set", f"load_definitions={here}/users.json") as broker:
+                self.assertTrue(in_memory(broker, digest))  # it would be found
+                response = b"\0u\0" + CANARY.encode()
+                payload = (struct.pack(">HH", 10, 11) + b"\0\0\0\0" + process.shortstr("PLAIN") +
+                           struct.pack(">I", len(response)) + response + process.shortstr("en_US"))
+                start_ok = struct.pack(">BHI", 1, 0, len(payload)) + payload + b"\xce"
+                for parts in ((start_ok,), (start_ok[:-9], start_ok[-9:])):
+                    with Client(broker) as client:
+                        client.socket.sendall(b"AMQP\0\0\x09\x01")
+                        client.expect(0, 10, 10)
+                        for part in parts:
+                            client.socket.sendall(part)
+                            wait_until(lambda: is_read(client.socket), "the octets to be read")
+                        client.expect(0, 10, 30)
+                        self.assertFalse(in_memory(broker, CANARY.encode()))
+                connection = http.client.HTTPConnection("127.0.0.1", broker.ready["management_port"],
+                                                        timeout=process.PATIENCE)
+                self.addCleanup(connection.close)
+                for method, path, body in (("GET", "whoami", None), ("POST", "login", f"username=u&password={CANARY}"),
+                                           ("PUT", "users/v", json.dumps({"password": CANARY, "tags": ""}))):
+                    connection.request(method, f"/api/{path}", body, {"Authorization": f"Basic {basic}"})
+                    answer = connection.getresponse()
+                    answer.read()
+                    self.assertLess(answer.status, 300)
+                    wait_until(lambda: not in_memory(broker, basic.encode()), "the header to go")
+                    wait_until(lambda: not in_memory(broker, CANARY.encode()), "the body to go")
 
     def test_no_secret_is_ever_written(self):
         """A6: a canary as password, everywhere a password can be, with every line there is."""

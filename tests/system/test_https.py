@@ -90,6 +90,19 @@ class Https(unittest.TestCase):
         with Broker() as plain:
             self.assertNotIn("management_ssl_port", plain.ready)
 
+    def test_a_session_stays_on_tls(self):
+        broker = self.start()
+        context = ssl.create_default_context(cafile=self.room.certificate("ca"))
+        connection = http.client.HTTPSConnection("localhost", broker.ready["management_ssl_port"],
+                                                 timeout=process.PATIENCE, context=context)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/api/login", "username=guest&password=guest",
+                           {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.read()), (200, b'"ok"'))
+        self.assertRegex(answer.headers["set-cookie"],
+                         "^m=[0-9a-f]{64}; Path=/api; HttpOnly; SameSite=Strict; Secure$")
+
     def test_a_reload_takes_all_certificates_or_none(self):
         broker = self.start()
         api, metrics = broker.ready["management_ssl_port"], broker.ready["metrics_ssl_port"]
