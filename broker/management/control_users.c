@@ -162,20 +162,6 @@ void control_clear_password(struct control_call *call) {
     control_finish_durably(call);
 }
 
-void control_authenticate_user(struct control_call *call) {
-    const char *name = control_argument(call, 0);
-
-    if (user_authenticate(call->control->broker, slice_from_text(name),
-                          slice_from_text(control_argument(call, 1))) == NULL) {
-        control_fail(call, EX_DATAERR,
-                     "Error: failed to authenticate user \"%s\"\nuser '%s' - invalid credentials",
-                     name, name);
-        return;
-    }
-    control_message(call, "Success");
-    control_finish(call);
-}
-
 void control_set_user_tags(struct control_call *call) {
     struct user *user = control_user(call);
     struct refusal refusal = {0};

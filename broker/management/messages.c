@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST exchanges/.../publish and queues/.../get, with the rules of AMQP's own methods. */
+/*
+ * POST exchanges/.../publish and queues/.../get, with the rules of AMQP's own methods. But for alarms of memory
+ * and disk: they hold connections that publish, and RabbitMQ publishes for HTTP from inside the node, unheld.
+ */
 #include "broker/management/messages.h"
 
 #include <stdlib.h>

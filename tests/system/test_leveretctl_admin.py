@@ -39,20 +39,31 @@ class Admin(Tools):
 class SlowHash(Admin):
     def test_is_made_beside_the_others(self):
         """As in test_management.py, by command."""
+        definitions = os.path.join(self.data, "definitions.json")
         with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256",
                     data_dir=self.data) as broker:
             with Client(broker) as other, concurrent.futures.ThreadPoolExecutor(4) as pool:
                 other.login().open_channel()
                 other.declare_queue("q")
+                with open(definitions, "w", encoding="ascii") as file:
+                    json.dump({"users": [{"name": name, "password": name, "tags": ""} for name in ("x", "y")]}, file)
                 made = [pool.submit(self.ctl, *words) for words in
                         (("add_user", "u", "p"), ("add_user", "v", "p"), ("change_password", "guest", "other"),
-                         ("hash_password", "p"))]
+                         ("hash_password", "p"), ("import_definitions", definitions))]
                 answers = 0
                 while not all(future.done() for future in made):
                     other.declare_queue("q")
                     answers += 1
-                self.assertEqual([future.result()[0] for future in made], [0] * 4)
+                self.assertEqual([future.result()[0] for future in made], [0] * 5)
+                asked = [pool.submit(self.ctl, "authenticate_user", *words) for words in
+                         (("u", "p"), ("x", "x"), ("y", "p"), ("nobody", "p"))]
+                more = 0
+                while not all(future.done() for future in asked):
+                    other.declare_queue("q")
+                    more += 1
+                self.assertEqual([future.result()[0] for future in asked], [0, 0, 65, 65])
             self.assertGreater(answers, 50)
+            self.assertGreater(more, 50)
             self.good("authenticate_user", "u", "p")
             self.good("authenticate_user", "guest", "other")
             self.fails(70, 'User "u" already exists', "add_user", "u", "p")
@@ -60,10 +71,12 @@ class SlowHash(Admin):
     def test_who_asks_may_go_away(self):
         with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256",
                     data_dir=self.data):
-            for name in ("u", "v", "w"):
+            users = json.dumps({"users": [{"name": name, "password": name, "tags": ""} for name in ("x", "y")]})
+            for command, *words in (("add_user", "u", "p"), ("authenticate_user", "v", "p"),
+                                    ("import_definitions", users), ("add_user", "w", "p")):
                 with socket.socket(socket.AF_UNIX) as control:
                     control.connect(os.path.join(self.data, "control.sock"))
-                    control.sendall(json.dumps({"command": "add_user", "arguments": [name, "p"],
+                    control.sendall(json.dumps({"command": command, "arguments": words,
                                                 "options": {}}).encode() + b"\n")
             self.good("add_user", "x", "p")
             self.good("authenticate_user", "x", "p")

@@ -166,6 +166,28 @@ class Logins(ManagementTest):
                 self.assertEqual([future.result() for future in made], [201] * 4 + [200])
             self.assertGreater(answers, 50)
             self.assertEqual([Api(broker, "u1", word).status("GET", "whoami") for word in ("p1", "p2")], [401, 401])
+
+    def test_clear_texts_in_definitions_are_hashed_beside_the_others(self):
+        with Broker("--set", "password_hashing_module=leveret_password_hashing_pbkdf2_sha256") as broker:
+            guest = Api(broker)
+            self.assertEqual(guest.ask("GET", "whoami")[0], 200)
+            users = [{"name": f"u{i}", "password": f"p{i}", "tags": "management"} for i in range(5)]
+            users.append({"name": "none", "password_hash": "", "tags": ""})
+            with Client(broker) as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+                other.login().open_channel()
+                other.declare_queue("q")
+                done = pool.submit(guest.status, "POST", "definitions", {"users": users})
+                answers = 0
+                while not done.done():
+                    other.declare_queue("q")
+                    answers += 1
+                self.assertEqual(done.result(), 204)
+            self.assertGreater(answers, 50)
+            self.assertEqual([Api(broker, "u4", word).status("GET", "whoami") for word in ("p4", "p3")], [200, 401])
+            self.assertEqual(guest.get("users/u4")["hashing_algorithm"], "leveret_password_hashing_pbkdf2_sha256")
+            users[4]["tags"] = 3
+            status, _, body = guest.ask("POST", "definitions", {"users": users})
+            self.assertEqual((status, body["reason"]), (400, "users, entry 5 ('u4'): 'tags' must be a list of strings"))
             self.assertEqual(guest.status("PUT", "users/u1", {"password": "p2", "tags": "administrator"}), 204)
             self.assertEqual([Api(broker, "u1", word).status("GET", "whoami") for word in ("p1", "p2")], [401, 200])
 
@@ -726,6 +748,16 @@ class Node(ManagementTest):
         with Broker("--set", "vm_memory_high_watermark.absolute=1") as broker:
             status, _, body = Api(broker).ask("GET", "health/checks/alarms")
             self.assertEqual((status, body["alarms"][0]["resource"]), (503, "memory"))
+
+    def test_an_alarm_does_not_hold_publishes_over_http(self):
+        """As in RabbitMQ, where they come from inside the node (rabbitmq-server, issue 1986)."""
+        with Broker("--set", "vm_memory_high_watermark.absolute=1") as broker:
+            api = Api(broker)
+            api.ask("PUT", "queues/%2F/q", {})
+            message = {"routing_key": "q", "payload": "x", "payload_encoding": "string", "properties": {}}
+            self.assertEqual(api.ask("POST", "exchanges/%2F/amq.default/publish", message)[::2],
+                             (200, {"routed": True}))
+            self.assertEqual(api.get("queues/%2F/q")["messages"], 1)
 
     def test_the_cluster_has_a_name(self):
         """rows: 435"""
