@@ -10,8 +10,8 @@
  * changes nothing. Keys and payloads are AMQP encodings: shortstr for names, longstr for tables.
  *
  *   kind       key                             payload
- *   VHOST      name                            description, tags, default queue type, flags (0; bit 0 was once tracing),
- *                                              max-connections, max-queues (64 bit); or nothing
+ *   VHOST      name                            description, tags, default queue type, flags (bit 0 unused, 1
+ *                                              protected), max-connections, max-queues (64 bit); or nothing
  *   EXCHANGE   vhost, name                     type, flags (bit 0 auto-delete, 1 internal), arguments,
  *                                              ids of what it holds (64 bit each, 0: held nothing yet)
  *   QUEUE      vhost, name                     queue id (64 bit), flags (bit 0 auto-delete), arguments
