@@ -191,34 +191,44 @@ static inline void uncount_delivered(struct queue *queue, const struct entry *en
         uncount_persistent(queue, entry->message->body_size);
 }
 
-static struct entry take_of_list(struct ready_list *list) {
+/* In one piece with whoever takes: basic.get goes this way for each message. */
+static inline __attribute__((always_inline)) struct entry take_of_list(struct ready_levels *levels,
+                                                                       struct ready_list *list) {
     struct entry entry;
+    if (levels != NULL)
+        return ready_levels_take_of(levels, list);
     bool is_taken = ready_list_take(list, &entry);
     assert(is_taken);
     return entry;
 }
 
-static struct entry take_first_of(struct queue *queue, struct ready_list *list) {
-    struct entry entry =
-        queue->levels == NULL ? take_of_list(list) : ready_levels_take_of(queue->levels, list);
-    if (entry_is_away(&entry))
+static inline __attribute__((always_inline)) void
+uncount_ready(struct queue *queue, const struct entry *entry, const struct ready_list *list) {
+    if (entry_is_away(entry))
         queue_count_taken_away(queue, list->taken_size);
     else
-        queue->ready_bytes -= entry.message->body_size;
-    return entry;
+        queue->ready_bytes -= entry->message->body_size;
 }
 
-struct ready_list *queue_front_list(struct queue *queue) {
+static inline __attribute__((always_inline)) struct ready_list *front_list(struct queue *queue) {
     return queue->levels == NULL ? &queue->ready : ready_levels_front(queue->levels);
 }
 
+struct ready_list *queue_front_list(struct queue *queue) {
+    return front_list(queue);
+}
+
 struct entry queue_front_take(struct queue *queue) {
-    return take_first_of(queue, queue_front_list(queue));
+    struct ready_list *list = front_list(queue);
+    struct entry entry = take_of_list(queue->levels, list);
+    uncount_ready(queue, &entry, list);
+    return entry;
 }
 
 void queue_drop_first_of(struct queue *queue, struct ready_list *list,
                          enum dead_letter_reason reason) {
-    struct entry entry = take_first_of(queue, list);
+    struct entry entry = take_of_list(queue->levels, list);
+    uncount_ready(queue, &entry, list);
     queue_uncount_persistent(queue, &entry);
     dead_letter_take(queue, entry, reason);
 }
