@@ -28,8 +28,8 @@ void send_method(struct connection *connection, uint16_t channel_number,
                  const struct amqp_method *method) {
     if (gate_is_promise(method->id))
         gate_close_for_promise(connection);
-    struct outbuf *output = gate_is_passed_by(method->id) ? &connection->endpoint.output
-                                                           : gate_output(connection);
+    struct outbuf *output =
+        gate_is_passed_by(method->id) ? &connection->endpoint.output : gate_output(connection);
     uint8_t *room = outbuf_reserve(output, USUAL_METHOD_SIZE);
     struct writer w = writer_over(room, USUAL_METHOD_SIZE);
     frame_encode_method(&w, channel_number, method);

@@ -136,8 +136,7 @@ static void bad_password(void) {
 
     amqp_default_connection_info(&broker);
     check(amqp_parse_url(url, &broker) == AMQP_STATUS_OK, "bad AMQP_URL");
-    check(amqp_socket_open(new_socket(connection), broker.host, broker.port) ==
-              AMQP_STATUS_OK,
+    check(amqp_socket_open(new_socket(connection), broker.host, broker.port) == AMQP_STATUS_OK,
           "cannot connect");
     reply = amqp_login(connection, broker.vhost, 0, DEFAULT_FRAME_MAX, 0, AMQP_SASL_METHOD_PLAIN,
                        broker.user, "wrong");
