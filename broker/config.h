@@ -254,9 +254,6 @@ bool config_finish(struct config *config, struct text *error);
 /* The table for people: key, default and help, one line each. */
 void config_describe(struct text *description);
 
-/* The keys that RabbitMQ knows and that have no meaning here, one line each with the reason. */
-void config_describe_foreign(struct text *description);
-
 /* Names of the keys whose settings differ and that count only after a restart, one for each line. */
 void config_list_unreloadable(const struct config *old, const struct config *new_config,
                               struct text *names);

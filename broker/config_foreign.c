@@ -258,9 +258,3 @@ bool config_foreign_find(struct slice name, const char **ret_sentence, bool *ret
     *ret_refused = is_refused;
     return true;
 }
-
-void config_describe_foreign(struct text *description) {
-    for (size_t i = 0; i < COUNT(meaningless); i++)
-        text_append_format(description, "  %s\n        %s\n", meaningless[i].pattern,
-                           meaningless[i].reason);
-}

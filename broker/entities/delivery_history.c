@@ -27,8 +27,3 @@ void delivery_history_close(struct delivery_history **histories, struct delivery
     HASH_DELETE(by_sequence, *histories, history);
     free(history);
 }
-
-void delivery_history_close_all(struct delivery_history **histories) {
-    while (*histories != NULL)
-        delivery_history_close(histories, *histories);
-}

@@ -31,6 +31,5 @@ struct delivery_history *delivery_history_find(struct delivery_history *historie
 struct delivery_history *delivery_history_open(struct delivery_history **histories,
                                                uint64_t sequence);
 void delivery_history_close(struct delivery_history **histories, struct delivery_history *history);
-void delivery_history_close_all(struct delivery_history **histories);
 
 #endif

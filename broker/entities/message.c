@@ -280,9 +280,10 @@ struct message *message_copy_with(const struct message *message, struct slice ex
     return copy_with(message, exchange, routing_key, properties, message_hidden_keys(message));
 }
 
-struct message *message_copy_hiding(const struct message *message,
-                                    const struct amqp_properties *properties,
-                                    struct slice hidden_keys) {
+/* Under the same address: BCC goes undercover. */
+static struct message *copy_hiding(const struct message *message,
+                                   const struct amqp_properties *properties,
+                                   struct slice hidden_keys) {
     return copy_with(message, message_exchange(message), message_routing_key(message), properties,
                      hidden_keys);
 }
@@ -310,7 +311,7 @@ struct message *message_without_bcc(const struct message *message, struct slice 
         if (!slice_equal(name, SLICE("BCC")))
             amqp_table_put_value(&builder, name, &value);
     properties.headers = amqp_table_builder_finish(&builder);
-    struct message *copy = message_copy_hiding(message, &properties, bcc);
+    struct message *copy = copy_hiding(message, &properties, bcc);
     amqp_table_builder_clear(&builder);
     return copy;
 }

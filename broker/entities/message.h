@@ -179,11 +179,6 @@ struct message *message_copy_with(const struct message *message, struct slice ex
                                   struct slice routing_key,
                                   const struct amqp_properties *properties);
 
-/* A copy under the same address with other properties and these hidden keys: BCC goes undercover. */
-struct message *message_copy_hiding(const struct message *message,
-                                    const struct amqp_properties *properties,
-                                    struct slice hidden_keys);
-
 /* A message of its own that has nothing but the body of this one. One reference. NULL when memory is out. */
 struct message *message_with_body_of(const struct message *message, struct slice exchange,
                                      struct slice routing_key,

@@ -20,18 +20,19 @@ struct json_out api_json(struct api_request *request) {
     return (struct json_out){.text = &request->response->body};
 }
 
-void api_wait_for_disk(struct api_request *request) {
+/* The reply leaves when everything promised so far is durable. */
+static void wait_for_disk(struct api_request *request) {
     request->response->lsn = request->broker->promise_lsn;
 }
 
 void api_reply_put(struct api_request *request, bool created) {
     request->response->status = created ? CREATED : NO_CONTENT;
-    api_wait_for_disk(request);
+    wait_for_disk(request);
 }
 
 void api_reply_deleted(struct api_request *request) {
     request->response->status = NO_CONTENT;
-    api_wait_for_disk(request);
+    wait_for_disk(request);
 }
 
 void api_refuse(struct api_request *request, unsigned status, const char *error,

@@ -82,8 +82,6 @@ struct json_out api_json(struct api_request *request);
 void api_reply_put(struct api_request *request, bool created);
 /* 204; waits for the disk. */
 void api_reply_deleted(struct api_request *request);
-/* The reply leaves when everything promised so far is durable. */
-void api_wait_for_disk(struct api_request *request);
 
 /* `{"error":ERROR,"reason":REASON}` */
 void api_refuse(struct api_request *request, unsigned status, const char *error,

@@ -181,11 +181,10 @@ void bindings_collect_vhost(struct api_items *items, const struct vhost *vhost) 
         add(items, vhost, at, NULL);
 }
 
-void bindings_collect(struct api_request *request, const struct vhost *only,
-                      struct api_items *items) {
+static void collect(const struct api_request *request, struct api_items *items) {
     for (const struct vhost *vhost = request->broker->vhosts; vhost != NULL;
          vhost = vhost->by_name.next) {
-        if (only == NULL ? api_may_see_vhost(request->user, vhost) : vhost == only)
+        if (api_lists_vhost(request, vhost))
             bindings_collect_vhost(items, vhost);
     }
 }
@@ -193,7 +192,7 @@ void bindings_collect(struct api_request *request, const struct vhost *only,
 static void list_all(struct api_request *request) {
     struct api_items items = {0};
 
-    bindings_collect(request, request->vhost, &items);
+    collect(request, &items);
     api_reply_list(request, &binding_resource, &items);
 }
 

@@ -15,8 +15,5 @@ extern const struct api_route binding_routes[];
 extern const struct api_resource binding_resource;
 
 void bindings_collect_vhost(struct api_items *items, const struct vhost *vhost);
-/* All that the user may see, of one vhost unless that is NULL. */
-void bindings_collect(struct api_request *request, const struct vhost *vhost,
-                      struct api_items *items);
 
 #endif

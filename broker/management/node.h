@@ -22,8 +22,4 @@ const struct feature_flag *feature_flag_at(size_t index);
 /* Asks the program. */
 struct node_figures node_figures_read(struct management *management);
 
-/* [{node, protocol, ip_address, port, socket_opts}]: overview's and nobody else's form of listeners. */
-void node_write_listeners(struct json_out *out, struct management *management,
-                          const struct node_figures *figures);
-
 #endif

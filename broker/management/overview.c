@@ -149,8 +149,9 @@ static void write_names(struct json_out *out, struct management *management) {
     json_out_put_bool(out, "is_op_policy_updating_enabled", true);
 }
 
-void node_write_listeners(struct json_out *out, struct management *management,
-                          const struct node_figures *figures) {
+/* [{node, protocol, ip_address, port, socket_opts}]: the overview's and nobody else's form of listeners. */
+static void write_listeners(struct json_out *out, struct management *management,
+                            const struct node_figures *figures) {
     json_out_begin_array(out);
     for (size_t i = 0; i < figures->listener_count; i++) {
         const struct node_listener *listener = &figures->listeners[i];
@@ -205,7 +206,7 @@ static void show(struct api_request *request) {
     write_queue_totals(&out, &totals);
     write_object_totals(&out, &totals);
     json_out_key(&out, "listeners");
-    node_write_listeners(&out, management, &figures);
+    write_listeners(&out, management, &figures);
     write_contexts(&out, management, &figures);
     json_out_end_object(&out);
 }

@@ -297,7 +297,8 @@ bool connection_go_asynchronous(struct connection *connection) {
     return false;
 }
 
-void connection_watch(struct connection *connection) {
+/* Has epoll watch for what the connection needs. */
+static void watch(struct connection *connection) {
     struct epoll_event event = {.events = wanted_events(connection), .data.ptr = connection};
 
     if (connection->stream.fd < 0 || event.events == connection->watched)
@@ -382,7 +383,7 @@ void connection_flush(struct connection *connection) {
     if (connection->stream.fd >= 0 && (connection->control_len > 0 || connection->batch_left > 0 ||
                                        stream_has_unsent(&connection->stream)))
         write_once(connection);
-    connection_watch(connection);
+    watch(connection);
 }
 
 /* -- The end ----------------------------------------------------------------------------------- */

@@ -102,9 +102,6 @@ void connection_send_batch(struct connection *connection, const uint8_t *batch, 
 /* Writes what the socket takes. */
 void connection_flush(struct connection *connection);
 
-/* Has epoll watch for what the connection needs. */
-void connection_watch(struct connection *connection);
-
 /* The broker's channel.close or connection.close: says what and why, ends the run. */
 void connection_report_close(struct connection *connection, const struct amqp_method *method);
 
