@@ -99,7 +99,7 @@ static struct fixture *create(const struct broker_settings *settings, struct mem
         .hash_seed = 42,
         .fill_random = fill_random,
         .random_context = fixture,
-        .log = {LOG_DEBUG, keep_log_line, fixture},
+        .log = {.level = LOG_DEBUG, .sink = keep_log_line, .context = fixture},
     };
     fixture->random_state = 88172645463325252u;
     fixture->read_size = read_size_of_environment();
