@@ -348,6 +348,110 @@ static void exclusive_queue_is_open_to_its_owner(void **state) {
     assert_int_equal(f->refusal.reply_code, 405);
 }
 
+/* -- The short way of plain queues and the way of all others ------------------------------------- */
+
+#define WAYS   2
+#define TAKERS 3
+
+/* The same queue on either way, with consumers that do the same. */
+struct way {
+    struct queue *queue;
+    struct taker takers[TAKERS];
+};
+
+static struct queue *declare_with_ttl(struct fixture *f, const char *name, int64_t ttl_ms) {
+    struct amqp_table_builder arguments = {0};
+
+    amqp_table_put_int(&arguments, SLICE("x-message-ttl"), 'l', ttl_ms);
+    struct queue *queue = try_declare_queue(
+        f, (struct queue_declaration){.name = slice_from_text(name),
+                                      .arguments = amqp_table_builder_finish(&arguments)});
+    amqp_table_builder_clear(&arguments);
+    assert_non_null(queue);
+    return queue;
+}
+
+static void take_settled(struct taker *taker, size_t at, struct entry *ret_entry) {
+    *ret_entry = taker->entries[at];
+    memmove(taker->entries + at, taker->entries + at + 1,
+            (--taker->count - at) * sizeof taker->entries[0]);
+}
+
+/* The taker settles one of those it holds, and may be given as many more. */
+static void settle(struct way *way, struct taker *taker, size_t at, size_t how) {
+    struct entry entry;
+
+    if (at >= taker->count)
+        return;
+    take_settled(taker, at, &entry);
+    if (how == 0)
+        queue_requeue(way->queue, entry);
+    else
+        queue_ack(way->queue, entry);
+    taker->credit++;
+    consumer_resume(&taker->consumer);
+}
+
+static void get_and_return(struct way *way) {
+    struct entry entry;
+
+    if (queue_get(way->queue, false, &entry))
+        queue_requeue(way->queue, entry);
+}
+
+static void act(struct fixture *f, struct way *way, size_t what, size_t who, size_t at) {
+    const char number[] = {(char)('A' + at), '\0'};
+
+    if (what < 3)
+        publish(f, way->queue, number);
+    else if (what < 8)
+        settle(way, &way->takers[who], at, what - 3);
+    else
+        get_and_return(way);
+    while (broker_run_queues(f->broker, 5))
+        continue;
+}
+
+static void assert_alike(const struct way *a, const struct way *b) {
+    assert_int_equal(queue_ready_count(a->queue), queue_ready_count(b->queue));
+    assert_int_equal(a->queue->unacked_count, b->queue->unacked_count);
+    for (size_t i = 0; i < TAKERS; i++) {
+        const struct taker *one = &a->takers[i], *other = &b->takers[i];
+        assert_int_equal(one->count, other->count);
+        for (size_t j = 0; j < one->count; j++) {
+            assert_int_equal(number_of(one->entries[j]), number_of(other->entries[j]));
+            assert_int_equal(one->entries[j].redelivered, other->entries[j].redelivered);
+        }
+    }
+}
+
+static void both_ways_of_a_queue_deliver_alike(void **state) {
+    struct fixture *f = *state;
+    struct random random = {1};
+    struct way ways[WAYS] = {{.queue = declare_queue(f, "plain")},
+                             {.queue = declare_with_ttl(f, "ttl", 86400000)}};
+
+    assert_null(ways[0].queue->features);
+    assert_non_null(ways[1].queue->features);
+    for (size_t i = 0; i < WAYS; i++) {
+        for (size_t j = 0; j < TAKERS; j++) {
+            ways[i].takers[j].consumer.priority = j == TAKERS - 1;
+            add(f, ways[i].queue, &ways[i].takers[j], 4);
+        }
+    }
+    for (size_t step = 0; step < 5000; step++) {
+        size_t what = random_below(&random, 9), who = random_below(&random, TAKERS);
+        size_t at = random_below(&random, 5);
+        for (size_t i = 0; i < WAYS; i++)
+            act(f, &ways[i], what, who, at);
+        assert_alike(&ways[0], &ways[1]);
+    }
+    for (size_t i = 0; i < WAYS; i++) {
+        for (size_t j = 0; j < TAKERS; j++)
+            finish(ways[i].queue, &ways[i].takers[j]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(get_takes_from_the_front),
@@ -358,6 +462,7 @@ int main(void) {
         FIXTURE_TEST(higher_priority_is_served_first_while_it_has_credit),
         FIXTURE_TEST(consumers_take_turns_above_a_lower_one),
         FIXTURE_TEST(full_window_comes_back_in_halves),
+        FIXTURE_TEST(both_ways_of_a_queue_deliver_alike),
         FIXTURE_TEST(budget_limits_a_run),
         FIXTURE_TEST(exclusive_consumer_wants_to_be_alone),
         FIXTURE_TEST(auto_delete_queue_goes_with_its_last_consumer),
