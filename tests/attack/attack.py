@@ -80,7 +80,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--shared", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     # tests/system/process.py finds the broker in the first argument
     sys.argv = [sys.argv[0], options.program]
     known = attacks()
