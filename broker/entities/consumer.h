@@ -24,7 +24,7 @@ struct consumer_ops {
     /* May this consumer take one more message now? */
     bool (*has_credit)(struct consumer *consumer);
     /* Takes the entry and its message reference. The queue counted it as unacked unless no_ack. */
-    void (*deliver)(struct consumer *consumer, struct entry entry);
+    void (*deliver)(struct consumer *consumer, const struct entry *entry);
     /* The queue is going away (deleted); the consumer was already unlinked from it. */
     void (*on_queue_deleted)(struct consumer *consumer);
     /* Deliveries of its vhost are to be traced from now on, or no longer: vhost->metadata.tracing. */

@@ -65,7 +65,8 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
     size_t address_len = 2 + exchange.len + routing_key.len;
     size_t header_len = header_payload.len + AMQP_FRAME_OVERHEAD;
     size_t inline_len = body.len > 0 ? body.len + AMQP_FRAME_OVERHEAD : 0;
-    size_t size = sizeof(struct message) + address_len + header_len + inline_len + hidden_keys.len;
+    size_t size =
+        sizeof(struct message) + address_len + 1 + header_len + inline_len + hidden_keys.len;
     struct message *message = take_memory(memory, size);
     if (message == NULL)
         return NULL;
@@ -88,6 +89,7 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
     };
     uint8_t *at = put_shortstr(message->bytes, exchange);
     at = put_shortstr(at, routing_key);
+    *at++ = AMQP_FRAME_END;
     at += put_frame(at, AMQP_FRAME_HEADER, header_payload);
     if (body.len > 0)
         at += put_frame(at, AMQP_FRAME_BODY, body);
@@ -104,11 +106,11 @@ struct message *message_create(struct message_memory *memory, struct slice excha
 }
 
 struct slice message_hidden_keys(const struct message *message) {
-    size_t start = message->address_len + message->header_len + message->inline_len;
-    size_t len = message->allocated - sizeof(struct message) - start;
+    struct slice tail = message_tail(message);
+    size_t len = message->allocated - sizeof(struct message) - tail.len;
     if (len == 0 || message->copied_keys_are_spent)
         return (struct slice){0};
-    return slice_of(message->bytes + start, len);
+    return slice_of(tail.data + tail.len, len);
 }
 
 static size_t piece_size(size_t capacity) {

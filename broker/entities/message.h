@@ -3,11 +3,13 @@
  * A published message: immutable once routed, counted, one allocation when small.
  *
  * What arrived stays bytes. The content header frame and - when the whole body was at hand in one
- * frame - the body frame are kept exactly as the publisher sent them, so that delivering a small
- * message is one memcpy with two channel numbers patched. A longer body is a chain of pieces, filled
+ * frame - the body frame are kept exactly as the publisher sent them, behind the end of the method frame
+ * that they follow in a delivery, so that delivering a small message is one memcpy with two channel
+ * numbers patched. A longer body is a chain of pieces, filled
  * as its octets arrive and later referenced from output, never copied again.
  *
- *   bytes[]:  exchange (shortstr) | routing key (shortstr) | header frame | body frame (if inline)
+ *   bytes[]:  exchange (shortstr) | routing key (shortstr) | end octet of a method frame
+ *             | header frame | body frame (if inline)
  *             | hidden keys: the items of a BCC header that was taken out (rarely any)
  *
  * References are not atomic: the loop thread owns all messages. Memory per octet received is bounded:
@@ -127,20 +129,30 @@ static inline struct slice message_address(const struct message *message) {
     return slice_of(message->bytes, message->address_len);
 }
 
+/* The address and the end octet of the basic.deliver frame that it ends. */
+static inline struct slice message_method_end(const struct message *message) {
+    return slice_of(message->bytes, message->address_len + 1u);
+}
+
+/* All that a delivery consists of from its address on: method's end, header frame, inline body frame. */
+static inline struct slice message_tail(const struct message *message) {
+    return slice_of(message->bytes,
+                    message->address_len + 1u + message->header_len + message->inline_len);
+}
+
 /* The content header frame as it stands in memory (its channel number is the publisher's). */
 static inline struct slice message_header_frame(const struct message *message) {
-    return slice_of(message->bytes + message->address_len, message->header_len);
+    return slice_of(message->bytes + message->address_len + 1, message->header_len);
 }
 
 /* Payload of the content header frame. */
 static inline struct slice message_header_payload(const struct message *message) {
-    return slice_of(message->bytes + message->address_len + 7, message->header_len - 8);
+    return slice_of(message_header_frame(message).data + 7, message->header_len - 8);
 }
 
 /* The body frame stored inline, empty when the body is empty or in pieces. */
 static inline struct slice message_inline_frame(const struct message *message) {
-    return slice_of(message->bytes + message->address_len + message->header_len,
-                    message->inline_len);
+    return slice_of(message_header_frame(message).data + message->header_len, message->inline_len);
 }
 
 /* The BCC keys it was published with: items of an array. Data NULL when none are left to route by. */

@@ -365,9 +365,9 @@ static inline void uncount_unacked(struct queue *queue, const struct entry *entr
     note_use(queue);
 }
 
-void queue_finish_delivery(struct queue *queue, struct entry entry) {
-    uncount_delivered(queue, &entry);
-    finish_entry(queue, &entry);
+void queue_finish_delivery(struct queue *queue, const struct entry *entry) {
+    uncount_delivered(queue, entry);
+    finish_entry(queue, entry);
 }
 
 void queue_ack(struct queue *queue, struct entry entry) {
@@ -513,7 +513,7 @@ static size_t run_plain(struct queue *queue, size_t budget) {
         queue->ready_bytes -= entry.message->body_size;
         count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
-        consumer->ops->deliver(consumer, entry);
+        consumer->ops->deliver(consumer, &entry);
         delivered++;
     }
     return delivered;
@@ -532,7 +532,7 @@ static size_t run_with_features(struct queue *queue, size_t budget) {
         struct entry entry = queue_front_take(queue);
         count_taken(queue, &entry, COUNT_DELIVER, consumer->no_ack);
         rotate(queue, consumer);
-        consumer->ops->deliver(consumer, entry);
+        consumer->ops->deliver(consumer, &entry);
         delivered++;
         is_fresh = queue_expire_front(queue, overdue_ms);
     }

@@ -146,7 +146,7 @@ bool queue_get(struct queue *queue, bool no_ack, struct entry *ret_entry);
  * An entry that was taken without being counted as unacked (no-ack) has been handed over. Drops the
  * message reference.
  */
-void queue_finish_delivery(struct queue *queue, struct entry entry);
+void queue_finish_delivery(struct queue *queue, const struct entry *entry);
 
 /*
  * Recovery: an entry that is away. Sequences grow from call to call; the entries that came when it was

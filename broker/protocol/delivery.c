@@ -32,6 +32,8 @@
 #define BODY_REFERENCE_MIN 1024u
 /* Head, class and method ids, tag, delivery tag, redelivered, exchange and key, end octet. */
 #define DELIVER_SIZE_MAX (7u + 4u + 256u + 8u + 1u + 512u + 1u)
+/* Room for the deliver_head of nearly every consumer: tags that brokers and clients make are shorter. */
+#define DELIVER_HEAD_USUAL 64u
 
 _Static_assert(CONTENT_COPY_MAX + DELIVER_SIZE_MAX <= OUTBUF_RESERVE_MAX,
                "a small delivery fits one reservation");
@@ -45,13 +47,18 @@ static bool fits_copy(const struct connection *connection, const struct message 
            message->inline_len <= connection->frame_max;
 }
 
+/* In a copy of the message's header and body frames. */
+static void patch_channel(uint8_t *at, uint16_t channel_number, const struct message *message) {
+    frame_write_channel(at, channel_number);
+    if (message->inline_len > 0)
+        frame_write_channel(at + message->header_len, channel_number);
+}
+
 /* Header frame and body frame stand side by side in the message. Returns their length. */
 static size_t copy_content(uint8_t *at, uint16_t channel_number, const struct message *message) {
     size_t len = message->header_len + message->inline_len;
     memcpy(at, message_header_frame(message).data, len);
-    frame_write_channel(at, channel_number);
-    if (message->inline_len > 0)
-        frame_write_channel(at + message->header_len, channel_number);
+    patch_channel(at, channel_number, message);
     return len;
 }
 
@@ -116,27 +123,51 @@ static void append_content(struct channel *channel, struct message *message) {
 
 /* --- basic.deliver --- */
 
-/* The same octets as frame_encode_method() makes; written here because every delivery passes. */
+/* What every delivery to this consumer begins with; the size in it is the message's to say. */
+static void write_deliver_head(struct channel_consumer *consumer, struct slice tag) {
+    static const uint8_t class_and_method[4] = {0, 60, 0, 60};
+    uint8_t *at = consumer->deliver_head;
+    frame_write_head(at, AMQP_FRAME_METHOD, consumer->channel->number, 0);
+    memcpy(at + AMQP_FRAME_HEAD_SIZE, class_and_method, sizeof class_and_method);
+    at[DELIVER_HEAD_FIXED_SIZE - 1] = (uint8_t)tag.len;
+    if (tag.len > 0)
+        memcpy(at + DELIVER_HEAD_FIXED_SIZE, tag.data, tag.len);
+    consumer->deliver_head_len = (uint16_t)(DELIVER_HEAD_FIXED_SIZE + tag.len);
+}
+
+/* Copies a length that the compiler knows, where it suffices: a call costs more than the octets. */
+static void copy_deliver_head(uint8_t *start, const struct channel_consumer *consumer) {
+    if (consumer->deliver_head_len <= DELIVER_HEAD_USUAL)
+        memcpy(start, consumer->deliver_head, DELIVER_HEAD_USUAL);
+    else
+        memcpy(start, consumer->deliver_head, consumer->deliver_head_len);
+}
+
+/*
+ * The octets that frame_encode_method() makes, up to where the message's own begin (message_tail()).
+ * Written here because every delivery passes. Returns their length.
+ */
 static size_t write_deliver(uint8_t *start, const struct channel_consumer *consumer,
                             uint64_t delivery_tag, const struct entry *entry) {
-    const struct message *message = entry->message;
-    uint8_t *at = start + AMQP_FRAME_HEAD_SIZE;
-    static const uint8_t class_and_method[4] = {0, 60, 0, 60};
-    memcpy(at, class_and_method, sizeof class_and_method);
-    at += sizeof class_and_method;
-    *at++ = consumer->tag_len;
-    memcpy(at, consumer->tag, consumer->tag_len);
-    at += consumer->tag_len;
+    copy_deliver_head(start, consumer);
+    uint8_t *at = start + consumer->deliver_head_len;
     uint64_t tag = __builtin_bswap64(delivery_tag);
     memcpy(at, &tag, sizeof tag);
     at += sizeof tag;
     *at++ = entry->redelivered;
-    memcpy(at, message->bytes, message->address_len);
-    at += message->address_len;
-    *at++ = AMQP_FRAME_END;
-    frame_write_head(start, AMQP_FRAME_METHOD, consumer->channel->number,
-                     (uint32_t)(at - start) - AMQP_FRAME_OVERHEAD);
+    size_t payload_len = (size_t)(at - start) - AMQP_FRAME_HEAD_SIZE + entry->message->address_len;
+    uint32_t size = __builtin_bswap32((uint32_t)payload_len);
+    memcpy(start + AMQP_FRAME_HEAD_SIZE - sizeof size, &size, sizeof size);
     return (size_t)(at - start);
+}
+
+/* Address, end of the method, header and body stand side by side in the message. */
+static size_t copy_tail(uint8_t *at, uint16_t channel_number, const struct message *message) {
+    struct slice tail = message_tail(message);
+    size_t header_at = tail.len - message->header_len - message->inline_len;
+    memcpy(at, tail.data, tail.len);
+    patch_channel(at + header_at, channel_number, message);
+    return tail.len;
 }
 
 static void append_delivery(struct channel_consumer *consumer, uint64_t delivery_tag,
@@ -148,11 +179,14 @@ static void append_delivery(struct channel_consumer *consumer, uint64_t delivery
         size_t content_len = message->header_len + message->inline_len;
         uint8_t *at = outbuf_reserve(&endpoint->output, DELIVER_SIZE_MAX + content_len);
         size_t len = write_deliver(at, consumer, delivery_tag, entry);
-        len += copy_content(at + len, channel->number, message);
+        len += copy_tail(at + len, channel->number, message);
         outbuf_commit(&endpoint->output, len);
     } else {
+        struct slice method_end = message_method_end(message);
         uint8_t *at = outbuf_reserve(&endpoint->output, DELIVER_SIZE_MAX);
-        outbuf_commit(&endpoint->output, write_deliver(at, consumer, delivery_tag, entry));
+        size_t len = write_deliver(at, consumer, delivery_tag, entry);
+        memcpy(at + len, method_end.data, method_end.len);
+        outbuf_commit(&endpoint->output, len + method_end.len);
         append_content(channel, message);
     }
     endpoint_mark_dirty(endpoint);
@@ -172,12 +206,12 @@ static struct channel_consumer *channel_consumer_of(struct consumer *consumer) {
 }
 
 static void remember_unacked(struct channel_consumer *consumer, uint64_t delivery_tag,
-                             struct entry entry) {
+                             const struct entry *entry) {
     struct channel *channel = consumer->channel;
     struct unacked record = {.delivery_tag = delivery_tag,
                              .queue = consumer->consumer.queue,
                              .consumer = consumer,
-                             .entry = entry};
+                             .entry = *entry};
     if (consumer->is_timed)
         consumer_timeout_watch(consumer, &record);
     unacked_add(&channel->unacked, &record);
@@ -185,16 +219,16 @@ static void remember_unacked(struct channel_consumer *consumer, uint64_t deliver
     channel->global_unacked++;
 }
 
-static void channel_deliver(struct consumer *queue_consumer, struct entry entry) {
+static void channel_deliver(struct consumer *queue_consumer, const struct entry *entry) {
     struct channel_consumer *consumer = channel_consumer_of(queue_consumer);
     struct channel *channel = consumer->channel;
     uint64_t delivery_tag = ++channel->last_delivery_tag;
-    if (entry.redelivered)
-        append_redelivery(consumer, delivery_tag, &entry);
+    if (entry->redelivered)
+        append_redelivery(consumer, delivery_tag, entry);
     else
-        append_delivery(consumer, delivery_tag, &entry);
+        append_delivery(consumer, delivery_tag, entry);
     message_counters_take(&channel->counters, COUNT_DELIVER, queue_consumer->no_ack,
-                          entry.redelivered);
+                          entry->redelivered);
     if (queue_consumer->no_ack)
         queue_finish_delivery(queue_consumer->queue, entry);
     else
@@ -210,8 +244,8 @@ static void trace_entry(const struct channel *channel, const struct queue *queue
 }
 
 /* Instead of channel_deliver() while the vhost is traced. */
-static void channel_deliver_traced(struct consumer *queue_consumer, struct entry entry) {
-    trace_entry(channel_consumer_of(queue_consumer)->channel, queue_consumer->queue, &entry);
+static void channel_deliver_traced(struct consumer *queue_consumer, const struct entry *entry) {
+    trace_entry(channel_consumer_of(queue_consumer)->channel, queue_consumer->queue, entry);
     channel_deliver(queue_consumer, entry);
 }
 
@@ -312,7 +346,9 @@ struct channel_consumer *channel_find_consumer(const struct channel *channel, st
 struct channel_consumer *channel_add_consumer(struct channel *channel, struct queue *queue,
                                               const struct consumer_options *options,
                                               struct refusal *refusal) {
-    struct channel_consumer *consumer = xcalloc(1, sizeof *consumer + options->tag.len);
+    size_t head_len = DELIVER_HEAD_FIXED_SIZE + options->tag.len;
+    struct channel_consumer *consumer = xcalloc(
+        1, sizeof *consumer + (head_len < DELIVER_HEAD_USUAL ? DELIVER_HEAD_USUAL : head_len));
     consumer->consumer = (struct consumer){
         .priority = options->priority, .no_ack = options->no_ack, .exclusive = options->exclusive};
     consumer->channel = channel;
@@ -320,8 +356,7 @@ struct channel_consumer *channel_add_consumer(struct channel *channel, struct qu
     consumer->prefetch = channel->consumer_prefetch;
     consumer->is_timed = queue->quorum != NULL && !options->no_ack;
     consumer->timeout_ms = options->timeout_ms;
-    consumer->tag_len = (uint8_t)options->tag.len;
-    memcpy(consumer->tag, options->tag.data, options->tag.len);
+    write_deliver_head(consumer, options->tag);
     if (!queue_add_consumer(queue, &consumer->consumer, refusal)) {
         free(consumer);
         return NULL;
@@ -387,7 +422,7 @@ void channel_get(struct channel *channel, struct queue *queue, bool no_ack) {
         trace_entry(channel, queue, &entry);
     send_get_ok(channel, queue, entry);
     if (no_ack)
-        queue_finish_delivery(queue, entry);
+        queue_finish_delivery(queue, &entry);
     else
         remember_got(channel, queue, entry);
 }

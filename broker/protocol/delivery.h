@@ -28,12 +28,16 @@ struct channel_consumer {
     int64_t timeout_ms;     /* its own; below 0: the queue's */
     struct timer ack_timer;
     bool is_cancelled; /* known to nobody but the records of those deliveries */
-    uint8_t tag_len;
-    uint8_t tag[]; /* consumer tag */
+    uint16_t deliver_head_len;
+    uint8_t deliver_head[]; /* how each basic.deliver begins: frame head, method, consumer tag */
 };
 
+/* Octets of deliver_head before the tag: frame head, class and method ids, the tag's length. */
+#define DELIVER_HEAD_FIXED_SIZE 12u
+
 static inline struct slice channel_consumer_tag(const struct channel_consumer *consumer) {
-    return slice_of(consumer->tag, consumer->tag_len);
+    return slice_of(consumer->deliver_head + DELIVER_HEAD_FIXED_SIZE,
+                    consumer->deliver_head_len - DELIVER_HEAD_FIXED_SIZE);
 }
 
 struct consumer_options {

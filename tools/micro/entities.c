@@ -68,7 +68,7 @@ static void queue_operations(size_t count) {
         queue_publish(queue, message);
         message_unref(message);
         if (i >= 1000 && queue_get(queue, true, &entry))
-            queue_finish_delivery(queue, entry);
+            queue_finish_delivery(queue, &entry);
     }
     box_clear(&box);
 }

@@ -18,10 +18,10 @@ static bool has_credit(struct consumer *consumer) {
     return taker_of(consumer)->has_credit;
 }
 
-static void deliver(struct consumer *consumer, struct entry entry) {
+static void deliver(struct consumer *consumer, const struct entry *entry) {
     taker_of(consumer)->taken++;
     taker_of(consumer)->has_credit = false;
-    message_unref(entry.message);
+    message_unref(entry->message);
 }
 
 static void on_queue_deleted(struct consumer *consumer) {

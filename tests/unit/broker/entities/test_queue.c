@@ -23,13 +23,13 @@ static bool taker_has_credit(struct consumer *consumer) {
     return taker_of(consumer)->credit > 0;
 }
 
-static void taker_deliver(struct consumer *consumer, struct entry entry) {
+static void taker_deliver(struct consumer *consumer, const struct entry *entry) {
     struct taker *taker = taker_of(consumer);
 
     assert_true(taker->credit > 0);
     assert_true(taker->count < TAKER_ENTRIES_MAX);
     taker->credit--;
-    taker->entries[taker->count++] = entry;
+    taker->entries[taker->count++] = *entry;
 }
 
 static void taker_on_queue_deleted(struct consumer *consumer) {

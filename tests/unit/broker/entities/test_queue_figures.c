@@ -41,7 +41,7 @@ static struct entry get(struct queue *queue, bool no_ack) {
 
     assert_true(queue_get(queue, no_ack, &entry));
     if (no_ack)
-        queue_finish_delivery(queue, entry);
+        queue_finish_delivery(queue, &entry);
     return entry;
 }
 
