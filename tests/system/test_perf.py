@@ -19,8 +19,12 @@ import tempfile
 import threading
 import unittest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from benchmark import compare, rows  # noqa: E402
+
 LEVERET = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
-BUILD = LEVERET.parent if LEVERET else pathlib.Path(__file__).parents[2] / "build"
+BUILD = LEVERET.parent if LEVERET else ROOT / "build"
 PERF = BUILD / "leveret-perf"
 
 
@@ -505,19 +509,42 @@ class Leveret(unittest.TestCase):
 class Bench(unittest.TestCase):
     """tools/bench, without RabbitMQ and too short to mean anything."""
 
+    def bench(self, *words):
+        return subprocess.run([ROOT / "tools" / "bench", "--build", BUILD, *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+
     def test_table_and_results(self):
         with tempfile.TemporaryDirectory() as folder:
             results = pathlib.Path(folder, "results.json")
-            done = subprocess.run(
-                [pathlib.Path(__file__).parents[2] / "tools" / "bench", "--build", BUILD,
-                 "--players", "L,N", "--only", "T128,A1000", "--rounds", "2",
-                 "--seconds", "0.2", "--json", results],
-                capture_output=True, text=True, timeout=60, check=False)
+            done = self.bench("--players", "L,N", "--only", "T128,A1000", "--rounds", "2",
+                              "--seconds", "0.2", "--json", results)
             self.assertEqual(done.returncode, 0, done.stderr)
             runs = json.loads(results.read_text())["results"]
         self.assertEqual({w: {b: len(r) for b, r in by.items()} for w, by in runs.items()},
                          {"T128": {"L": 2, "N": 2}, "A1000": {"L": 2, "N": 2}})
         self.assertIn("| T128 ", done.stdout)
+
+    def test_compare_runs_both_builds(self):
+        """Which of them is called slower is luck here: it is the same program."""
+        done = self.bench("compare", BUILD, "--only", "T128,P100", "--rounds", "2", "--seconds", "0.2")
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertEqual([line.split()[1] for line in done.stdout.splitlines()[2:]], ["T128", "P100"])
+        self.assertEqual(len([x for x in done.stderr.splitlines() if x.startswith("round ")]), 8)
+
+    def test_compare_with_what_is_not_there(self):
+        done = self.bench("compare", "no-such-commit")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no-such-commit is neither a commit nor a folder", done.stderr)
+
+    def test_compare_judges_rates_and_times(self):
+        def judged(row, before, now):
+            runs = {"before": [{"figure": before, "cpu": 1.0}], "now": [{"figure": now, "cpu": 1.0}]}
+            return compare.table_line(rows.BY_NAME[row], runs)[1][-1]
+
+        self.assertEqual(judged("T16", 1000000, 951000), "")
+        self.assertEqual(judged("T16", 1000000, 949000), "SLOWER")
+        self.assertEqual(judged("LAT1K", 40, 41), "")
+        self.assertEqual(judged("LAT1K", 40, 43), "SLOWER")
 
 
 class Result(unittest.TextTestResult):

@@ -49,8 +49,16 @@ class Leveret:
         self.build = build
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leveret-", dir=folder))
         self.place = ["--ephemeral"] if ephemeral else ["--data-dir", self.folder / "data"]
+        if not self.takes(build, self.place[0]):  # a commit from before the journal, see compare.py
+            self.place = []
         self.log = open(self.folder / "log", "w+")
         self.start()
+
+    @staticmethod
+    def takes(build, option):
+        """Is there such an option?"""
+        about = subprocess.run([build / "leveret", "--help"], capture_output=True, text=True, check=True)
+        return option in about.stdout
 
     def start(self):
         """Seconds until the line came that says clients can connect."""
