@@ -128,7 +128,6 @@ struct run {
     size_t unacked_count;
     struct entry_of_book book[MESSAGES_MAX];
     uint32_t book_count;
-    uint32_t open_from; /* entries before it wait for nothing */
     uint64_t calls;
     char failing[64];
     bool failed;
@@ -139,21 +138,14 @@ static const char *const names[BROKER_WORKLOADS] = {
     "delays",    "histories",  "quorum queues", "broker mix",
 };
 
-const char *broker_workload_name(unsigned workload) {
-    return names[workload % BROKER_WORKLOADS];
-}
-
 __attribute__((format(printf, 2, 3))) static bool fail(struct run *run, const char *format, ...) {
-    char text[700];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    campaign_note_failure(run->figures, "broker ", run->workload,
+                          names[run->workload % BROKER_WORKLOADS], run->seed, run->failing, format,
+                          arguments);
     va_end(arguments);
-    if (run->figures->failed++ == 0)
-        snprintf(run->figures->first_failure, sizeof run->figures->first_failure,
-                 "broker workload %u (%s) seed %" PRIu64 "%s: %s", run->workload,
-                 broker_workload_name(run->workload), run->seed, run->failing, text);
     run->failed = true;
     return false;
 }

@@ -24,7 +24,6 @@ enum broker_workload {
     BROKER_MIX,
     BROKER_WORKLOADS,
 };
-const char *broker_workload_name(unsigned workload);
 
 /* As campaign_run() and campaign_run_failing(). */
 bool broker_campaign_run(unsigned workload, uint64_t seed, unsigned states_per_boundary,

@@ -10,13 +10,13 @@
 
 /* ---- checking what recovery finds ---- */
 
-void check_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
+static void check_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
     struct checker *checker = context;
 
     checker->hash += campaign_hash_meta(kind, key, payload);
 }
 
-struct model_queue *run_queue_by_id(struct run *run, uint64_t id) {
+static struct model_queue *run_queue_by_id(struct run *run, uint64_t id) {
     for (int i = 0; i < QUEUES; i++)
         if (run->queues[i].id == id)
             return &run->queues[i];
@@ -70,7 +70,8 @@ static struct content_sink sink_into(struct checker *checker) {
 }
 
 /* Opens `disk`, compares, and leaves the journal closed. */
-bool run_check_disk(struct run *run, struct memory_disk *disk, size_t position, const char *what) {
+static bool run_check_disk(struct run *run, struct memory_disk *disk, size_t position,
+                           const char *what) {
     struct journal_options options = run_options(run, disk);
     struct checker checker = {0};
     struct content_sink sink = sink_into(&checker);
@@ -271,7 +272,7 @@ static void collect(struct run *run) {
 }
 
 /* A tick: hand over, and, while the batch is under way, some more work. */
-void run_tick(struct run *run, uint64_t wall_ms) {
+static void run_tick(struct run *run, uint64_t wall_ms) {
     if (!journal_is_writing(run->journal))
         run_note_handed_over(run, false);
     journal_submit(run->journal, (int64_t)wall_ms);
@@ -295,7 +296,7 @@ bool run_live(struct run *run, unsigned ticks) {
 }
 
 /* What was confirmed in this life can be read back. */
-bool run_check_reads(struct run *run) {
+static bool run_check_reads(struct run *run) {
     uint8_t *buffer = NULL;
     size_t capacity = 0;
     bool good = true;

@@ -12,6 +12,7 @@
 #ifndef TESTS_JOURNAL_CAMPAIGN_H
 #define TESTS_JOURNAL_CAMPAIGN_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +45,6 @@ enum workload_kind {
 };
 /* Each kind comes in two sizes of segments: workloads 0 to WORKLOAD_COUNT - 1. */
 enum { WORKLOAD_COUNT = 2 * WORKLOAD_KINDS };
-const char *workload_name(unsigned workload);
 
 struct campaign_figures {
     uint64_t states;
@@ -63,6 +63,12 @@ struct campaign_figures {
     uint64_t failed;
     char first_failure[1024];
 };
+
+/* Counts a failure; the first one is told, with all it takes to see it again. */
+__attribute__((format(printf, 7, 0))) void
+campaign_note_failure(struct campaign_figures *figures, const char *campaign, unsigned workload,
+                      const char *name, uint64_t seed, const char *failing, const char *format,
+                      va_list arguments);
 
 /*
  * One run with that seed; checks about `states_per_boundary` states at each operation, with 0 one

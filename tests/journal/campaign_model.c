@@ -99,28 +99,33 @@ bool hash_list_has(const struct hash_list *list, uint64_t hash) {
 
 /* ---- the run ---- */
 
-bool run_fail(struct run *run, const char *format, ...) {
+static const char *const workload_names[WORKLOAD_KINDS] = {
+    "confirms", "fan-out", "acks",  "transactions", "dead letters", "definitions",
+    "deletes",  "purges",  "large", "backlog",      "compaction",   "mix",
+};
+
+void campaign_note_failure(struct campaign_figures *figures, const char *campaign,
+                           unsigned workload, const char *name, uint64_t seed, const char *failing,
+                           const char *format, va_list arguments) {
     char text[700];
+
+    vsnprintf(text, sizeof text, format, arguments);
+    if (figures->failed++ == 0)
+        snprintf(figures->first_failure, sizeof figures->first_failure,
+                 "%sworkload %u (%s) seed %" PRIu64 "%s: %s", campaign, workload, name, seed,
+                 failing, text);
+}
+
+bool run_fail(struct run *run, const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    campaign_note_failure(run->figures, "", run->workload,
+                          workload_names[run->workload % WORKLOAD_KINDS], run->seed, run->failing,
+                          format, arguments);
     va_end(arguments);
-    if (run->figures->failed++ == 0)
-        snprintf(run->figures->first_failure, sizeof run->figures->first_failure,
-                 "workload %u (%s) seed %" PRIu64 "%s: %s", run->workload,
-                 workload_name(run->workload), run->seed, run->failing, text);
     run->failed = true;
     return false;
-}
-
-const char *workload_name(unsigned workload) {
-    static const char *const names[WORKLOAD_KINDS] = {
-        "confirms", "fan-out", "acks",  "transactions", "dead letters", "definitions",
-        "deletes",  "purges",  "large", "backlog",      "compaction",   "mix",
-    };
-
-    return names[workload % WORKLOAD_KINDS];
 }
 
 struct journal_options run_options(const struct run *run, struct memory_disk *disk) {
@@ -144,7 +149,7 @@ size_t run_now(const struct run *run) {
     return memory_disk_operations(run->disk);
 }
 
-struct version *run_add_version(struct run *run, uint64_t index, uint64_t hash, bool clean) {
+static struct version *run_add_version(struct run *run, uint64_t index, uint64_t hash, bool clean) {
     for (size_t i = run->version_count; i-- > 0;) {
         struct version *version = &run->versions[i];
 
@@ -196,7 +201,7 @@ uint64_t run_safe_index(const struct run *run, size_t position) {
     return safe;
 }
 
-bool is_confirmed(const struct version *version, size_t position) {
+static bool is_confirmed(const struct version *version, size_t position) {
     return version->confirmed != NEVER && (size_t)version->confirmed <= position;
 }
 

@@ -88,26 +88,17 @@ bool hash_list_has(const struct hash_list *list, uint64_t hash);
 __attribute__((format(printf, 2, 3))) bool run_fail(struct run *run, const char *format, ...);
 struct journal_options run_options(const struct run *run, struct memory_disk *disk);
 size_t run_now(const struct run *run);
-struct version *run_add_version(struct run *run, uint64_t index, uint64_t hash, bool clean);
 void run_note_handed_over(struct run *run, bool clean);
 void run_note_confirmed(struct run *run, uint64_t index, uint64_t hash, bool clean);
 uint64_t run_safe_index(const struct run *run, size_t position);
-bool is_confirmed(const struct version *version, size_t position);
 bool run_is_possible(const struct run *run, size_t position, uint64_t index, uint64_t hash,
                      bool clean);
-void check_meta(void *context, uint8_t kind, struct slice key, struct slice payload);
-struct model_queue *run_queue_by_id(struct run *run, uint64_t id);
 void model_queue_add(struct model_queue *queue, struct model_target target);
-bool run_check_disk(struct run *run, struct memory_disk *disk, size_t position, const char *what);
-void run_tick(struct run *run, uint64_t wall_ms);
 bool run_live(struct run *run, unsigned ticks);
-bool run_check_reads(struct run *run);
 bool run_end_life(struct run *run, bool clean);
 bool run_begin_life(struct run *run);
 void run_begin(struct run *run, unsigned workload, uint64_t seed, struct campaign_figures *figures);
 bool run_end(struct run *run);
-void fill(struct run *run, uint8_t *octets, size_t len);
-void settle_at(struct run *run, struct model_queue *queue, size_t at);
 void run_work(struct run *run);
 /* Checks the states that a crash can leave where `crash` stands: all subsets and tears from 32 on. */
 bool run_check_boundary(struct run *run, struct disk_crash *crash, unsigned states);

@@ -15,7 +15,7 @@ static void on_release(void *owner) {
     free(content);
 }
 
-void fill(struct run *run, uint8_t *octets, size_t len) {
+static void fill(struct run *run, uint8_t *octets, size_t len) {
     for (size_t i = 0; i < len; i++)
         octets[i] =
             i % 8 == 0 ? (uint8_t)random_next(&run->random) : (uint8_t)(octets[i - 1] * 5 + 1);
@@ -64,7 +64,7 @@ static void publish(struct run *run, size_t queue_count, size_t body_len) {
     }
 }
 
-void settle_at(struct run *run, struct model_queue *queue, size_t at) {
+static void settle_at(struct run *run, struct model_queue *queue, size_t at) {
     struct model_target target = queue->targets[at];
 
     memmove(&queue->targets[at], &queue->targets[at + 1],

@@ -5,29 +5,11 @@
  * likes.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "tests/journal/campaign.h"
+#include "tests/journal/campaign_case.h"
 
 enum { STATES = 7000, FAILING_CALLS = 600, FLIPS = 6000, DAMAGES = 2400 };
-
-static uint64_t seed(void) {
-    const char *given = getenv("LEVERET_SEED");
-
-    return given == NULL ? 20261121 : strtoull(given, NULL, 10);
-}
-
-static void check(const struct campaign_figures *figures) {
-    if (figures->failed > 0)
-        fail_msg("%s", figures->first_failure);
-}
 
 static void every_crash_leaves_the_state_of_a_batch(void **state) {
     struct campaign_figures figures = {0};
@@ -37,9 +19,9 @@ static void every_crash_leaves_the_state_of_a_batch(void **state) {
         uint64_t wanted = figures.states + STATES / WORKLOAD_COUNT + 1;
 
         for (uint64_t run = 0; figures.states < wanted; run++)
-            campaign_run(workload, seed() + run, 1, &figures);
+            campaign_run(workload, campaign_seed() + run, 1, &figures);
     }
-    check(&figures);
+    assert_nothing_failed(&figures);
     assert_true(figures.states >= STATES);
     /* The campaign went where it is meant to go. */
     assert_true(figures.checkpoints > 0);
@@ -55,22 +37,23 @@ static void every_subset_and_every_tear_is_survived(void **state) {
     struct campaign_figures figures = {0};
 
     (void)state;
-    campaign_run(WORKLOAD_MIX, seed(), 32, &figures);
-    check(&figures);
+    campaign_run(WORKLOAD_MIX, campaign_seed(), 32, &figures);
+    assert_nothing_failed(&figures);
 }
 
 static void a_failing_call_confirms_nothing_false(void **state) {
     static const int errors[] = {-EIO, -ENOSPC, -EDQUOT, 0};
     struct campaign_figures figures = {0};
-    struct random random = {seed()};
+    struct random random = {campaign_seed()};
     uint64_t calls = 0;
 
     (void)state;
-    campaign_run_failing(WORKLOAD_MIX, seed(), 0, 0, false, &calls, &figures);
+    campaign_run_failing(WORKLOAD_MIX, campaign_seed(), 0, 0, false, &calls, &figures);
     for (int i = 0; i < FAILING_CALLS; i++)
-        campaign_run_failing((unsigned)i % WORKLOAD_COUNT, seed(), 1 + random_below(&random, calls),
-                             errors[i % 4], i / 4 % 2 == 1, NULL, &figures);
-    check(&figures);
+        campaign_run_failing((unsigned)i % WORKLOAD_COUNT, campaign_seed(),
+                             1 + random_below(&random, calls), errors[i % 4], i / 4 % 2 == 1, NULL,
+                             &figures);
+    assert_nothing_failed(&figures);
 }
 
 static void a_flipped_bit_is_detected_and_the_rest_salvaged(void **state) {
@@ -78,8 +61,8 @@ static void a_flipped_bit_is_detected_and_the_rest_salvaged(void **state) {
 
     (void)state;
     for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_flip(workload, seed() + workload % 2, FLIPS / WORKLOAD_COUNT, &figures);
-    check(&figures);
+        campaign_flip(workload, campaign_seed() + workload % 2, FLIPS / WORKLOAD_COUNT, &figures);
+    assert_nothing_failed(&figures);
     assert_true(figures.refused > 0);
     assert_true(figures.torn_tails > 0);
     assert_true(figures.stood_in > 0);
@@ -91,8 +74,9 @@ static void damage_of_many_octets_is_detected_and_the_rest_salvaged(void **state
 
     (void)state;
     for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_damage(workload, seed() + workload % 2, DAMAGES / WORKLOAD_COUNT, &figures);
-    check(&figures);
+        campaign_damage(workload, campaign_seed() + workload % 2, DAMAGES / WORKLOAD_COUNT,
+                        &figures);
+    assert_nothing_failed(&figures);
     assert_true(figures.refused > 0);
     assert_true(figures.unreadable > 0);
 }
@@ -102,8 +86,8 @@ static void a_confirm_behind_a_hole_is_not_lost(void **state) {
 
     (void)state;
     for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_hole(workload, seed(), &figures);
-    check(&figures);
+        campaign_hole(workload, campaign_seed(), &figures);
+    assert_nothing_failed(&figures);
     assert_true(figures.states > 0);
 }
 

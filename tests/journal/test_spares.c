@@ -24,11 +24,39 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static void start_with_spares(struct journal_fixture *fixture, unsigned count) {
+    fixture->options.spare_segments = count;
+    assert_int_equal(start_journal(fixture, false), 0);
+}
+
+/* What is submitted is written, and what it took is known. */
+static void write_and_collect(struct journal_fixture *fixture) {
+    journal_write_now(fixture->journal);
+    journal_collect(fixture->journal);
+}
+
+/* Three quarters of the first segment are full, and the spares are made. */
+static void start_with_a_message_and_two_spares(struct journal_fixture *fixture) {
+    struct stored_message *message;
+
+    start_with_spares(fixture, 2);
+    publish_message(fixture, SEGMENT * 3 / 4, &message);
+    commit(fixture);
+    assert_int_equal(statistics_of(fixture).spares, 2);
+}
+
+/* The disk is well again; that many messages are there. */
+static void find_after_restart(struct journal_fixture *fixture, int count) {
+    stop_journal(fixture, false);
+    memory_disk_heal(fixture->disk);
+    assert_int_equal(start_journal(fixture, false), 0);
+    assert_int_equal(fixture->found, count);
+}
+
 static void more_spares_than_two_are_never_made(void **state) {
     struct journal_fixture *fixture = *state;
 
-    fixture->options.spare_segments = 5;
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 5);
     publish_messages(fixture, 5, BODY);
     assert_int_equal(statistics_of(fixture).spares, 2);
 }
@@ -36,9 +64,8 @@ static void more_spares_than_two_are_never_made(void **state) {
 static void a_disk_that_says_it_is_full_gets_no_spare(void **state) {
     struct journal_fixture *fixture = *state;
 
-    fixture->options.spare_segments = 1;
     memory_disk_set_room(fixture->disk, SEGMENT);
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 1);
     publish_messages(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).spares, 0);
     assert_true(statistics_of(fixture).disk_full);
@@ -52,9 +79,8 @@ static void a_disk_that_says_it_is_full_gets_no_spare(void **state) {
 static void a_disk_that_cannot_say_what_is_free_is_tried(void **state) {
     struct journal_fixture *fixture = *state;
 
-    fixture->options.spare_segments = 1;
     memory_disk_set_room(fixture->disk, -EIO);
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 1);
     publish_messages(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).spares, 1);
 }
@@ -76,9 +102,8 @@ static void a_cause_is_one_trouble_until_a_spare_was_made(void **state) {
     assert_int_equal(start_journal(fixture, false), 0);
     publish_messages(fixture, 1, BODY);
     stop_journal(fixture, false);
-    fixture->options.spare_segments = 1;
     memory_disk_set_room(fixture->disk, SEGMENT);
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 1);
     publish_messages(fixture, 1, BODY);
     assert_int_equal(statistics_of(fixture).maintenance_troubles, 1);
     memory_disk_set_room(fixture->disk, 100 * SEGMENT);
@@ -121,8 +146,7 @@ static void dead_segments_make_room_for_a_checkpoint(void **state) {
     assert_int_equal(start_journal(fixture, false), 0);
     leave_garbage(fixture, 30);
     stop_journal(fixture, false);
-    fixture->options.spare_segments = 2;
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 2);
     /* The write of the batch and its sync, then the first call of the spare. */
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 3, -EIO, false);
     publish_messages(fixture, 1, 10);
@@ -135,8 +159,7 @@ static void dead_segments_make_room_for_a_checkpoint(void **state) {
     journal_request_checkpoint(fixture->journal);
     commit(fixture);
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -ENOSPC, false);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
+    write_and_collect(fixture);
     assert_int_equal(statistics_of(fixture).checkpoints, 3);
     assert_int_equal(count_files(fixture, ".lvj"), segments - 4);
 }
@@ -169,35 +192,26 @@ static void spares_are_not_used_behind_a_larger_segment(void **state) {
     struct journal_fixture *fixture = *state;
     struct stored_message *message;
 
-    fixture->options.spare_segments = 2;
-    assert_int_equal(start_journal(fixture, false), 0);
-    publish_message(fixture, SEGMENT * 3 / 4, &message);
-    commit(fixture);
-    assert_int_equal(statistics_of(fixture).spares, 2);
+    start_with_a_message_and_two_spares(fixture);
     publish_message(fixture, LARGE_BODY, &message);
     commit(fixture);
     for (int i = 0; i < 30; i++) {
         publish_message(fixture, 8000, &message);
         commit(fixture);
     }
-    stop_journal(fixture, false);
-    memory_disk_heal(fixture->disk);
-    assert_int_equal(start_journal(fixture, false), 0);
-    assert_int_equal(fixture->found, 32);
+    find_after_restart(fixture, 32);
 }
 
 static void no_room_for_a_spare_is_told_before_anything_waits(void **state) {
     struct journal_fixture *fixture = *state;
     struct stored_message *message;
 
-    fixture->options.spare_segments = 2;
-    assert_int_equal(start_journal(fixture, false), 0);
+    start_with_spares(fixture, 2);
     publish_message(fixture, SEGMENT * 3 / 4, &message);
     journal_submit(fixture->journal, 1);
     /* A first segment of 6 calls, the batch of 2, a spare of 6; the next has no room for its zeros. */
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 16, -ENOSPC, false);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
+    write_and_collect(fixture);
     assert_true(memory_disk_has_failed(fixture->disk));
     assert_true(statistics_of(fixture).disk_full);
     assert_false(statistics_of(fixture).starved);
@@ -215,26 +229,18 @@ static void a_spare_makes_room_for_a_checkpoint(void **state) {
     struct journal_fixture *fixture = *state;
     struct stored_message *message;
 
-    fixture->options.spare_segments = 2;
-    assert_int_equal(start_journal(fixture, false), 0);
-    publish_message(fixture, SEGMENT * 3 / 4, &message);
-    commit(fixture);
-    assert_int_equal(statistics_of(fixture).spares, 2);
+    start_with_a_message_and_two_spares(fixture);
     publish_message(fixture, 10, &message);
     journal_request_checkpoint(fixture->journal);
     commit(fixture);
     /* The checkpoint is created, then has no room. */
     memory_disk_fail(fixture->disk, memory_disk_calls(fixture->disk) + 2, -ENOSPC, false);
-    journal_write_now(fixture->journal);
-    journal_collect(fixture->journal);
+    write_and_collect(fixture);
     assert_true(memory_disk_has_failed(fixture->disk));
     assert_int_equal(statistics_of(fixture).checkpoints, 1);
     assert_int_equal(statistics_of(fixture).spares, 1);
     assert_int_equal(journal_state(fixture->journal), JOURNAL_OPEN);
-    stop_journal(fixture, false);
-    memory_disk_heal(fixture->disk);
-    assert_int_equal(start_journal(fixture, false), 0);
-    assert_int_equal(fixture->found, 2);
+    find_after_restart(fixture, 2);
 }
 
 int main(void) {
