@@ -8,6 +8,9 @@
 #define LEVERET_BROKER_BASE_ALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "amqp/slice.h"
 
 /* Never NULL; aborts when memory is out. Free with free(). */
 void *xmalloc(size_t size);
@@ -15,6 +18,16 @@ void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *block, size_t size);
 /* At an address that is a multiple of `alignment`, a power of two of which `size` is a multiple. */
 void *xalloc_aligned(size_t alignment, size_t size);
+
+/* A copy with octets of its own, also of nothing. Free with free_slice(). */
+struct slice xcopy_slice(struct slice octets);
+
+/* Octets that are the slice's own; a zeroed slice has none. */
+void free_slice(struct slice octets);
+
+/* Copies the octets to `*at` and moves that on behind them. For what stands behind a struct in one
+ * allocation, which has the room. */
+struct slice place_slice(uint8_t **at, struct slice octets);
 
 /* NULL when memory is out. Free with free(). */
 void *try_malloc(size_t size);

@@ -35,16 +35,6 @@ const struct exchange_type *exchange_type_find(struct slice name) {
     return NULL;
 }
 
-/* Copies `bytes` to `*at` and moves that on. */
-static struct slice store(uint8_t **at, struct slice bytes) {
-    struct slice stored = slice_of(*at, bytes.len);
-
-    if (bytes.len > 0)
-        memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return stored;
-}
-
 /* A type that leaves routing to another has state of its own, and the other one's beside it. */
 static void open_types(struct exchange *exchange, const struct exchange_type *type) {
     exchange->type = type;
@@ -67,8 +57,8 @@ struct exchange *exchange_create(struct vhost *vhost, struct slice name,
         return NULL;
     memset(exchange, 0, sizeof *exchange);
     exchange->vhost = vhost;
-    exchange->name = store(&octets, name);
-    exchange->arguments = store(&octets, arguments);
+    exchange->name = place_slice(&octets, name);
+    exchange->arguments = place_slice(&octets, arguments);
     if (amqp_table_find(exchange->arguments, SLICE("alternate-exchange"), &alternate) &&
         alternate.tag == AMQP_TAG_TEXT)
         exchange->alternate_exchange = alternate.bytes;

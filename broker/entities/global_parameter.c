@@ -11,14 +11,6 @@
 
 #define CLUSTER_NAME "cluster_name"
 
-static struct slice copy(struct slice text) {
-    uint8_t *octets = xmalloc(text.len + 1);
-
-    if (text.len > 0)
-        memcpy(octets, text.data, text.len);
-    return slice_of(octets, text.len);
-}
-
 static struct global_parameter *create(struct broker *broker, struct slice name) {
     struct global_parameter *parameter = xcalloc(1, sizeof *parameter + name.len);
     uint8_t *octets = (uint8_t *)(parameter + 1);
@@ -31,7 +23,7 @@ static struct global_parameter *create(struct broker *broker, struct slice name)
 
 static void destroy(struct broker *broker, struct global_parameter *parameter) {
     MAP_REMOVE(broker->global_parameters, by_name, parameter);
-    free((void *)(uintptr_t)parameter->value.data);
+    free_slice(parameter->value);
     free(parameter);
 }
 
@@ -71,8 +63,8 @@ bool global_parameter_set(struct broker *broker, struct slice name, struct slice
                       GLOBAL_PARAMETERS_MAX);
     if (parameter == NULL)
         parameter = create(broker, name);
-    free((void *)(uintptr_t)parameter->value.data);
-    parameter->value = copy(value);
+    free_slice(parameter->value);
+    parameter->value = xcopy_slice(value);
     if (slice_equal(name, SLICE(CLUSTER_NAME)))
         use_cluster_name(broker, parameter->value);
     store_put_global_parameter(broker, parameter);

@@ -10,16 +10,31 @@
 #include "broker/entities/queue.h"
 #include "broker/entities/vhost.h"
 
-bool node_limits_allow_queue(const struct vhost *vhost, struct slice name,
-                             struct refusal *refusal) {
-    const uint32_t limit = vhost->broker->settings.cluster_queue_limit;
-    uint64_t count = 0;
+/* `limit` 0 is no limit. */
+static bool has_room(const struct broker *broker, uint32_t limit,
+                     uint64_t (*count)(const struct vhost *vhost)) {
+    uint64_t total = 0;
 
     if (limit == 0)
         return true;
-    for (const struct vhost *at = vhost->broker->vhosts; at != NULL; at = at->by_name.next)
-        count += MAP_COUNT(at->queues, by_name);
-    if (count < limit)
+    for (const struct vhost *vhost = broker->vhosts; vhost != NULL; vhost = vhost->by_name.next)
+        total += count(vhost);
+    return total < limit;
+}
+
+static uint64_t count_queues(const struct vhost *vhost) {
+    return MAP_COUNT(vhost->queues, by_name);
+}
+
+static uint64_t count_exchanges(const struct vhost *vhost) {
+    return MAP_COUNT(vhost->exchanges, by_name);
+}
+
+bool node_limits_allow_queue(const struct vhost *vhost, struct slice name,
+                             struct refusal *refusal) {
+    const uint32_t limit = vhost->broker->settings.cluster_queue_limit;
+
+    if (has_room(vhost->broker, limit, count_queues))
         return true;
     limit_reached(vhost->broker, LIMIT_NODE_QUEUES);
     return refuse(refusal, AMQP_PRECONDITION_FAILED,
@@ -31,13 +46,8 @@ bool node_limits_allow_queue(const struct vhost *vhost, struct slice name,
 bool node_limits_allow_exchange(const struct vhost *vhost, struct slice name,
                                 struct refusal *refusal) {
     const uint32_t limit = vhost->broker->settings.cluster_exchange_limit;
-    uint64_t count = 0;
 
-    if (limit == 0)
-        return true;
-    for (const struct vhost *at = vhost->broker->vhosts; at != NULL; at = at->by_name.next)
-        count += MAP_COUNT(at->exchanges, by_name);
-    if (count < limit)
+    if (has_room(vhost->broker, limit, count_exchanges))
         return true;
     limit_reached(vhost->broker, LIMIT_NODE_EXCHANGES);
     return refuse(refusal, AMQP_PRECONDITION_FAILED,

@@ -2,7 +2,6 @@
 #include "broker/entities/permission.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/pattern.h"
@@ -16,18 +15,6 @@ static const char *const access_words[ACCESS_COUNT] = {"configure", "write", "re
 static const char *const kind_words[] = {"queue", "exchange"};
 
 /* --- rows --- */
-
-static struct slice copy(struct slice text) {
-    uint8_t *octets = xmalloc(text.len + 1);
-
-    if (text.len > 0)
-        memcpy(octets, text.data, text.len);
-    return slice_of(octets, text.len);
-}
-
-static void free_copy(struct slice text) {
-    free((void *)(uintptr_t)text.data);
-}
 
 struct permission *permission_find(const struct user *user, const struct vhost *vhost) {
     const struct permission_key key = {(struct user *)(uintptr_t)user,
@@ -55,7 +42,7 @@ static struct permission *get(struct user *user, struct vhost *vhost) {
 static void clear_patterns(struct slice texts[ACCESS_COUNT],
                            struct pattern *patterns[ACCESS_COUNT]) {
     for (int i = 0; i < ACCESS_COUNT; i++) {
-        free_copy(texts[i]);
+        free_slice(texts[i]);
         pattern_destroy(patterns[i]);
         texts[i] = slice_of(NULL, 0);
         patterns[i] = NULL;
@@ -65,7 +52,7 @@ static void clear_patterns(struct slice texts[ACCESS_COUNT],
 static void topic_destroy(struct topic_permission *topic) {
     list_remove(&topic->link);
     clear_patterns(topic->texts, topic->patterns);
-    free_copy(topic->exchange);
+    free_slice(topic->exchange);
     free(topic);
 }
 
@@ -117,7 +104,7 @@ static bool replace_patterns(struct slice texts[ACCESS_COUNT],
     }
     clear_patterns(texts, patterns);
     for (enum access access = first; access < ACCESS_COUNT; access++) {
-        texts[access] = copy(sources[access]);
+        texts[access] = xcopy_slice(sources[access]);
         patterns[access] = fresh[access];
     }
     return true;
@@ -173,7 +160,7 @@ static struct topic_permission *add_topic(struct permission *permission, struct 
     struct topic_permission *topic = xcalloc(1, sizeof *topic);
 
     list_init(&topic->link);
-    topic->exchange = copy(exchange);
+    topic->exchange = xcopy_slice(exchange);
     list_append(&permission->topics, &topic->link);
     return topic;
 }

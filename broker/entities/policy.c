@@ -2,7 +2,6 @@
 #include "broker/entities/policy.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "amqp/spec.h"
 #include "amqp/table.h"
@@ -153,14 +152,6 @@ static unsigned meant_targets(unsigned targets, enum policy_kind kind, struct sl
     return targets;
 }
 
-static struct slice keep(uint8_t **at, struct slice text) {
-    struct slice kept = slice_of(*at, text.len);
-    if (text.len > 0)
-        memcpy(*at, text.data, text.len);
-    *at += text.len;
-    return kept;
-}
-
 static struct policy *policy_create(struct vhost *vhost, enum policy_kind kind,
                                     const struct policy_settings *settings) {
     struct policy *policy = xcalloc(1, sizeof *policy + settings->name.len + settings->pattern.len +
@@ -168,10 +159,10 @@ static struct policy *policy_create(struct vhost *vhost, enum policy_kind kind,
     uint8_t *octets = (uint8_t *)(policy + 1);
     policy->vhost = vhost;
     policy->kind = kind;
-    policy->name = keep(&octets, settings->name);
-    policy->pattern_text = keep(&octets, settings->pattern);
-    policy->definition = keep(&octets, settings->definition);
-    policy->apply_to = keep(&octets, settings->apply_to);
+    policy->name = place_slice(&octets, settings->name);
+    policy->pattern_text = place_slice(&octets, settings->pattern);
+    policy->definition = place_slice(&octets, settings->definition);
+    policy->apply_to = place_slice(&octets, settings->apply_to);
     policy->targets = meant_targets(targets_of(settings->apply_to), kind, settings->definition);
     policy->priority = settings->priority;
     policy->pattern = pattern_compile(settings->pattern, NULL);

@@ -6,8 +6,6 @@
  */
 #include "broker/entities/queue_args.h"
 
-#include <string.h>
-
 #include "amqp/spec.h"
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
@@ -293,12 +291,9 @@ static bool find_wish(const struct queue_argument *row, enum queue_type type,
     return value != NULL;
 }
 
+/* What is not set stays NULL. */
 static struct slice keep_text(uint8_t **at, struct slice text) {
-    struct slice kept = text.data == NULL ? text : slice_of(*at, text.len);
-    if (text.len > 0)
-        memcpy(*at, text.data, text.len);
-    *at += text.len;
-    return kept;
+    return text.data == NULL ? text : place_slice(at, text);
 }
 
 /* With texts of its own: dead letters of a deleted queue outlive the policy that spoke of them. */

@@ -6,7 +6,6 @@
 #include "broker/entities/store.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "amqp/cursor.h"
 #include "amqp/spec.h"
@@ -43,10 +42,6 @@ static struct slice encoded(store_encode *function, const void *object) {
     return slice_of(octets, writer_length(&size));
 }
 
-static void free_encoded(struct slice octets) {
-    free((void *)(uintptr_t)octets.data);
-}
-
 void store_put_record(struct broker *broker, enum store_kind kind, store_encode *key,
                       store_encode *payload, const void *object) {
     if (broker->journal == NULL)
@@ -55,8 +50,8 @@ void store_put_record(struct broker *broker, enum store_kind kind, store_encode 
     struct slice payload_octets = encoded(payload, object);
     broker->promise_lsn =
         journal_put_meta(broker->journal, (uint8_t)kind, key_octets, payload_octets);
-    free_encoded(key_octets);
-    free_encoded(payload_octets);
+    free_slice(key_octets);
+    free_slice(payload_octets);
 }
 
 void store_forget_record(struct broker *broker, enum store_kind kind, store_encode *key,
@@ -65,7 +60,7 @@ void store_forget_record(struct broker *broker, enum store_kind kind, store_enco
         return;
     struct slice key_octets = encoded(key, object);
     broker->promise_lsn = journal_delete_meta(broker->journal, (uint8_t)kind, key_octets);
-    free_encoded(key_octets);
+    free_slice(key_octets);
 }
 
 /* --- messages --- */

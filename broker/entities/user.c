@@ -70,17 +70,9 @@ struct user *user_find(const struct broker *broker, struct slice name) {
     return user;
 }
 
-static struct slice copy(struct slice text) {
-    uint8_t *octets = xmalloc(text.len + 1);
-
-    if (text.len > 0)
-        memcpy(octets, text.data, text.len);
-    return slice_of(octets, text.len);
-}
-
 static void forget_loopback_users(struct broker *broker) {
     while (broker->loopback_user_count > 0)
-        free((void *)(uintptr_t)broker->loopback_users[--broker->loopback_user_count].data);
+        free_slice(broker->loopback_users[--broker->loopback_user_count]);
     free(broker->loopback_users);
     broker->loopback_users = NULL;
 }
@@ -91,7 +83,7 @@ void users_set_loopback_only(struct broker *broker, const struct slice *names, s
     forget_loopback_users(broker);
     broker->loopback_users = xcalloc(count, sizeof *broker->loopback_users);
     for (size_t i = 0; i < count; i++)
-        broker->loopback_users[i] = copy(names[i]);
+        broker->loopback_users[i] = xcopy_slice(names[i]);
     broker->loopback_user_count = count;
     MAP_FOR_EACH(broker->users, by_name, user, next) {
         user->loopback_only = is_loopback_only(broker, user->name);
@@ -103,7 +95,7 @@ static void destroy(struct user *user) {
 
     while ((link = list_first(&user->permissions)) != NULL)
         permission_destroy(LIST_ITEM(link, struct permission, user_link));
-    free((void *)(uintptr_t)user->tags.data);
+    free_slice(user->tags);
     OPENSSL_cleanse(user->right_digest, sizeof user->right_digest);
     free(user);
 }
@@ -169,7 +161,7 @@ bool user_set_tags(struct user *user, struct slice tags, struct refusal *refusal
         return refuse(refusal, AMQP_PRECONDITION_FAILED, "user has more than %d tags",
                       USER_TAGS_MAX);
     }
-    free((void *)(uintptr_t)user->tags.data);
+    free_slice(user->tags);
     user->tags = slice_of(joined.chars, joined.len);
     user->impersonator = user_has_tag(user, SLICE("impersonator"));
     store_put_user(user);

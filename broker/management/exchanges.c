@@ -112,19 +112,12 @@ static void collect(struct api_items *items, const struct vhost *vhost) {
     api_items_add(items, &exchange_resource, vhost->default_exchange);
 }
 
-static void list_all(struct api_request *request) {
+static void list(struct api_request *request) {
     struct api_items items = {0};
 
     for (struct vhost *vhost = request->broker->vhosts; vhost != NULL; vhost = vhost->by_name.next)
-        if (api_may_see_vhost(request->user, vhost))
+        if (api_lists_vhost(request, vhost))
             collect(&items, vhost);
-    api_reply_list(request, &exchange_resource, &items);
-}
-
-static void list_vhost(struct api_request *request) {
-    struct api_items items = {0};
-
-    collect(&items, request->vhost);
     api_reply_list(request, &exchange_resource, &items);
 }
 
@@ -200,8 +193,8 @@ static void delete_one(struct api_request *request) {
 }
 
 const struct api_route exchange_routes[] = {
-    {"GET", "exchanges", API_MANAGEMENT, API_NO_BODY, list_all},
-    {"GET", "exchanges/{vhost}", API_VHOST, API_NO_BODY, list_vhost},
+    {"GET", "exchanges", API_MANAGEMENT, API_NO_BODY, list},
+    {"GET", "exchanges/{vhost}", API_VHOST, API_NO_BODY, list},
     {"GET", "exchanges/{vhost}/{name}", API_VHOST, API_NO_BODY, show},
     {"PUT", "exchanges/{vhost}/{name}", API_VHOST, API_JSON, put},
     {"DELETE", "exchanges/{vhost}/{name}", API_VHOST, API_NO_BODY, delete_one},

@@ -373,19 +373,12 @@ static void collect(struct api_items *items, const struct vhost *vhost) {
         api_items_add(items, &queue_resource, queue);
 }
 
-static void list_all(struct api_request *request) {
+static void list(struct api_request *request) {
     struct api_items items = {0};
 
     for (struct vhost *vhost = request->broker->vhosts; vhost != NULL; vhost = vhost->by_name.next)
-        if (api_may_see_vhost(request->user, vhost))
+        if (api_lists_vhost(request, vhost))
             collect(&items, vhost);
-    api_reply_list(request, &queue_resource, &items);
-}
-
-static void list_vhost(struct api_request *request) {
-    struct api_items items = {0};
-
-    collect(&items, request->vhost);
     api_reply_list(request, &queue_resource, &items);
 }
 
@@ -484,9 +477,9 @@ static void act(struct api_request *request) {
 }
 
 const struct api_route queue_routes[] = {
-    {"GET", "queues", API_MANAGEMENT, API_NO_BODY, list_all},
-    {"GET", "queues/detailed", API_MANAGEMENT, API_NO_BODY, list_all},
-    {"GET", "queues/{vhost}", API_VHOST, API_NO_BODY, list_vhost},
+    {"GET", "queues", API_MANAGEMENT, API_NO_BODY, list},
+    {"GET", "queues/detailed", API_MANAGEMENT, API_NO_BODY, list},
+    {"GET", "queues/{vhost}", API_VHOST, API_NO_BODY, list},
     {"GET", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, show},
     {"PUT", "queues/{vhost}/{name}", API_VHOST, API_JSON, put},
     {"DELETE", "queues/{vhost}/{name}", API_VHOST, API_NO_BODY, delete},

@@ -2,7 +2,6 @@
 #include "broker/protocol/channel.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "amqp/spec.h"
 #include "broker/base/alloc.h"
@@ -78,7 +77,7 @@ void channel_destroy(struct channel *channel) {
     struct connection *connection = channel->connection;
     channel_release(channel);
     unacked_clear(&channel->unacked);
-    free((void *)(uintptr_t)channel->last_queue.data);
+    free_slice(channel->last_queue);
     HASH_DELETE(by_number, connection->channels, channel);
     if (connection->last_channel == channel)
         connection->last_channel = NULL;
@@ -102,10 +101,10 @@ bool channel_resolve_queue(struct channel *channel, struct slice name, struct sl
 }
 
 void channel_set_last_queue(struct channel *channel, struct slice name) {
-    uint8_t *copy = xmalloc(name.len + 1);
-    memcpy(copy, name.data, name.len);
-    free((void *)(uintptr_t)channel->last_queue.data);
-    channel->last_queue = slice_of(copy, name.len);
+    struct slice copy = xcopy_slice(name);
+
+    free_slice(channel->last_queue);
+    channel->last_queue = copy;
 }
 
 struct trace_party channel_trace_party(const struct channel *channel) {

@@ -47,7 +47,7 @@ static void destroy(struct endpoint *endpoint) {
     outbuf_clear(&endpoint->output);
     list_remove(&endpoint->dirty_link);
     rate_window_destroy(connection->rates);
-    free((void *)(uintptr_t)connection->client_properties.data);
+    free_slice(connection->client_properties);
     free(connection->tls);
     free(connection->name);
     free(connection);
