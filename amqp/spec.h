@@ -32,8 +32,7 @@ enum amqp_class_id {
     AMQP_CLASS_TX = 90,
 };
 
-#define AMQP_SHORTSTR_MAX       255
-#define AMQP_CHANNEL_NUMBER_MAX 65535
+#define AMQP_SHORTSTR_MAX 255
 
 /* The least frame-max a peer may ask for: RabbitMQ 4.1 raised the 4096 of the specification. */
 #define AMQP_FRAME_MIN_SIZE      8192

@@ -248,16 +248,6 @@ size_t amqp_table_count(struct slice table) {
     return count;
 }
 
-size_t amqp_array_count(struct slice array) {
-    struct amqp_array_iterator i = amqp_array_begin(array);
-    struct amqp_value value;
-    size_t count = 0;
-
-    while (amqp_array_next(&i, &value))
-        count++;
-    return count;
-}
-
 static bool tag_is_integer(char tag) {
     switch (tag) {
     case AMQP_TAG_INT8:
@@ -380,80 +370,4 @@ static bool values_equal(const struct amqp_value *a, const struct amqp_value *b,
 bool amqp_value_equal(const struct amqp_value *a, const struct amqp_value *b,
                       enum amqp_equality equality) {
     return values_equal(a, b, equality, 0);
-}
-
-/* The entries of one table, each as the rest of the table that begins with it, in order of name. */
-struct sorted_table {
-    size_t count;
-    struct slice entries[AMQP_TABLE_ENTRIES_MAX];
-};
-
-static struct slice name_of(struct slice entry) {
-    struct cursor c = cursor_over(entry);
-    return cursor_shortstr(&c);
-}
-
-/* Where `entry` goes: behind all entries of the same name, which keeps the sort stable. */
-static size_t place_of(const struct sorted_table *sorted, struct slice entry) {
-    size_t low = 0, high = sorted->count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (slice_compare(name_of(entry), name_of(sorted->entries[middle])) < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-static void insert_sorted(struct sorted_table *sorted, struct slice entry) {
-    size_t place = place_of(sorted, entry);
-
-    memmove(&sorted->entries[place + 1], &sorted->entries[place],
-            (sorted->count - place) * sizeof sorted->entries[0]);
-    sorted->entries[place] = entry;
-    sorted->count++;
-}
-
-/* False when these octets are no valid table. */
-static bool sort_table(struct slice table, struct sorted_table *sorted) {
-    struct amqp_table_iterator i = amqp_table_begin(table);
-    struct slice name;
-    struct amqp_value value;
-
-    sorted->count = 0;
-    while (!cursor_at_end(&i.cursor)) {
-        struct slice entry = slice_of(i.cursor.at, cursor_remaining(&i.cursor));
-
-        if (sorted->count == AMQP_TABLE_ENTRIES_MAX || !amqp_table_next(&i, &name, &value))
-            return false;
-        insert_sorted(sorted, entry);
-    }
-    return true;
-}
-
-static bool entries_equal(struct slice a, struct slice b) {
-    struct amqp_table_iterator i = amqp_table_begin(a), j = amqp_table_begin(b);
-    struct slice name_a, name_b;
-    struct amqp_value value_a, value_b;
-
-    return amqp_table_next(&i, &name_a, &value_a) && amqp_table_next(&j, &name_b, &value_b) &&
-           slice_equal(name_a, name_b) && amqp_value_equal(&value_a, &value_b, AMQP_EQUAL_STRICT);
-}
-
-static bool sorted_tables_equal(struct slice a, struct slice b) {
-    struct sorted_table sorted_a, sorted_b;
-
-    if (!sort_table(a, &sorted_a) || !sort_table(b, &sorted_b) || sorted_a.count != sorted_b.count)
-        return false;
-    for (size_t i = 0; i < sorted_a.count; i++) {
-        if (!entries_equal(sorted_a.entries[i], sorted_b.entries[i]))
-            return false;
-    }
-    return true;
-}
-
-bool amqp_tables_equal_sorted(struct slice a, struct slice b) {
-    return slice_equal(a, b) || sorted_tables_equal(a, b);
 }

@@ -91,9 +91,8 @@ bool amqp_array_next(struct amqp_array_iterator *iterator, struct amqp_value *re
 /* The value under `name`, the first of several as RabbitMQ looks them up; false: there is none. */
 bool amqp_table_find(struct slice table, struct slice name, struct amqp_value *ret_value);
 
-/* Entries of the table or items of the array itself, inner containers counting one each. */
+/* Entries of the table itself, inner containers counting one each. */
 size_t amqp_table_count(struct slice table);
-size_t amqp_array_count(struct slice array);
 
 /* True for the tags whose value is in `integer`: b B s u I i l L. */
 bool amqp_value_is_integer(const struct amqp_value *value);
@@ -119,10 +118,6 @@ enum amqp_equality {
 /* Containers are equal when their entries are, one by one in wire order, as RabbitMQ has it. */
 bool amqp_value_equal(const struct amqp_value *a, const struct amqp_value *b,
                       enum amqp_equality equality);
-
-/* Identity of binding arguments: equal strictly after both tables are sorted by name.  The sort is
- * stable and leaves the insides of containers alone. */
-bool amqp_tables_equal_sorted(struct slice a, struct slice b);
 
 /* -- Building ---------------------------------------------------------------------------------- */
 

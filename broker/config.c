@@ -367,7 +367,6 @@ static bool set_again(struct config *config, const struct config *from, enum con
     return true;
 }
 
-/* What was in `config` is cleared; `from` is empty afterwards. */
 void config_replace(struct config *config, struct config *from) {
     config_clear(config);
     *config = *from;
@@ -390,14 +389,6 @@ bool config_merge(const struct config *config, const struct config *next, struct
         return true;
     config_clear(ret_merged);
     return false;
-}
-
-bool config_adopt(struct config *config, const struct config *next, struct text *error) {
-    struct config merged;
-    if (!config_merge(config, next, &merged, error))
-        return false;
-    config_replace(config, &merged);
-    return true;
 }
 
 /* What somebody has set `name` to in the end; NULL: nothing. */

@@ -235,13 +235,12 @@ void config_override_listener(struct config *config, const char *origin, const c
 
 /*
  * Of a configuration that was read again: the settings of `next`, but for those that count at the start
- * only, which stay as in `config`. False with one sentence in `error`, and nothing changed.
+ * only, which stay as in `config`. False with one sentence in `error`, and nothing changed. The result
+ * counts with config_replace(), so that it can be tried before.
  */
-bool config_adopt(struct config *config, const struct config *next, struct text *error);
-
-/* The same in two steps, for whoever has to try the result before it counts. */
 bool config_merge(const struct config *config, const struct config *next, struct config *ret_merged,
                   struct text *error);
+/* What was in `config` is cleared; `from` is empty afterwards. */
 void config_replace(struct config *config, struct config *from);
 
 /* Without a word about ports: the usual one, moved by as much as --port moved 5672; with a TLS port only,

@@ -43,7 +43,6 @@ extern const size_t config_key_count;
 /* A whole number within the key's limits. */
 bool config_read_number(const struct config_match *match, struct slice value, uint64_t *ret_number,
                         struct text *error);
-bool config_parse_boolean(struct slice value, bool *ret_boolean);
 /* Says what is allowed; a secret's value is not shown. Always false. */
 bool config_refuse(const struct config_match *match, struct slice value, const char *wanted,
                    struct text *error);
@@ -83,7 +82,6 @@ config_reader read_backend;             /* no field: `internal` is the only one 
 /* Sets or replaces the item called `name`; false when the list is full. */
 bool config_list_put(struct config *config, struct config_list *list, struct slice name,
                      struct slice value);
-void config_list_remove(struct config_list *list, struct slice name);
 
 /* --- config_listeners.c --- */
 

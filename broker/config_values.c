@@ -194,7 +194,7 @@ bool read_ratio(struct config *config, const struct config_match *match, struct 
 
 /* --- words --- */
 
-bool config_parse_boolean(struct slice value, bool *ret_boolean) {
+static bool parse_boolean(struct slice value, bool *ret_boolean) {
     if (slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("on")))
         *ret_boolean = true;
     else if (slice_equal(value, SLICE("false")) || slice_equal(value, SLICE("off")))
@@ -206,7 +206,7 @@ bool config_parse_boolean(struct slice value, bool *ret_boolean) {
 
 bool read_boolean(struct config *config, const struct config_match *match, struct slice value,
                   struct text *error) {
-    return config_parse_boolean(value, field_of(config, match)) ||
+    return parse_boolean(value, field_of(config, match)) ||
            config_refuse(match, value, "expected true or false", error);
 }
 
@@ -335,9 +335,9 @@ bool read_log_file(struct config *config, const struct config_match *match, stru
                    struct text *error) {
     struct config_log *log = &config->log;
     bool flag;
-    if (config_parse_boolean(value, &flag) && flag)
+    if (parse_boolean(value, &flag) && flag)
         return config_refuse(match, value, "expected the name of a file, or false", error);
-    log->file.is_on = value.len > 0 && !config_parse_boolean(value, &flag);
+    log->file.is_on = value.len > 0 && !parse_boolean(value, &flag);
     return read_text(config, match, value, error);
 }
 
@@ -368,9 +368,18 @@ static int compare_names(const char *a, const char *b) {
     return strcmp(a, b);
 }
 
+static void remove_item(struct config_list *list, struct slice name) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!slice_equal(slice_from_text(list->items[i].name), name))
+            list->items[kept++] = list->items[i];
+    }
+    list->count = kept;
+}
+
 bool config_list_put(struct config *config, struct config_list *list, struct slice name,
                      struct slice value) {
-    config_list_remove(list, name);
+    remove_item(list, name);
     if (list->count == CONFIG_ITEMS_MAX)
         return false;
     struct config_item item = {config_keep_text(config, name), config_keep_text(config, value)};
@@ -379,15 +388,6 @@ bool config_list_put(struct config *config, struct config_list *list, struct sli
         list->items[at] = list->items[at - 1];
     list->items[at] = item;
     return true;
-}
-
-void config_list_remove(struct config_list *list, struct slice name) {
-    size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        if (!slice_equal(slice_from_text(list->items[i].name), name))
-            list->items[kept++] = list->items[i];
-    }
-    list->count = kept;
 }
 
 bool read_item(struct config *config, const struct config_match *match, struct slice value,
@@ -399,9 +399,9 @@ bool read_item(struct config *config, const struct config_match *match, struct s
 bool read_flag_item(struct config *config, const struct config_match *match, struct slice value,
                     struct text *error) {
     bool flag;
-    if (!config_parse_boolean(value, &flag))
+    if (!parse_boolean(value, &flag))
         return config_refuse(match, value, "expected true or false", error);
-    config_list_remove(field_of(config, match), match->word);
+    remove_item(field_of(config, match), match->word);
     return !flag || read_item(config, match, SLICE("true"), error);
 }
 

@@ -40,7 +40,7 @@ static bool read_file(const char *path, struct text *content, struct text *error
     return good || complain(error, path, "the file cannot be read, or is too large");
 }
 
-bool definitions_load_file(struct broker *broker, const char *path, struct text *error) {
+static bool load_file(struct broker *broker, const char *path, struct text *error) {
     struct text content = {0}, problem = {0};
     bool good = read_file(path, &content, error);
     if (good && !definitions_import_text(broker, text_slice(&content), &problem))
@@ -82,7 +82,7 @@ static bool were_imported(const struct broker *broker, const struct text *digest
 
 static bool import_files(struct broker *broker, const glob_t *files, struct text *error) {
     for (size_t i = 0; i < files->gl_pathc; i++) {
-        if (!definitions_load_file(broker, files->gl_pathv[i], error))
+        if (!load_file(broker, files->gl_pathv[i], error))
             return false;
         log_info(&broker->env->log, "Imported definitions of %s", files->gl_pathv[i]);
     }

@@ -16,7 +16,4 @@ struct broker;
 /* False with one sentence in `error`; without definitions in the configuration nothing happens. */
 bool definitions_boot(struct broker *broker, const struct config *config, struct text *error);
 
-/* One file, for commands: false with one sentence in `error`. */
-bool definitions_load_file(struct broker *broker, const char *path, struct text *error);
-
 #endif

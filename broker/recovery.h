@@ -12,7 +12,6 @@
 #include "broker/base/text.h"
 
 struct broker;
-struct journal;
 struct journal_options;
 
 /*

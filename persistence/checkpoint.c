@@ -18,8 +18,6 @@ enum {
     CRC_AT = 12,
     HEAD_LENGTH = 104,
     SEGMENT_ENTRY = 40,
-    QUEUE_ENTRY = 16,
-    PAGE_ENTRY = 16 + LIVE_PAGE_OCTETS,
 };
 
 void checkpoint_name(char ret[CHECKPOINT_NAME_SIZE], uint64_t index) {

@@ -14,8 +14,6 @@
 #include "persistence/crc32c.h"
 
 enum {
-    /* Targets taken for those of a copy; when there are more, the index may not fit. */
-    RELOCATED_TARGETS = 8,
     /* Octets of a content that are copied. Pointing at them would save that, but then a batch is no
      * single aligned piece, and those are written much faster (io.h). */
     COPIED_AT_MOST = 4096,

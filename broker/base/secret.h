@@ -7,7 +7,6 @@
 #ifndef LEVERET_BROKER_BASE_SECRET_H
 #define LEVERET_BROKER_BASE_SECRET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,10 +22,6 @@ struct secret {
 
 static inline struct secret secret_from_text(const char *text) {
     return (struct secret){.hidden = text};
-}
-
-static inline bool secret_is_set(struct secret secret) {
-    return secret.hidden != NULL;
 }
 
 /* The octets, for what computes with them; never for what prints. */

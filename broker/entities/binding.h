@@ -17,7 +17,6 @@
 
 struct exchange;
 struct queue;
-struct vhost;
 
 /* Exactly one of the two is set. */
 struct binding_destination {

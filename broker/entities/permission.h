@@ -21,7 +21,6 @@
 #include "broker/base/map.h"
 #include "broker/entities/refusal.h"
 
-struct broker;
 struct pattern;
 struct user;
 struct vhost;

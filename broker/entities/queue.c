@@ -15,13 +15,6 @@
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
-static struct slice copy_slice(struct slice bytes) {
-    uint8_t *copy = xmalloc(bytes.len + 1);
-    if (bytes.len > 0)
-        memcpy(copy, bytes.data, bytes.len);
-    return slice_of(copy, bytes.len);
-}
-
 static void make_quorum(struct queue *queue) {
     queue->quorum = quorum_create();
     queue->levels = ready_levels_create_quorum();
@@ -39,7 +32,7 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     vhost_ref(vhost);
     queue->next_sequence = 1; /* the journal has 0 for none */
     queue->used_ms = vhost->broker->env->now_ms;
-    queue->name = copy_slice(name);
+    queue->name = xcopy_slice(name);
     queue->arguments = slice_of(octets, arguments.len);
     list_init(&queue->exclusive_link);
     list_init(&queue->bindings);
@@ -82,8 +75,8 @@ static void free_when_unused(struct queue *queue) {
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
     free(queue->features);
-    free((void *)(uintptr_t)queue->name.data);
-    free((void *)(uintptr_t)queue->arguments.data);
+    free_slice(queue->name);
+    free_slice(queue->arguments);
     vhost_unref(queue->vhost);
     free(queue);
 }
@@ -104,13 +97,9 @@ static inline void finish_entry(const struct queue *queue, const struct entry *e
     message_unref(message);
 }
 
-void queue_finish_entry(const struct queue *queue, struct entry entry) {
-    finish_entry(queue, &entry);
-}
-
 void queue_finish_undelivered(const struct queue *queue, struct entry entry) {
     if (!entry_is_away(&entry)) {
-        queue_finish_entry(queue, entry);
+        finish_entry(queue, &entry);
         return;
     }
     if (entry.redelivered && queue->quorum != NULL)
@@ -284,7 +273,7 @@ static __attribute__((noinline)) bool publish_with_features(struct queue *queue,
         if (queue->features->overflow == QUEUE_OVERFLOW_REJECT_PUBLISH_DLX)
             dead_letter_take(queue, entry, DEAD_LETTER_MAXLEN);
         else
-            queue_finish_entry(queue, entry);
+            finish_entry(queue, &entry);
         return false;
     }
     entry.expires_ms = queue_deadline_of(queue, entry.message);

@@ -40,7 +40,6 @@
 #include "broker/entities/ready_list.h"
 #include "broker/entities/refusal.h"
 
-struct broker;
 struct message;
 struct policy;
 struct quorum;

@@ -74,11 +74,10 @@ void queue_clear_ready(struct queue *queue);
 
 /* An entry leaves the queue for good, whether its message is here or away. */
 void queue_uncount_persistent(struct queue *queue, const struct entry *entry);
-/* An entry of this queue, which it does not hold any more, is over. */
-void queue_finish_entry(const struct queue *queue, struct entry entry);
 /* A message that was away was taken out of one of the lists; `body_size` as ready_list.taken_size. */
 void queue_count_taken_away(struct queue *queue, uint32_t body_size);
-/* An entry that was not delivered is over, whether its message is here or away. */
+/* An entry that was not delivered, and that the queue does not hold any more, is over, whether its
+ * message is here or away. */
 void queue_finish_undelivered(const struct queue *queue, struct entry entry);
 
 /*

@@ -102,23 +102,11 @@ struct entry ready_levels_take_of(struct ready_levels *levels, struct ready_list
     return entry;
 }
 
-static bool take_from(struct ready_levels *levels, struct ready_list *list,
-                      struct entry *ret_entry) {
-    if (list == NULL)
-        return false;
-    *ret_entry = ready_levels_take_of(levels, list);
-    return true;
-}
-
 struct ready_list *ready_levels_front(struct ready_levels *levels) {
     if (ready_list_count(&levels->returned) > 0)
         return &levels->returned;
     int level = front_level(levels);
     return level < 0 ? NULL : &levels->lists[level];
-}
-
-bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry) {
-    return take_from(levels, ready_levels_front(levels), ret_entry);
 }
 
 /* `list` or `first`, whichever has the front that expires earlier; NULL when neither does. */

@@ -58,7 +58,6 @@ struct ready_list *ready_levels_front(struct ready_levels *levels);
 
 /* False when all levels are empty. */
 bool ready_levels_peek(const struct ready_levels *levels, struct entry *ret_entry);
-bool ready_levels_take(struct ready_levels *levels, struct entry *ret_entry);
 
 /* Takes the front of one of the lists, which is not empty. */
 struct entry ready_levels_take_of(struct ready_levels *levels, struct ready_list *list);

@@ -20,7 +20,6 @@ struct binding;
 struct exchange;
 struct message;
 struct queue;
-struct vhost;
 
 /* What routing looks at. Slices are borrowed for the call. */
 struct route_request {

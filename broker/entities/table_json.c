@@ -8,13 +8,15 @@
 
 /* --- writing; the tables were validated when they came in, so the depth is bounded --- */
 
+static void write_value(struct json_out *out, const struct amqp_value *value);
+
 static void write_array(struct json_out *out, struct slice array) {
     struct amqp_array_iterator i = amqp_array_begin(array);
     struct amqp_value value;
 
     json_out_begin_array(out);
     while (amqp_array_next(&i, &value))
-        table_json_write_value(out, &value);
+        write_value(out, &value);
     json_out_end_array(out);
 }
 
@@ -22,7 +24,7 @@ static double decimal_value(struct amqp_decimal decimal) {
     return decimal.digits / pow(10, decimal.scale);
 }
 
-void table_json_write_value(struct json_out *out, const struct amqp_value *value) {
+static void write_value(struct json_out *out, const struct amqp_value *value) {
     if (amqp_value_is_integer(value)) {
         json_out_integer(out, value->integer);
         return;
@@ -73,7 +75,7 @@ void table_json_write(struct json_out *out, struct slice table) {
         if (!is_first_of_its_name(table, name, &value))
             continue;
         json_out_key_text(out, name);
-        table_json_write_value(out, &value);
+        write_value(out, &value);
     }
     json_out_end_object(out);
 }

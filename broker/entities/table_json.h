@@ -16,8 +16,6 @@
 /* An object; a name that occurs twice is written once, the first of them, as RabbitMQ reads it. */
 void table_json_write(struct json_out *out, struct slice table);
 
-void table_json_write_value(struct json_out *out, const struct amqp_value *value);
-
 /*
  * Builds the table an object means into `builder`, which was initialised. False for what no table can
  * hold: null, more than AMQP_TABLE_DEPTH_MAX levels or AMQP_TABLE_ENTRIES_MAX entries, names over 255.

@@ -4,10 +4,11 @@
 
 #include "broker/entities/broker.h"
 #include "broker/entities/policy.h"
+#include "broker/entities/table_json.h"
 #include "broker/entities/vhost.h"
+#include "broker/management/api_list.h"
 #include "broker/management/api_login.h"
 #include "broker/management/management_private.h"
-#include "broker/entities/table_json.h"
 
 /* --- fields --- */
 
@@ -56,7 +57,7 @@ static bool is_gone(struct management *management, const void *object) {
     return true;
 }
 
-const struct api_resource policy_resource = {
+static const struct api_resource policy_resource = {
     .fields = fields, .compare = compare, .is_gone = is_gone};
 
 /* --- lists --- */

@@ -4,9 +4,7 @@
 #define LEVERET_BROKER_MANAGEMENT_POLICIES_H
 
 #include "broker/management/api.h"
-#include "broker/management/api_list.h"
 
 extern const struct api_route policy_routes[];
-extern const struct api_resource policy_resource; /* objects are struct policy */
 
 #endif

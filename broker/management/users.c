@@ -8,6 +8,7 @@
 #include "broker/entities/broker.h"
 #include "broker/entities/password.h"
 #include "broker/entities/user.h"
+#include "broker/management/api_list.h"
 #include "broker/management/limits.h"
 #include "broker/management/management_private.h"
 #include "broker/management/new_password.h"
@@ -65,7 +66,7 @@ static bool is_gone(struct management *management, const void *object) {
     return true;
 }
 
-const struct api_resource user_resource = {
+static const struct api_resource user_resource = {
     .fields = fields, .compare = compare, .is_gone = is_gone};
 
 /* --- lists --- */

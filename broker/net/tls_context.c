@@ -22,7 +22,8 @@
     (SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | \
      SSL_OP_NO_TLSv1_1)
 
-void tls_append_reason(struct text *error) {
+/* Appends OpenSSL's first complaint and forgets all of them. */
+static void append_reason(struct text *error) {
     unsigned long code = ERR_peek_error();
     const char *reason = ERR_reason_error_string(code);
 
@@ -35,7 +36,7 @@ void tls_append_reason(struct text *error) {
 static bool refuse(const struct tls_options *options, const char *key, const char *value,
                    struct text *error) {
     text_append_format(error, "%s.%s = %s: ", options->prefix, key, value);
-    tls_append_reason(error);
+    append_reason(error);
     return false;
 }
 

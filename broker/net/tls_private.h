@@ -31,9 +31,6 @@ void tls_session_on_message(int is_written, int version, int content_type, const
 /* A client was given a ticket. */
 int tls_session_on_ticket(SSL *ssl, SSL_SESSION *ticket);
 
-/* Appends OpenSSL's first complaint and forgets all of them. */
-void tls_append_reason(struct text *error);
-
 /* tls_certificate.c: a name as RabbitMQ writes it, "CN=client,O=Example". */
 void tls_append_name(struct text *text, const X509_NAME *name);
 /* "2026-11-21T10:00:00Z - 2027-11-21T10:00:00Z" */

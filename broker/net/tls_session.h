@@ -28,9 +28,6 @@
 /* What an unfinished record of before may add. */
 #define TLS_READ_EXTRA (TLS_RECORD_SIZE + 2048u)
 
-/* Octets that a record is longer than what is in it, at most. */
-#define TLS_RECORD_OVERHEAD 256u
-
 /* A longer first message is refused before there is memory for it. */
 #define TLS_HELLO_MAX 16384u
 

@@ -23,8 +23,6 @@ struct channel;
 struct message;
 struct route_request;
 
-struct transaction;
-
 /* Starts holding; does nothing when the channel is transactional already. */
 void transaction_select(struct channel *channel);
 

@@ -4,7 +4,7 @@ import struct
 import time
 
 from client import Amqp, Refused
-from connections import KIB, cpu_seconds, settled_rss
+from connections import KIB, settled_rss
 from process import Broker, Client, shortstr
 
 MIB = KIB * KIB

@@ -16,7 +16,7 @@ static bool reads_files(struct slice content) {
 }
 
 static void take_again(struct config *config) {
-    struct config next;
+    struct config next, merged;
     struct text error = {0}, names = {0};
     config_init_again(&next, config);
     LIST_FOR_EACH(&config->settings, at) {
@@ -27,8 +27,9 @@ static void take_again(struct config *config) {
     }
     config_list_unreloadable(config, &next, &names);
     assert(names.len == 0);
-    bool done = config_finish(&next, &error) && config_adopt(config, &next, &error);
+    bool done = config_finish(&next, &error) && config_merge(config, &next, &merged, &error);
     assert(done);
+    config_replace(config, &merged);
     config_clear(&next);
     text_clear(&error);
     text_clear(&names);

@@ -222,13 +222,44 @@ static struct binding_request request_of(const struct world *world,
                                     .arguments = binding->arguments};
 }
 
+struct argument {
+    struct slice name;
+    struct amqp_value value;
+};
+
+/* By name, several of one name in the order they came, as RabbitMQ's keysort has them. */
+static size_t sort_arguments(struct slice table, struct argument *sorted) {
+    struct amqp_table_iterator i = amqp_table_begin(table);
+    struct argument next;
+    size_t count = 0;
+
+    for (; amqp_table_next(&i, &next.name, &next.value); count++) {
+        size_t at = count;
+        for (; at > 0 && slice_compare(next.name, sorted[at - 1].name) < 0; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = next;
+    }
+    return count;
+}
+
+static bool arguments_equal(struct slice a, struct slice b) {
+    static struct argument sorted_a[AMQP_TABLE_ENTRIES_MAX], sorted_b[AMQP_TABLE_ENTRIES_MAX];
+    size_t count = sort_arguments(a, sorted_a);
+    bool is_equal = sort_arguments(b, sorted_b) == count;
+
+    for (size_t i = 0; is_equal && i < count; i++)
+        is_equal = slice_equal(sorted_a[i].name, sorted_b[i].name) &&
+                   amqp_value_equal(&sorted_a[i].value, &sorted_b[i].value, AMQP_EQUAL_STRICT);
+    return is_equal;
+}
+
 /* Equal bindings are one: unbinding ends them all. */
 static void forget_equals(struct world *world, const struct model_binding *binding) {
     for (size_t i = 0; i < BINDINGS_MAX; i++) {
         struct model_binding *other = &world->bindings[i];
         if (other->is_bound && other->queue == binding->queue &&
             slice_equal(other->key, binding->key) &&
-            amqp_tables_equal_sorted(other->arguments, binding->arguments))
+            arguments_equal(other->arguments, binding->arguments))
             other->is_bound = false;
     }
 }

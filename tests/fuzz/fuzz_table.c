@@ -90,7 +90,6 @@ static void check_valid(struct slice table) {
 
     assert(walk(table, &at_end) <= AMQP_TABLE_ENTRIES_MAX);
     assert(at_end);
-    assert(amqp_tables_equal_sorted(table, table));
     check_find(table);
     check_rebuild(table);
 }
@@ -108,7 +107,6 @@ static void check_equality(struct slice a, struct slice b) {
     assert(headers == amqp_value_equal(&value_b, &value_a, AMQP_EQUAL_HEADERS));
     assert(!strict || equivalent);
     assert(!equivalent || headers);
-    assert(amqp_tables_equal_sorted(a, b) == amqp_tables_equal_sorted(b, a));
 }
 
 /* Entry by entry under each rule, so that values inside reach the laxer ones. */
@@ -138,7 +136,6 @@ static void check_table(struct slice table) {
     }
     walk(table, &at_end);
     amqp_table_count(table);
-    amqp_array_count(table);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

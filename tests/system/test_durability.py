@@ -5,7 +5,6 @@ import glob
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import tempfile

@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import subprocess
-import unittest
 
 import process
 from process import Broker, Client

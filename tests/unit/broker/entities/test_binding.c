@@ -87,6 +87,100 @@ static void identity_is_that_of_values_not_of_octets(void **state) {
     assert_int_equal(binding_count(f), 1);
 }
 
+/* Whether two tables of arguments make one binding; none is left. */
+static bool are_identical(struct fixture *f, struct slice one, struct slice other) {
+    bind_with(f, "amq.direct", "q", "key", one);
+    bind_with(f, "amq.direct", "q", "key", other);
+    size_t count = binding_count(f);
+    assert_true(try_unbind(f, binding_request(f, "amq.direct", "q", "key", one)));
+    assert_true(try_unbind(f, binding_request(f, "amq.direct", "q", "key", other)));
+    assert_int_equal(binding_count(f), 0);
+    return count == 1;
+}
+
+static void arguments_are_identical_in_any_order_of_names(void **state) {
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_true(are_identical(f,
+                              SLICE("\x01"
+                                    "ab\x01\x01"
+                                    "bb\x02"),
+                              SLICE("\x01"
+                                    "bb\x02\x01"
+                                    "ab\x01")));
+    assert_false(are_identical(f,
+                               SLICE("\x01"
+                                     "ab\x01\x01"
+                                     "bb\x02"),
+                               SLICE("\x01"
+                                     "bb\x01\x01"
+                                     "ab\x02")));
+    assert_true(are_identical(f, slice_of(NULL, 0), SLICE("")));
+    assert_false(are_identical(f, slice_of(NULL, 0), SLICE("\x01kV")));
+}
+
+static void identity_has_types(void **state) {
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_false(are_identical(f, SLICE("\x01kb\x01"), SLICE("\x01ks\x00\x01")));
+    assert_false(are_identical(f,
+                               SLICE("\x01kS\x00\x00\x00\x01"
+                                     "a"),
+                               SLICE("\x01kx\x00\x00\x00\x01"
+                                     "a")));
+}
+
+static void identity_keeps_the_order_of_arguments_with_one_name(void **state) {
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_true(are_identical(f,
+                              SLICE("\x01kb\x01\x01kb\x02\x01"
+                                    "aV"),
+                              SLICE("\x01"
+                                    "aV\x01kb\x01\x01kb\x02")));
+    assert_false(are_identical(f,
+                               SLICE("\x01kb\x01\x01kb\x02\x01"
+                                     "aV"),
+                               SLICE("\x01"
+                                     "aV\x01kb\x02\x01kb\x01")));
+    assert_false(are_identical(f, SLICE("\x01kb\x01\x01kb\x01"), SLICE("\x01kb\x01")));
+}
+
+static void identity_leaves_the_insides_alone(void **state) {
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    assert_false(are_identical(f,
+                               SLICE("\x01kF\x00\x00\x00\x06\x01"
+                                     "aV\x01"
+                                     "bV"),
+                               SLICE("\x01kF\x00\x00\x00\x06\x01"
+                                     "bV\x01"
+                                     "aV")));
+}
+
+static void full_tables_of_arguments_are_compared(void **state) {
+    static uint8_t forward[4 * AMQP_TABLE_ENTRIES_MAX], backward[4 * AMQP_TABLE_ENTRIES_MAX];
+    struct writer one = writer_over(forward, sizeof forward);
+    struct writer other = writer_over(backward, sizeof backward);
+    struct fixture *f = *state;
+
+    declare_queue(f, "q");
+    for (unsigned i = 0; i < AMQP_TABLE_ENTRIES_MAX; i++) {
+        unsigned j = AMQP_TABLE_ENTRIES_MAX - 1 - i;
+        writer_shortstr(&one, slice_of((uint8_t[]){(uint8_t)(i >> 8), (uint8_t)i}, 2));
+        writer_u8(&one, AMQP_TAG_VOID);
+        writer_shortstr(&other, slice_of((uint8_t[]){(uint8_t)(j >> 8), (uint8_t)j}, 2));
+        writer_u8(&other, AMQP_TAG_VOID);
+    }
+    assert_true(are_identical(f, writer_written(&one), writer_written(&other)));
+    backward[2] ^= 1;
+    assert_false(are_identical(f, writer_written(&one), writer_written(&other)));
+}
+
 /* A queue and an exchange of one name, and keys that run into each other, stay apart. */
 static void identity_keeps_its_parts_apart(void **state) {
     struct fixture *f = *state;
@@ -137,6 +231,11 @@ int main(void) {
         FIXTURE_TEST(unbind_with_other_arguments_keeps_the_binding),
         FIXTURE_TEST(argument_order_does_not_matter_but_types_do),
         FIXTURE_TEST(identity_is_that_of_values_not_of_octets),
+        FIXTURE_TEST(arguments_are_identical_in_any_order_of_names),
+        FIXTURE_TEST(identity_has_types),
+        FIXTURE_TEST(identity_keeps_the_order_of_arguments_with_one_name),
+        FIXTURE_TEST(identity_leaves_the_insides_alone),
+        FIXTURE_TEST(full_tables_of_arguments_are_compared),
         FIXTURE_TEST(identity_keeps_its_parts_apart),
         FIXTURE_TEST(binding_keeps_key_and_arguments_as_they_came),
         FIXTURE_TEST(every_change_moves_the_routing_generation),

@@ -20,11 +20,21 @@ static void push(struct fixture *f, struct ready_levels *levels, int priority, u
                                              .sequence = sequence & ENTRY_SEQUENCE_MAX});
 }
 
+/* The front of the list with the front entry, as a queue takes it. */
+static bool take(struct ready_levels *levels, struct entry *ret_entry) {
+    struct ready_list *list = ready_levels_front(levels);
+
+    if (list == NULL)
+        return false;
+    *ret_entry = ready_levels_take_of(levels, list);
+    return true;
+}
+
 static void assert_takes(struct ready_levels *levels, uint64_t sequence) {
     struct entry front, entry;
 
     assert_true(ready_levels_peek(levels, &front));
-    assert_true(ready_levels_take(levels, &entry));
+    assert_true(take(levels, &entry));
     assert_int_equal(front.sequence, sequence);
     assert_int_equal(entry.sequence, sequence);
     message_unref(entry.message);
@@ -67,7 +77,7 @@ static void returned_entry_takes_its_place_on_its_level(void **state) {
 
     push(f, levels, 0, 0);
     push(f, levels, 0, 1);
-    assert_true(ready_levels_take(levels, &low));
+    assert_true(take(levels, &low));
     push(f, levels, 1, 2);
     ready_levels_return(levels, low);
     assert_takes(levels, 2);
@@ -86,7 +96,7 @@ static void cleared_levels_are_empty_and_usable(void **state) {
     ready_levels_clear(levels);
     assert_int_equal(levels->count, 0);
     assert_false(ready_levels_peek(levels, &entry));
-    assert_false(ready_levels_take(levels, &entry));
+    assert_false(take(levels, &entry));
     push(f, levels, 9, 2);
     assert_takes(levels, 2);
     ready_levels_destroy(levels);
@@ -106,8 +116,8 @@ static void quorum_queue_serves_the_returned_first(void **state) {
     push(f, levels, 200, 5);
     assert_takes(levels, 4);
     assert_takes(levels, 5);
-    assert_true(ready_levels_take(levels, &zero));
-    assert_true(ready_levels_take(levels, &one));
+    assert_true(take(levels, &zero));
+    assert_true(take(levels, &one));
     push(f, levels, 31, 6);
     ready_levels_return(levels, one);
     ready_levels_return(levels, zero);
@@ -131,7 +141,7 @@ static void oldest_is_a_returned_one_or_the_first_that_came(void **state) {
     push(f, levels, 7, 1);
     push(f, levels, 9, 2);
     push(f, levels, 1, 3);
-    assert_true(ready_levels_take(levels, &entry));
+    assert_true(take(levels, &entry));
     ready_levels_return(levels, entry);
     for (size_t i = 0; i < 4; i++) {
         entry = ready_levels_take_of(levels, ready_levels_oldest(levels));
