@@ -274,18 +274,16 @@ static void env_init(struct server *server) {
     loop_read_clock(env);
 }
 
-/* rabbit@ and the host name up to its first dot, RabbitMQ's default. */
+/* RabbitMQ's default is rabbit; what has no host gets this one's name up to its first dot. */
 static char *node_name_of(const struct config *config) {
     char host[256] = "localhost";
     struct text name = {0};
 
-    if (config->node_name != NULL) {
-        text_append(&name, slice_from_text(config->node_name));
-        return name.chars;
+    text_append_format(&name, "%s", config->node_name == NULL ? "rabbit" : config->node_name);
+    if (strchr(name.chars, '@') == NULL) {
+        gethostname(host, sizeof host - 1);
+        text_append_format(&name, "@%.*s", (int)strcspn(host, "."), host);
     }
-    gethostname(host, sizeof host - 1);
-    host[strcspn(host, ".")] = '\0';
-    text_append_format(&name, "rabbit@%s", host);
     return name.chars;
 }
 

@@ -233,6 +233,26 @@ static enum command_id find_command(const char *name) {
     return COMMAND_COUNT;
 }
 
+/* A short name is what a long one begins with: rabbit@host is also rabbit@host.example.org. */
+static bool is_same_node(const char *wanted, const char *name, bool has_long_names) {
+    const size_t len = strlen(name);
+
+    return strcmp(wanted, name) == 0 ||
+           (has_long_names && strncmp(wanted, name, len) == 0 && wanted[len] == '.');
+}
+
+static bool is_meant(const struct control *control, const json_t *request) {
+    const char *wanted = json_string_value(json_object_get(request, "for_node"));
+
+    return wanted == NULL || is_same_node(wanted, control->node_name,
+                                          json_is_true(json_object_get(request, "long_names")));
+}
+
+static void refuse_as_other_node(struct control_call *call) {
+    end_answer(call,
+               json_pack("{siss}", "exit", EX_UNAVAILABLE, "other_node", call->control->node_name));
+}
+
 /* One turn of a handler. */
 static void take_turn(struct control_connection *connection, control_handler *handler) {
     struct endpoint *endpoint = &connection->endpoint;
@@ -263,6 +283,10 @@ static void begin_answer(struct control_connection *connection) {
     const char *name = json_string_value(json_object_get(request, "command"));
     call->command = find_command(name);
     call->state = NULL;
+    if (!is_meant(call->control, request)) {
+        refuse_as_other_node(call);
+        return;
+    }
     say(call, json_pack("{ss}", "node", call->control->node_name));
     if (name == NULL)
         control_fail(call, EX_PROTOCOL, "the request is no JSON object with a command");

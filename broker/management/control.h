@@ -15,6 +15,10 @@
  *   {"value": "what was asked for"}             likewise, by RabbitMQ's other word for it
  *   {"exit": 0}                                 or {"exit": 78, "error": "a sentence"}
  *
+ * A request with `for_node` means the broker of that name only: any other one answers nothing but
+ * {"exit": 69, "other_node": "rabbit@host"} and does nothing. With `long_names` a name in the request
+ * may have a domain that the broker's has not.
+ *
  * Then the next request may follow. Exit codes are those of sysexits.h. What a command takes is in
  * broker/base/commands.def; the client has checked it, and the broker checks it again.
  *

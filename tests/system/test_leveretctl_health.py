@@ -22,9 +22,9 @@ NODE = f"rabbit@{HOST}"
 
 def tool(name, *words, data=None, environment=None):
     """Exit code, standard output, standard error."""
-    variables = {**os.environ, **({"LEVERET_CONTROL_SOCKET": os.path.join(data, "control.sock")} if data else {}),
-                 **(environment or {})}
-    variables.pop("RABBITMQ_NODENAME", None)
+    variables = {name: value for name, value in os.environ.items() if name != "RABBITMQ_NODENAME"}
+    variables.update({"LEVERET_CONTROL_SOCKET": os.path.join(data, "control.sock")} if data else {},
+                     **(environment or {}))
     done = subprocess.run([os.path.join(PLACE, name), *words], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=process.PATIENCE, env=variables, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -59,7 +59,8 @@ class Health(Tools):
         code, output, errors = self.diagnostics("ping")
         self.assertEqual(code, 69)
         self.assertIn(f"Error:\nFailed to connect and authenticate to {NODE} in 60000 ms\n", errors)
-        self.assertIn(f"Error: unable to perform an operation on node '{NODE}'", self.ctl("status")[2])
+        self.assertIn(f"Error: unable to perform an operation on node '{NODE}'. Please see diagnostics", self.ctl("status")[2])
+        self.assertIn(f"\n\nattempted to contact: [{NODE}]\n\n{NODE}:\n  * no broker answers at ", self.ctl("status")[2])
 
     def test_what_is_well_is_said_in_these_words(self):
         checks = {
@@ -244,6 +245,70 @@ class Names(Tools):
             code, _, errors = tool("rabbitmqctl", "ping", "--socket", path, "-t", "1")
             self.assertEqual(code, 75)
             self.assertIn("timed out", errors)
+
+
+class NamedNode(Tools):
+    """-n and RABBITMQ_NODENAME name the node that is asked; no other one does what was meant for it."""
+
+    def named(self, *words, name="rabbitmqctl", **environment):
+        return tool(name, *words, data=self.data, environment=environment)
+
+    def assert_unreached(self, other, answer):
+        code, _, errors = answer
+        self.assertEqual(code, 69)
+        self.assertTrue(errors.startswith(f"Error: unable to perform an operation on node '{other}'. Please see "
+                                          "diagnostics information and suggestions below.\n"), errors)
+        self.assertIn(f"\nDIAGNOSTICS\n===========\n\nattempted to contact: [{other}]\n\n{other}:\n", errors)
+        self.assertIn(f"'{NODE}'", errors)
+
+    def test_another_node_is_not_reached(self):
+        with Broker(data_dir=self.data):
+            for words in (["status"], ["list_queues"], ["stop"], ["stop_app"], ["add_user", "a", "b"], ["report"],
+                          ["-q", "list_vhosts", "--formatter", "json"], ["await_startup"], ["node_health_check"]):
+                answer = self.named("-n", "other", *words)
+                self.assert_unreached(f"other@{HOST}", answer)
+                self.assertNotIn(NODE, answer[1])
+            self.assert_unreached(f"other@{HOST}", self.named(*words, RABBITMQ_NODENAME="other"))
+            self.assert_unreached("rabbit@elsewhere", self.named("--node=rabbit@elsewhere", "check_port_connectivity"))
+            self.assert_unreached("rabbit@localhost", self.named("-n", "rabbit@localhost", "check_running"))
+            code, output, errors = self.named("-n", "other", "ping", name="rabbitmq-diagnostics")
+            self.assertEqual(code, 69)
+            self.assertTrue(output.startswith(f"Will ping other@{HOST}. This only checks"), output)
+            self.assertTrue(errors.startswith(f"Error:\nFailed to connect and authenticate to other@{HOST} in 60000 ms\n"))
+            self.assertEqual(self.named("-n", "other", "await_online_nodes", "1", "-t", "1")[0], 75)
+            self.assertEqual(self.named("-n", "other", "list", "-m", name="rabbitmq-plugins")[0], 0)
+            self.assertEqual(self.ctl("-s", "list_users")[1], "guest\t[administrator]\n")
+            code, _, errors = self.named("--node", "other", "list_users", name="leveretctl")
+            self.assertEqual((code, errors.count("\n")), (69, 2), errors)
+            self.assertIn(f"is node '{NODE}', not 'other@{HOST}'", errors)
+
+    def test_a_node_has_its_name_in_every_form(self):
+        with Broker(data_dir=self.data):
+            for words in (["-n", "rabbit"], ["-n", NODE], ["--node", NODE], ["-l", "-n", f"rabbit@{HOST}.example.org"],
+                          ["-l", "-n", "rabbit"]):
+                self.assertEqual(self.named(*words, "check_running")[0], 0, words)
+            self.assertEqual(self.named("check_running", RABBITMQ_NODENAME="rabbit")[0], 0)
+            self.assertEqual(self.named("-n", NODE, "check_running", RABBITMQ_NODENAME="other")[0], 0)
+            self.assertEqual(self.named("check_running", name="leveretctl", RABBITMQ_NODENAME="other")[0], 0)
+            self.assertEqual(self.named("-n", f"rabbit@{HOST}.example.org", "check_running",
+                                        RABBITMQ_USE_LONGNAME="true")[0], 0)
+            long_name = f"rabbit@{HOST}.example.org"
+            self.assertEqual(self.named("-n", long_name, "list_vhosts"), (
+                65, "", f"Error: operation list_vhosts failed due to invalid node name (node: {long_name}, reason: short).\n"
+                "If using FQDN node names, use the -l / --longnames argument\n"))
+            self.assert_unreached("rabbit@else.where", self.named("-l", "-n", "rabbit@else.where", "status"))
+
+    def test_configured_names(self):
+        for given, name in (("hare@localhost", "hare@localhost"), ("hare", f"hare@{HOST}"),
+                            ("hare@host.example.org", "hare@host.example.org")):
+            for options, environment in (["--set", f"leveret.node_name={given}"], None), ([], {"RABBITMQ_NODENAME": given}):
+                with self.subTest(given=given, options=options), \
+                        Broker(*options, data_dir=self.data, environment=environment):
+                    for words in (["-n", given], ["-n", name], []):
+                        self.assertEqual(self.named(*words, "-q", "check_running"),
+                                         (0, f"RabbitMQ on node {name} is fully booted and running\n", ""))
+                    self.assertEqual(self.named("check_running", RABBITMQ_NODENAME=given)[0], 0)
+                    self.assertEqual(self.named("-n", "rabbit", "check_running")[0], 69)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,12 @@ static bool set_timeout(struct call *call, const char *value) {
     return true;
 }
 
-/* There is neither a cookie nor a name to resolve. */
+static bool set_longnames(struct call *call, const char *value) {
+    (void)value;
+    return call->longnames = true;
+}
+
+/* There is no cookie, and every broker is online. */
 static bool set_nothing(struct call *call, const char *value) {
     (void)call;
     (void)value;
@@ -131,7 +136,7 @@ static const struct client_option {
     {"node", "n", true, set_node, ""},
     {"vhost", "p", true, set_vhost, ""},
     {"timeout", "t", true, set_timeout, "seconds"},
-    {"longnames", "l", false, set_nothing, ""},
+    {"longnames", "l", false, set_longnames, ""},
     {"erlang-cookie", NULL, true, set_nothing, ""},
     {"silent", "s", false, set_silent, ""},
     {"no-table-headers", NULL, false, set_no_headers, ""},

@@ -48,11 +48,12 @@ struct call {
     /* the client's own */
     const char *socket;
     const char *data_directory;
-    const char *node;  /* named in what is said; which broker is asked depends on the socket only */
-    const char *vhost; /* NULL: as the command has it */
+    const char *node; /* which must answer (node.h); where it is asked depends on the socket only */
+    const char *vhost;   /* NULL: as the command has it */
     const char *timeout; /* as given, NULL: as the command has it */
     int timeout_s;       /* 0: none */
     enum call_format format;
+    bool longnames;  /* nodes' names have domains */
     bool quiet;      /* no banner */
     bool silent;     /* nor names of columns */
     bool no_headers; /* the latter only */

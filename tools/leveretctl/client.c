@@ -19,6 +19,7 @@
 #include "tools/leveretctl/node.h"
 #include "tools/leveretctl/output.h"
 #include "tools/leveretctl/progress.h"
+#include "tools/leveretctl/unreached.h"
 
 /* --- where the broker is --- */
 
@@ -54,30 +55,6 @@ static int connect_to(const char *path) {
     return -error;
 }
 
-/* The words by which scripts know RabbitMQ's tools. */
-static void say_node_is_down(const struct call *call) {
-    struct text node = {0};
-
-    node_append(&node, call);
-    if (call->command == COMMAND_ping)
-        fprintf(stderr, "Error:\nFailed to connect and authenticate to %s in %d ms\n",
-                text_chars(&node), 1000 * (call->timeout_s > 0 ? call->timeout_s : 60));
-    else
-        fprintf(stderr, "Error: unable to perform an operation on node '%s'.\n", text_chars(&node));
-    text_clear(&node);
-}
-
-static int complain_unreachable(const struct call *call, const char *path, int error) {
-    if (call->is_rabbitmq)
-        say_node_is_down(call);
-    fprintf(stderr, "%s: no broker answers at %s: %s\n", call->program, path, strerror(error));
-    if (error == EACCES)
-        fputs("Only the user that runs the broker, and root, may talk to it.\n", stderr);
-    else
-        fputs("Is it running? --data-dir DIR or --socket PATH names another one.\n", stderr);
-    return error == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
-}
-
 static void limit_wait(int fd, const struct call *call) {
     const struct timeval wait = {.tv_sec = call->timeout_s};
 
@@ -96,7 +73,7 @@ static int reach_broker(const struct call *call, bool quietly, FILE **ret_broker
     } else {
         fd = connect_to(text_chars(&path));
         if (fd < 0)
-            result = quietly ? EX_UNAVAILABLE : complain_unreachable(call, text_chars(&path), -fd);
+            result = quietly ? EX_UNAVAILABLE : unreached_complain(call, text_chars(&path), -fd);
     }
     text_clear(&path);
     text_clear(&error);
@@ -109,6 +86,17 @@ static int reach_broker(const struct call *call, bool quietly, FILE **ret_broker
 
 /* --- asking --- */
 
+/* No other one may do it. */
+static void name_node(json_t *request, const struct call *call) {
+    struct text node = {0};
+
+    if (node_append_meant(&node, call)) {
+        json_object_set_new(request, "for_node", json_string(text_chars(&node)));
+        json_object_set_new(request, "long_names", json_boolean(node_has_long_names(call)));
+    }
+    text_clear(&node);
+}
+
 static json_t *request_of(const struct call *call) {
     json_t *arguments = json_array(), *options = json_object();
     bool takes_value;
@@ -119,8 +107,10 @@ static json_t *request_of(const struct call *call) {
         json_object_set_new(options, call->options[i].name, json_string(call->options[i].value));
     if (call->vhost != NULL && command_has_option(&commands[call->command], "vhost", &takes_value))
         json_object_set_new(options, "vhost", json_string(call->vhost));
-    return json_pack("{sssoso}", "command", commands[call->command].name, "arguments", arguments,
-                     "options", options);
+    json_t *request = json_pack("{sssoso}", "command", commands[call->command].name, "arguments",
+                                arguments, "options", options);
+    name_node(request, call);
+    return request;
 }
 
 static bool send_request(FILE *broker, const struct call *call) {
@@ -136,11 +126,22 @@ void client_complain(const struct call *call, const char *sentence) {
             call->is_rabbitmq ? "" : call->program, sentence);
 }
 
+static int complain_other(const struct call *call, const char *other) {
+    struct text path = {0}, error = {0};
+
+    find_socket(call, &path, &error);
+    int result = unreached_complain_other(call, text_chars(&path), other);
+    text_clear(&path);
+    text_clear(&error);
+    return result;
+}
+
 /* True when that was the last line. */
 static bool take_line(struct output *output, const char *line, int *exit_code) {
     json_t *answer = json_loads(line, 0, NULL);
     const json_t *last = json_object_get(answer, "exit");
     const char *error = json_string_value(json_object_get(answer, "error"));
+    const char *other = json_string_value(json_object_get(answer, "other_node"));
 
     if (last != NULL)
         *exit_code = (int)json_integer_value(last);
@@ -150,6 +151,8 @@ static bool take_line(struct output *output, const char *line, int *exit_code) {
         fflush(stdout);
         client_complain(output->call, error);
     }
+    if (other != NULL)
+        *exit_code = output->is_quiet ? CLIENT_OTHER_NODE : complain_other(output->call, other);
     json_decref(answer);
     return last != NULL;
 }
@@ -200,7 +203,8 @@ static int run(const struct call *call, FILE *file) {
         return result;
     output_init(&output, call, file);
     result = ask(call, broker, &output);
-    await_end(call, broker);
+    if (result == EX_OK)
+        await_end(call, broker);
     fclose(broker);
     output_clear(&output);
     return result;

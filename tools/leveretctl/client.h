@@ -12,8 +12,12 @@ struct text;
 /* The exit code. What the call names by file is read first. */
 int client_run(struct call *call);
 
+/* In place of an exit code: a broker answers, and it is not the one that was named. */
+#define CLIENT_OTHER_NODE (-1)
+
 /* The same, but for the rows, which come as an array of objects instead of being shown; EX_OK or
- * the exit code. With `quietly` nothing is said when no broker answers. */
+ * the exit code. With `quietly` nothing is said when no broker answers, or another one than was named:
+ * CLIENT_OTHER_NODE. */
 int client_collect(const struct call *call, bool quietly, json_t **ret_rows);
 
 /* The name of the node that runs; of the one that would, as far as is known here, when none answers. */

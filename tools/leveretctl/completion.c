@@ -43,10 +43,10 @@ static void print_bash(void) {
     }
     fputs("    *) choices= ;;\n    esac\n    [ \"$COMP_CWORD\" = 1 ] && choices='", stdout);
     print_names();
-    printf(
-        "'\n    COMPREPLY=($(compgen -W \"$choices --quiet --formatter --timeout\" -- \"$word\"))\n"
-        "}\ncomplete -o default -F _leveretctl %s\n",
-        names);
+    printf("'\n    COMPREPLY=($(compgen -W \"$choices --quiet --formatter --timeout --node\" -- "
+           "\"$word\"))\n"
+           "}\ncomplete -o default -F _leveretctl %s\n",
+           names);
 }
 
 /* Quotes would end what stands between them. */

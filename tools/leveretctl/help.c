@@ -23,6 +23,7 @@ static const char help_end[] =
     "  --formatter NAME   table, pretty_table, csv, json, json_stream or erlang; --json for json\n"
     "  -q, --quiet        only what was asked for: no column names\n"
     "  -t, --timeout N    seconds to wait for an answer, exit code 75 when none came\n"
+    "  -n, --node NAME    do it only if this is the broker's name; exit code 69 otherwise\n"
     "  -p, --vhost NAME   the virtual host, of commands that are about one (/)\n"
     "  --dry-run          only check the command line\n"
     "  --help, --version\n"
@@ -33,7 +34,8 @@ static const char help_end[] =
     "\n"
     "Under the names rabbitmqctl, rabbitmq-diagnostics, rabbitmq-plugins, rabbitmq-queues,\n"
     "rabbitmq-streams and rabbitmq-upgrade it talks as these do: -q leaves the first line out,\n"
-    "-s and --no-table-headers the column names, -n names the node in what is said.\n";
+    "-s and --no-table-headers the column names; RABBITMQ_NODENAME counts as -n, and -l allows\n"
+    "a domain in a name.\n";
 
 /* Names are told apart by two blanks: some are two words. */
 static void print_absent(void) {

@@ -56,10 +56,6 @@ static bool is_running(const struct call *call) {
     return ask_quietly(call, COMMAND_check_running) == EX_OK;
 }
 
-static bool answers(const struct call *call) {
-    return ask_quietly(call, COMMAND_ping) == EX_OK;
-}
-
 /* False when it has been long enough. */
 static bool pause_a_little(const struct patience *patience) {
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
@@ -79,10 +75,25 @@ static int complain_late(const struct call *call) {
     return EX_TEMPFAIL;
 }
 
+/* Another name does not come by waiting. */
+static int complain_other_node(const struct call *call) {
+    json_t *rows = NULL;
+    struct call question = *call;
+
+    progress_clear(call);
+    question.command = COMMAND_status;
+    int result = client_collect(&question, false, &rows);
+    json_decref(rows);
+    return result;
+}
+
 int local_await_startup(const struct call *call) {
     struct patience patience = patience_of(call, 300);
 
-    while (!answers(call)) {
+    int answered;
+    while ((answered = ask_quietly(call, COMMAND_ping)) != EX_OK) {
+        if (answered == CLIENT_OTHER_NODE)
+            return complain_other_node(call);
         if (!pause_a_little(&patience))
             return complain_late(call);
     }
