@@ -12,6 +12,9 @@
 #include "amqp/spec.h"
 #include "amqp/table.h"
 
+/* Before bytes[]: less than the size of the struct, which ends where its alignment wants. */
+#define MESSAGE_HEAD_SIZE offsetof(struct message, bytes)
+
 /* The first piece of a body holds at least this much, so that trickled octets share a piece. */
 #define BODY_PIECE_MIN 256u
 #define BODY_PIECE_MAX (1024u * 1024u)
@@ -65,23 +68,22 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
     size_t address_len = 2 + exchange.len + routing_key.len;
     size_t header_len = header_payload.len + AMQP_FRAME_OVERHEAD;
     size_t inline_len = body.len > 0 ? body.len + AMQP_FRAME_OVERHEAD : 0;
-    size_t size =
-        sizeof(struct message) + address_len + 1 + header_len + inline_len + hidden_keys.len;
+    size_t size = MESSAGE_HEAD_SIZE + address_len + 1 + header_len + inline_len + hidden_keys.len;
     struct message *message = take_memory(memory, size);
     if (message == NULL)
         return NULL;
 
     struct amqp_content_header header;
     amqp_content_header_decode(header_payload, &header);
+    assert(body.len == 0 || body.len == header.body_size); /* inline bodies are whole */
     *message = (struct message){
         .memory = memory,
+        .body_size = header.body_size,
         .references = 1,
         .allocated = (uint32_t)size,
-        .body_size = header.body_size,
-        .body_present = body.len,
-        .address_len = (uint32_t)address_len,
         .header_len = (uint32_t)header_len,
         .inline_len = (uint32_t)inline_len,
+        .address_len = (uint16_t)address_len,
         .exchange_len = (uint8_t)exchange.len,
         .property_flags = header.flags,
         .persistent = amqp_properties_delivery_mode(header.flags, header.properties) ==
@@ -107,7 +109,7 @@ struct message *message_create(struct message_memory *memory, struct slice excha
 
 struct slice message_hidden_keys(const struct message *message) {
     struct slice tail = message_tail(message);
-    size_t len = message->allocated - sizeof(struct message) - tail.len;
+    size_t len = message->allocated - MESSAGE_HEAD_SIZE - tail.len;
     if (len == 0 || message->copied_keys_are_spent)
         return (struct slice){0};
     return slice_of(tail.data + tail.len, len);
@@ -122,9 +124,9 @@ static size_t piece_size(size_t capacity) {
  * before it, so that a body trickled in octet by octet costs no more than twice its size.
  */
 static struct body_piece *add_piece(struct message *message, size_t len) {
-    uint64_t missing = message->body_size - message->body_present;
-    uint64_t capacity =
-        message->body_present < BODY_PIECE_MAX ? message->body_present : BODY_PIECE_MAX;
+    struct body_chain *chain = message->chain;
+    uint64_t missing = message->body_size - chain->present;
+    uint64_t capacity = chain->present < BODY_PIECE_MAX ? chain->present : BODY_PIECE_MAX;
     if (capacity < BODY_PIECE_MIN)
         capacity = BODY_PIECE_MIN;
     if (capacity < len)
@@ -135,19 +137,29 @@ static struct body_piece *add_piece(struct message *message, size_t len) {
     if (piece == NULL)
         return NULL;
     *piece = (struct body_piece){.capacity = (uint32_t)capacity};
-    if (message->last_piece != NULL)
-        message->last_piece->next = piece;
+    if (chain->last != NULL)
+        chain->last->next = piece;
     else
-        message->pieces = piece;
-    message->last_piece = piece;
+        chain->first = piece;
+    chain->last = piece;
     return piece;
+}
+
+static bool begin_chain(struct message *message) {
+    message->chain = take_memory(message->memory, sizeof *message->chain);
+    if (message->chain == NULL)
+        return false;
+    *message->chain = (struct body_chain){0};
+    return true;
 }
 
 bool message_append_body(struct message *message, struct slice bytes) {
     assert(message->inline_len == 0);
-    assert(bytes.len <= message->body_size - message->body_present);
+    assert(bytes.len <= message->body_size - message_body_present(message));
+    if (message->chain == NULL && bytes.len > 0 && !begin_chain(message))
+        return false;
     while (bytes.len > 0) {
-        struct body_piece *piece = message->last_piece;
+        struct body_piece *piece = message->chain->last;
         if ((piece == NULL || piece->len == piece->capacity) &&
             (piece = add_piece(message, bytes.len)) == NULL)
             return false;
@@ -156,19 +168,25 @@ bool message_append_body(struct message *message, struct slice bytes) {
             len = bytes.len;
         memcpy(piece->bytes + piece->len, bytes.data, len);
         piece->len += (uint32_t)len;
-        message->body_present += len;
+        message->chain->present += len;
         bytes = slice_of(bytes.data + len, bytes.len - len);
     }
     return true;
 }
 
-static void message_destroy(struct message *message) {
-    struct message_memory *memory = message->memory;
-    for (struct body_piece *piece = message->pieces; piece != NULL;) {
+static void destroy_chain(struct message_memory *memory, struct body_chain *chain) {
+    for (struct body_piece *piece = chain->first; piece != NULL;) {
         struct body_piece *next = piece->next;
         give_memory(memory, piece, piece_size(piece->capacity));
         piece = next;
     }
+    give_memory(memory, chain, sizeof *chain);
+}
+
+static void message_destroy(struct message *message) {
+    struct message_memory *memory = message->memory;
+    if (message->chain != NULL)
+        destroy_chain(memory, message->chain);
     give_memory(memory, message, message->allocated);
 }
 
@@ -210,8 +228,10 @@ struct slice message_body_at(const struct message *message, uint64_t offset,
                              struct body_hint *hint) {
     if (message->inline_len > 0)
         return inline_body_at(message, offset);
+    if (message->chain == NULL)
+        return (struct slice){0};
     if (hint->piece == NULL || offset < hint->piece_offset)
-        *hint = (struct body_hint){.piece = message->pieces};
+        *hint = (struct body_hint){.piece = message->chain->first};
     while (hint->piece != NULL && offset - hint->piece_offset >= hint->piece->len) {
         hint->piece_offset += hint->piece->len;
         hint->piece = hint->piece->next;
@@ -233,8 +253,8 @@ static void encode_header(const struct message *message, const struct amqp_prope
 
 static bool copy_body(struct message *copy, const struct message *message) {
     struct body_hint hint = {0};
-    while (copy->body_present < message->body_present) {
-        struct slice range = message_body_at(message, copy->body_present, &hint);
+    while (message_body_present(copy) < message_body_present(message)) {
+        struct slice range = message_body_at(message, message_body_present(copy), &hint);
         if (!message_append_body(copy, range))
             return false;
     }

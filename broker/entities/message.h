@@ -45,21 +45,26 @@ struct body_piece {
     uint8_t bytes[];
 };
 
+/* A body that is not inline: its pieces in order. Made with the first of them. */
+struct body_chain {
+    uint64_t present; /* octets received so far */
+    struct body_piece *first;
+    struct body_piece *last;
+};
+
 /* What is known of a message without reading all of it, see store.h. */
 #define MESSAGE_STORED_HEAD 16
 
 struct message {
     struct message_memory *memory;
     struct stored_message *stored; /* the journal's handle, NULL for what is not in it (store.h) */
+    struct body_chain *chain; /* NULL while no octet of the body is there, and when it is inline */
+    uint64_t body_size;       /* as announced by the content header */
     uint32_t references;
-    uint32_t allocated;    /* octets of this allocation */
-    uint64_t body_size;    /* as announced by the content header */
-    uint64_t body_present; /* octets of it received so far */
-    struct body_piece *pieces;
-    struct body_piece *last_piece;
-    uint32_t address_len; /* exchange and routing key, both as shortstr, at bytes[0] */
+    uint32_t allocated;   /* octets of this allocation */
     uint32_t header_len;  /* content header frame: head, payload and end octet */
     uint32_t inline_len;  /* body frame stored inline: head, payload, end octet; 0 when none */
+    uint16_t address_len; /* exchange and routing key, both as shortstr, at bytes[0] */
     uint8_t exchange_len;
     bool persistent : 1;            /* delivery-mode 2 */
     bool dead_lettered : 1;         /* its x-death header is the broker's own, see death_table.h */
@@ -100,8 +105,15 @@ struct message *message_create_hiding(struct message_memory *memory, struct slic
  */
 bool message_append_body(struct message *message, struct slice bytes);
 
+/* Octets of the body received so far. */
+static inline uint64_t message_body_present(const struct message *message) {
+    if (message->inline_len > 0)
+        return message->body_size;
+    return message->chain != NULL ? message->chain->present : 0;
+}
+
 static inline bool message_is_complete(const struct message *message) {
-    return message->body_present == message->body_size;
+    return message_body_present(message) == message->body_size;
 }
 
 static inline struct message *message_ref(struct message *message) {
@@ -121,7 +133,7 @@ static inline struct slice message_exchange(const struct message *message) {
 
 static inline struct slice message_routing_key(const struct message *message) {
     return slice_of(message->bytes + 2 + message->exchange_len,
-                    message->address_len - 2 - message->exchange_len);
+                    message->address_len - 2u - message->exchange_len);
 }
 
 /* Exchange and routing key as two shortstrs: the end of a basic.deliver's arguments. */

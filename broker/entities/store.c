@@ -365,7 +365,7 @@ static struct slice behind(struct slice octets, size_t len) {
 
 static bool append_parts(struct message *message, const struct slice *body, size_t body_parts) {
     for (size_t i = 0; i < body_parts; i++) {
-        size_t missing = (size_t)(message->body_size - message->body_present);
+        size_t missing = (size_t)(message->body_size - message_body_present(message));
         size_t len = body[i].len < missing ? body[i].len : missing;
         if (!message_append_body(message, slice_of(body[i].data, len)))
             return false;

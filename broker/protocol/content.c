@@ -138,7 +138,7 @@ bool content_keep(struct channel *channel) {
 static uint64_t missing_octets(const struct channel *channel) {
     const struct publisher *publisher = channel->publisher;
     return publisher->body_size -
-           (publisher->message != NULL ? publisher->message->body_present : 0);
+           (publisher->message != NULL ? message_body_present(publisher->message) : 0);
 }
 
 bool content_has_room(const struct channel *channel, uint32_t octets) {
@@ -205,20 +205,20 @@ static void check_assembling(struct channel *channel) {
 void content_forget(struct channel *channel) {
     const struct publisher *publisher = channel->publisher;
     if (publisher != NULL && publisher->message != NULL)
-        forget_assembling(channel, publisher->message->body_present);
+        forget_assembling(channel, message_body_present(publisher->message));
 }
 
 static void append_octets(struct channel *channel, struct slice octets) {
     if (channel->publisher->borrowed && !content_keep(channel))
         return;
     struct message *message = channel->publisher->message;
-    uint64_t before = message->body_present;
+    uint64_t before = message_body_present(message);
     bool is_appended = message_append_body(message, octets);
-    count_assembling(channel, message->body_present - before);
+    count_assembling(channel, message_body_present(message) - before);
     if (!is_appended) {
         fail_memory(channel);
     } else if (message_is_complete(message)) {
-        forget_assembling(channel, message->body_present);
+        forget_assembling(channel, message_body_present(message));
         finish(channel, message);
     } else {
         check_assembling(channel);
