@@ -6,8 +6,7 @@ static struct peer *connect_confirming(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_declare_queue(p, "q");
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     return p;
 }
 
@@ -17,8 +16,7 @@ static void first_publish_after_select_is_1(void **state) {
 
     peer_declare_queue(p, "q");
     peer_publish(p, "", "q", "before");
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
@@ -31,8 +29,7 @@ static void select_again_goes_on_counting(void **state) {
 
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "2");
     peer_expect(p, basic_ack, .delivery_tag = 2);
 }

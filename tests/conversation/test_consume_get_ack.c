@@ -61,11 +61,6 @@ static void close_channel(struct peer *p) {
     peer_expect(p, channel_close_ok);
 }
 
-static void cancel(struct peer *p, const char *tag) {
-    peer_send(p, basic_cancel, .consumer_tag = slice_from_text(tag));
-    peer_expect(p, basic_cancel_ok, .consumer_tag = slice_from_text(tag));
-}
-
 /* -- Consume ------------------------------------------------------------------------------------ */
 
 /* rows: 263 */
@@ -139,7 +134,7 @@ static void exclusive_consumer_keeps_the_others_out(void **state) {
     peer_send(other, basic_consume, .queue = SLICE("q"));
     peer_expect_channel_exception(other, 403, "queue 'q' in vhost '/' in exclusive use",
                                   basic_consume);
-    cancel(p, "c");
+    peer_cancel(p, "c");
     peer_reopen(other);
     peer_consume(other, "q", "now");
 }
@@ -235,7 +230,7 @@ static void nothing_is_delivered_after_cancel_ok(void **state) {
     struct peer *p = connect_with_queue(state);
 
     peer_consume(p, "q", "c");
-    cancel(p, "c");
+    peer_cancel(p, "c");
     publish_numbers(p, 1, 1);
     peer_expect_nothing(p);
     peer_expect_counts(p, "q", 1, 0);
@@ -254,7 +249,7 @@ static void cancel_without_wait_is_silent(void **state) {
 static void cancel_of_an_unknown_tag_succeeds(void **state) {
     struct peer *p = peer_connect(*state);
 
-    cancel(p, "nobody");
+    peer_cancel(p, "nobody");
     peer_send(p, basic_cancel, .consumer_tag = SLICE("nobody"), .no_wait = true);
     peer_expect_nothing(p);
 }
@@ -266,7 +261,7 @@ static void unacked_messages_survive_the_cancel(void **state) {
     publish_numbers(p, 1, 2);
     peer_consume(p, "q", "c");
     expect_number_deliveries(p, "c", 1, 1, 2);
-    cancel(p, "c");
+    peer_cancel(p, "c");
     peer_expect_counts(p, "q", 0, 0);
     peer_send(p, basic_ack, .delivery_tag = 1);
     peer_send(p, basic_reject, .delivery_tag = 2, .requeue = true);

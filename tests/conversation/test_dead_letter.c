@@ -4,34 +4,22 @@
  * dead-letter exchange "dlx", a fanout to the queue "dead", unless a test says otherwise.
  */
 #include "broker/base/text.h"
-#include "broker/entities/value_text.h"
 #include "tests/support/arguments.h"
+#include "tests/support/headers.h"
 #include "tests/support/peer.h"
 
 #include <string.h>
 
 #define DLX TEXT("x-dead-letter-exchange", "dlx")
 
-static void declare_with(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
 static struct peer *connect_with(void **state, struct slice arguments) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", arguments);
+    peer_declare_queue_with(p, "q", arguments);
     peer_declare_exchange(p, "dlx", "fanout");
     peer_declare_queue(p, "dead");
     peer_bind_queue(p, "dead", "dlx", "");
     return p;
-}
-
-/* The front of the queue; its properties are valid until the next frame. */
-static const struct amqp_properties *get(struct peer *p, const char *queue, const char *text) {
-    peer_send(p, basic_get, .queue = slice_from_text(queue), .no_ack = true);
-    peer_skip(p, basic_get_ok);
-    return peer_expect_content(p, text);
 }
 
 /* Takes the front of the queue and rejects it. */
@@ -42,22 +30,6 @@ static void reject_front(struct peer *p, const char *queue, const char *text) {
     delivery_tag = peer_receive(p, basic_get_ok)->delivery_tag;
     peer_expect_content(p, text);
     peer_send(p, basic_reject, .delivery_tag = delivery_tag);
-}
-
-/* Compares a header, shown as an Erlang term, with `expected`; NULL: there is none. */
-static void assert_header(const struct amqp_properties *properties, const char *name,
-                          const char *expected) {
-    struct text text = {0};
-    struct amqp_value value;
-
-    if (expected == NULL) {
-        assert_false(amqp_table_find(properties->headers, slice_from_text(name), &value));
-        return;
-    }
-    assert_true(amqp_table_find(properties->headers, slice_from_text(name), &value));
-    value_text_append(&text, &value);
-    assert_string_equal(text_chars(&text), expected);
-    text_clear(&text);
 }
 
 static int64_t death_count(const struct amqp_properties *properties, size_t index) {
@@ -114,7 +86,7 @@ static void expired_message_goes_to_the_exchange(void **state) {
     fixture_advance(*state, 499);
     peer_expect_get_empty(p, "dead");
     fixture_advance(*state, 1);
-    assert_header(get(p, "dead", "1"), "x-first-death-reason", "<<\"expired\">>");
+    assert_header(peer_expect_get(p, "dead", "1"), "x-first-death-reason", "<<\"expired\">>");
     peer_expect_get(p, "dead", "2");
     peer_expect_get_empty(p, "q");
 }
@@ -125,7 +97,7 @@ static void overflow_goes_to_the_exchange(void **state) {
 
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");
-    assert_header(get(p, "dead", "1"), "x-first-death-reason", "<<\"maxlen\">>");
+    assert_header(peer_expect_get(p, "dead", "1"), "x-first-death-reason", "<<\"maxlen\">>");
     peer_expect_get_empty(p, "dead");
     peer_expect_get(p, "q", "2");
 }
@@ -135,13 +107,12 @@ static void reject_publish_dlx_sends_the_newest_there(void **state) {
     struct peer *p = connect_with(
         state, ARGUMENTS(DLX, INT("x-max-length", 1), TEXT("x-overflow", "reject-publish-dlx")));
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
     peer_expect(p, basic_nack, .delivery_tag = 2, .requeue = true);
-    assert_header(get(p, "dead", "2"), "x-first-death-reason", "<<\"maxlen\">>");
+    assert_header(peer_expect_get(p, "dead", "2"), "x-first-death-reason", "<<\"maxlen\">>");
     peer_expect_get(p, "q", "1");
 }
 
@@ -163,7 +134,7 @@ static void purge_delete_and_expiry_of_the_queue_are_no_deaths(void **state) {
     peer_publish(p, "", "q", "deleted");
     peer_send(p, queue_delete, .queue = SLICE("q"));
     peer_expect(p, queue_delete_ok, .message_count = 1);
-    declare_with(p, "q", ARGUMENTS(DLX, INT("x-expires", 1000)));
+    peer_declare_queue_with(p, "q", ARGUMENTS(DLX, INT("x-expires", 1000)));
     peer_publish(p, "", "q", "gone with its queue");
     fixture_advance(*state, 1000);
     peer_expect_get_empty(p, "dead");
@@ -194,7 +165,7 @@ static void letter_survives_its_queue(void **state) {
     peer_send(p, basic_reject, .delivery_tag = 1);
     peer_send(p, queue_delete, .queue = SLICE("q"), .no_wait = true);
     peer_uncork(p);
-    assert_header(get(p, "dead", "1"), "x-first-death-queue", "<<\"q\">>");
+    assert_header(peer_expect_get(p, "dead", "1"), "x-first-death-queue", "<<\"q\">>");
 }
 
 /* rows: 339 */
@@ -230,7 +201,7 @@ static void x_death_has_its_fields_and_types(void **state) {
     peer_publish_with(p, "", "q", "body", .expiration = SLICE("5000"), .delivery_mode = 2,
                       .correlation_id = SLICE("7"));
     fixture_advance(*state, 5000);
-    properties = get(p, "dead", "body");
+    properties = peer_expect_get(p, "dead", "body");
     assert_false(properties->flags & AMQP_EXPIRATION);
     assert_int_equal(properties->delivery_mode, 2);
     assert_true(slice_equal(properties->correlation_id, SLICE("7")));
@@ -249,7 +220,7 @@ static void headers_of_the_publisher_stay(void **state) {
     const struct amqp_properties *properties;
 
     peer_publish_with(p, "", "q", "body", .headers = ARGUMENTS(INT("h", 1), TEXT("i", "2")));
-    properties = get(p, "dead", "body");
+    properties = peer_expect_get(p, "dead", "body");
     assert_header(properties, "h", "1");
     assert_header(properties, "i", "<<\"2\">>");
     assert_int_equal(amqp_table_count(properties->headers), 2 + 7);
@@ -261,15 +232,16 @@ static void x_death_counts_by_queue_and_reason(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "wait")));
     const struct amqp_properties *properties;
 
-    declare_with(p, "wait",
-                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 1000)));
+    peer_declare_queue_with(p, "wait",
+                            ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                      TEXT("x-dead-letter-routing-key", "q"),
+                                      INT("x-message-ttl", 1000)));
     peer_publish(p, "", "q", "retried");
     for (int round = 1; round <= 3; round++) {
         reject_front(p, "q", "retried");
         fixture_advance(*state, 1000);
     }
-    properties = get(p, "q", "retried");
+    properties = peer_expect_get(p, "q", "retried");
     assert_header(properties, "x-death",
                   "[{table,[{<<\"count\">>,long,3},"
                   "{<<\"reason\">>,longstr,<<\"expired\">>},"
@@ -291,10 +263,10 @@ static void latest_death_comes_first(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b")));
     struct amqp_value deaths, death, queue;
 
-    declare_with(
+    peer_declare_queue_with(
         p, "b",
         ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "c")));
-    declare_with(
+    peer_declare_queue_with(
         p, "c",
         ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "q")));
     peer_publish(p, "", "q", "m");
@@ -302,7 +274,7 @@ static void latest_death_comes_first(void **state) {
     reject_front(p, "b", "m");
     reject_front(p, "c", "m");
     reject_front(p, "q", "m");
-    assert_true(amqp_table_find(get(p, "b", "m")->headers, SLICE("x-death"), &deaths));
+    assert_true(amqp_table_find(peer_expect_get(p, "b", "m")->headers, SLICE("x-death"), &deaths));
     struct amqp_array_iterator i = amqp_array_begin(deaths.bytes);
     for (const char *expected = "qcb"; *expected != '\0'; expected++) {
         assert_true(amqp_array_next(&i, &death));
@@ -318,12 +290,12 @@ static void first_death_stays_and_last_death_moves(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b")));
     const struct amqp_properties *properties;
 
-    declare_with(p, "b", ARGUMENTS(DLX, INT("x-message-ttl", 10)));
+    peer_declare_queue_with(p, "b", ARGUMENTS(DLX, INT("x-message-ttl", 10)));
     peer_bind_queue(p, "b", "amq.direct", "b");
     peer_publish(p, "", "q", "m");
     reject_front(p, "q", "m");
     fixture_advance(*state, 10);
-    properties = get(p, "dead", "m");
+    properties = peer_expect_get(p, "dead", "m");
     assert_header(properties, "x-first-death-exchange", "<<>>");
     assert_header(properties, "x-first-death-queue", "<<\"q\">>");
     assert_header(properties, "x-first-death-reason", "<<\"rejected\">>");
@@ -354,7 +326,7 @@ static void death_headers_of_a_publisher_are_not_read(void **state) {
     assert_int_equal(death_count(properties, 0), 41);
     assert_header(properties, "x-first-death-queue", "<<\"mine\">>");
     peer_send(p, basic_reject, .delivery_tag = 1);
-    properties = get(p, "dead", "m");
+    properties = peer_expect_get(p, "dead", "m");
     assert_int_equal(death_count(properties, 0), 1);
     assert_header(properties, "x-first-death-queue", "<<\"q\">>");
     assert_int_equal(amqp_table_count(properties->headers), 7);
@@ -389,8 +361,9 @@ static void dead_letter_takes_the_old_keys(void **state) {
     peer_bind_queue(p, "hidden", "amq.direct", "bcc1");
     peer_publish_with(p, "", "q", "m", .headers = copies(&builder, "cc1", "bcc1"));
     peer_expect_get(p, "dead", "m");
-    assert_header(get(p, "hidden", "m"), "BCC", NULL);
-    assert_true(amqp_table_find(get(p, "copied", "m")->headers, SLICE("x-death"), &deaths));
+    assert_header(peer_expect_get(p, "hidden", "m"), "BCC", NULL);
+    assert_true(
+        amqp_table_find(peer_expect_get(p, "copied", "m")->headers, SLICE("x-death"), &deaths));
     struct amqp_array_iterator i = amqp_array_begin(deaths.bytes);
     assert_true(amqp_array_next(&i, &death));
     assert_true(amqp_table_find(death.bytes, SLICE("routing-keys"), &keys));
@@ -428,8 +401,8 @@ static void spent_copies_do_not_come_back_to_life(void **state) {
                                                    INT("x-max-length", 0)));
     struct amqp_table_builder builder = {0};
 
-    declare_with(p, "b",
-                 ARGUMENTS(TEXT("x-dead-letter-exchange", "amq.direct"), INT("x-max-length", 0)));
+    peer_declare_queue_with(
+        p, "b", ARGUMENTS(TEXT("x-dead-letter-exchange", "amq.direct"), INT("x-max-length", 0)));
     peer_bind_queue(p, "dead", "amq.direct", "b");
     peer_declare_queue(p, "copied");
     peer_bind_queue(p, "copied", "amq.direct", "cc1");
@@ -448,9 +421,10 @@ static void cycle_without_a_client_is_cut(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b"),
                                                    INT("x-message-ttl", 10)));
 
-    declare_with(p, "b",
-                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 10)));
+    peer_declare_queue_with(p, "b",
+                            ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                      TEXT("x-dead-letter-routing-key", "q"),
+                                      INT("x-message-ttl", 10)));
     peer_publish(p, "", "q", "m");
     fixture_advance(*state, 10);
     peer_expect_counts(p, "b", 1, 0);
@@ -479,9 +453,10 @@ static void dropped_cycle_is_logged_once(void **state) {
                                                    TEXT("x-dead-letter-routing-key", "b"),
                                                    INT("x-max-length", 0)));
 
-    declare_with(p, "b",
-                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                           TEXT("x-dead-letter-routing-key", "q"), INT("x-max-length", 0)));
+    peer_declare_queue_with(p, "b",
+                            ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                      TEXT("x-dead-letter-routing-key", "q"),
+                                      INT("x-max-length", 0)));
     peer_publish(p, "", "q", "m");
     assert_string_equal(fixture->last_log_line, CYCLE_LINE "[<<\"q\">>,<<\"b\">>,<<\"q\">>]");
     fixture->last_log_line[0] = '\0';
@@ -506,16 +481,17 @@ static void cycle_with_a_reject_goes_on(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
                                                    TEXT("x-dead-letter-routing-key", "b")));
 
-    declare_with(p, "b",
-                 ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
-                           TEXT("x-dead-letter-routing-key", "q"), INT("x-message-ttl", 10)));
+    peer_declare_queue_with(p, "b",
+                            ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                      TEXT("x-dead-letter-routing-key", "q"),
+                                      INT("x-message-ttl", 10)));
     peer_publish(p, "", "q", "m");
     for (int round = 0; round < 30; round++) {
         reject_front(p, "q", "m");
         fixture_advance(*state, 10);
         peer_expect_counts(p, "q", 1, 0);
     }
-    assert_int_equal(death_count(get(p, "q", "m"), 0), 30);
+    assert_int_equal(death_count(peer_expect_get(p, "q", "m"), 0), 30);
 }
 
 static void rejected_into_its_own_queue_comes_back(void **state) {
@@ -524,7 +500,7 @@ static void rejected_into_its_own_queue_comes_back(void **state) {
     peer_publish(p, "", "q", "m");
     reject_front(p, "q", "m");
     reject_front(p, "q", "m");
-    assert_int_equal(death_count(get(p, "q", "m"), 0), 2);
+    assert_int_equal(death_count(peer_expect_get(p, "q", "m"), 0), 2);
 }
 
 int main(void) {

@@ -34,8 +34,7 @@ static struct peer *connect_confirming(void **state) {
 
     declare_durable(p, "d");
     declare_transient(p, "t");
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     return p;
 }
 
@@ -114,8 +113,7 @@ static void channels_and_connections_wait_for_their_own(void **state) {
     struct peer *p = connect_confirming(state);
     struct peer *other = peer_connect(*state);
 
-    peer_send(other, confirm_select);
-    peer_expect(other, confirm_select_ok);
+    peer_select_confirms(other);
     publish_persistent(p, "d", "1");
     peer_publish(other, "", "t", "1");
     peer_expect(other, basic_ack, .delivery_tag = 1);

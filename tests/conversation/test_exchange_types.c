@@ -567,8 +567,7 @@ static void delayed_message_is_routed_by_the_bindings_of_its_time(void **state) 
 static void delayed_mandatory_message_is_returned_at_once_and_confirmed(void **state) {
     struct peer *p = connect_delayed(state);
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_send(p, basic_publish, .exchange = SLICE("x"), .routing_key = SLICE("k"),
               .mandatory = true);
     peer_send_content(p, "1", .headers = ARGUMENTS(INT("x-delay", 50)));

@@ -21,13 +21,6 @@ static void declare_exchange(struct peer *p, const char *name, const char *type,
     peer_expect(p, exchange_declare_ok);
 }
 
-static void declare_queue(struct peer *p, const char *name, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(name), .durable = true,
-              .arguments = arguments);
-    fixture_write_all(p->fixture);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(name));
-}
-
 static void bind(struct peer *p, const char *queue, const char *exchange, const char *key) {
     peer_send(p, queue_bind, .queue = slice_from_text(queue), .exchange = slice_from_text(exchange),
               .routing_key = slice_from_text(key));
@@ -40,7 +33,7 @@ static struct peer *connect_delayed(void **state) {
     struct peer *p = peer_connect(*state);
 
     declare_exchange(p, "x", "x-delayed-message", ARGUMENTS(TEXT("x-delayed-type", "direct")));
-    declare_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     bind(p, "q", "x", "k");
     return p;
 }
@@ -62,13 +55,6 @@ static struct peer *restart(void **state, bool clean) {
 static size_t held(struct fixture *fixture) {
     struct vhost *vhost = broker_find_vhost(fixture->broker, SLICE("/"));
     return exchange_delayed_count(vhost_find_exchange(vhost, SLICE("x")));
-}
-
-/* basic.get without acknowledgement; its properties. */
-static const struct amqp_properties *get(struct peer *p, const char *queue, const char *text) {
-    peer_send(p, basic_get, .queue = slice_from_text(queue), .no_ack = true);
-    peer_skip(p, basic_get_ok);
-    return peer_expect_content(p, text);
 }
 
 static int64_t waited(const struct amqp_properties *properties) {
@@ -94,7 +80,7 @@ static void delayed_message_outlives_the_broker_and_comes_on_time(void **state) 
         fixture_advance(fixture, 3999);
         peer_expect_get_empty(p, "q");
         fixture_advance(fixture, 1);
-        assert_int_equal(waited(get(p, "q", "late")), -10000);
+        assert_int_equal(waited(peer_expect_get(p, "q", "late")), -10000);
         fixture_write_all(fixture);
         p = restart(state, clean);
         assert_int_equal(held(fixture), 0);
@@ -115,20 +101,19 @@ static void what_fell_due_meanwhile_comes_at_once_and_in_order(void **state) {
     fixture->env.wall_ms += 5000;
     p = restart(state, false);
     fixture_advance(fixture, 0);
-    get(p, "q", "1a");
-    get(p, "q", "1b");
-    get(p, "q", "3");
+    peer_expect_get(p, "q", "1a");
+    peer_expect_get(p, "q", "1b");
+    peer_expect_get(p, "q", "3");
     peer_expect_get_empty(p, "q");
     fixture_advance(fixture, 4000);
-    get(p, "q", "9");
+    peer_expect_get(p, "q", "9");
 }
 
 /* rows: 155 */
 static void delayed_message_is_confirmed_when_it_is_safe(void **state) {
     struct peer *p = connect_delayed(state);
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     publish_delayed(p, "1", 1000);
     peer_expect_nothing(p);
     fixture_write(*state);
@@ -170,7 +155,7 @@ static void leaving_for_the_queue_is_one_change(void **state) {
         assert_int_equal(held(fixture), !written);
         peer_expect_counts(p, "q", written, 0);
     }
-    assert_int_equal(waited(get(p, "q", "1")), -1000);
+    assert_int_equal(waited(peer_expect_get(p, "q", "1")), -1000);
 }
 
 /* It is still being written when it falls due. */
@@ -186,8 +171,8 @@ static void message_due_before_it_is_written(void **state) {
     fixture_write_all(fixture);
     p = restart(state, false);
     assert_int_equal(held(fixture), 0);
-    assert_int_equal(waited(get(p, "q", "under way")), -1);
-    get(p, "q", "not handed over");
+    assert_int_equal(waited(peer_expect_get(p, "q", "under way")), -1);
+    peer_expect_get(p, "q", "not handed over");
     peer_expect_get_empty(p, "q");
 }
 
@@ -219,7 +204,7 @@ static void transient_message_survives_while_it_is_delayed(void **state) {
         p = restart(state, clean);
         assert_int_equal(held(*state), 2);
         fixture_advance(*state, 1000);
-        get(p, "q", "1");
+        peer_expect_get(p, "q", "1");
         fixture_write_all(*state);
         p = restart(state, clean);
         assert_int_equal(held(*state), 0);
@@ -231,7 +216,7 @@ static void transient_message_survives_while_it_is_delayed(void **state) {
 static void transient_message_is_delayed_for_a_quorum_queue(void **state) {
     struct peer *p = connect_delayed(state);
 
-    declare_queue(p, "quorum", ARGUMENTS(TEXT("x-queue-type", "quorum")));
+    peer_declare_durable_queue(p, "quorum", ARGUMENTS(TEXT("x-queue-type", "quorum")));
     bind(p, "quorum", "x", "k");
     peer_publish_with(p, "x", "k", "1", .headers = ARGUMENTS(INT("x-delay", 1000)));
     fixture_write_all(*state);
@@ -240,7 +225,7 @@ static void transient_message_is_delayed_for_a_quorum_queue(void **state) {
     fixture_write_all(*state);
     p = restart(state, false);
     peer_expect_get_empty(p, "q");
-    get(p, "quorum", "1");
+    peer_expect_get(p, "quorum", "1");
 }
 
 static void transient_exchange_holds_in_memory_only(void **state) {
@@ -274,7 +259,7 @@ static void time_of_delivery_stays_what_it_was(void **state) {
     fixture_advance(fixture, 1999);
     peer_expect_get_empty(p, "q");
     fixture_advance(fixture, 1);
-    assert_int_equal(waited(get(p, "q", "1")), -5000);
+    assert_int_equal(waited(peer_expect_get(p, "q", "1")), -5000);
 }
 
 /* -- x-recent-history -------------------------------------------------------------------------- */
@@ -367,9 +352,9 @@ static void hidden_key_of_a_stored_message_still_routes_its_dead_letter(void **s
     for (int i = 0; i < 2; i++) {
         struct peer *p = peer_connect(*state);
         declare_exchange(p, "dlx", "direct", SLICE(""));
-        declare_queue(p, "q", ARGUMENTS(TEXT("x-dead-letter-exchange", "dlx")));
-        declare_queue(p, "seen", SLICE(""));
-        declare_queue(p, "hidden", SLICE(""));
+        peer_declare_durable_queue(p, "q", ARGUMENTS(TEXT("x-dead-letter-exchange", "dlx")));
+        peer_declare_durable_queue(p, "seen", SLICE(""));
+        peer_declare_durable_queue(p, "hidden", SLICE(""));
         bind(p, "seen", "dlx", "q");
         bind(p, "hidden", "dlx", "secret");
         peer_publish_with(p, "", "q", bodies[i], .delivery_mode = 2,
@@ -383,8 +368,8 @@ static void hidden_key_of_a_stored_message_still_routes_its_dead_letter(void **s
             amqp_table_find(peer_expect_content(p, bodies[i])->headers, SLICE("BCC"), &value));
         peer_send(p, basic_reject, .delivery_tag = 1);
         fixture_write_all(*state);
-        get(p, "seen", bodies[i]);
-        get(p, "hidden", bodies[i]);
+        peer_expect_get(p, "seen", bodies[i]);
+        peer_expect_get(p, "hidden", bodies[i]);
     }
 }
 
@@ -393,7 +378,7 @@ static void hidden_key_routes_what_was_delayed_over_a_restart(void **state) {
     struct peer *p = connect_delayed(state);
     struct amqp_table_builder headers;
 
-    declare_queue(p, "hidden", SLICE(""));
+    peer_declare_durable_queue(p, "hidden", SLICE(""));
     bind(p, "hidden", "x", "secret");
     bcc(&headers, "secret");
     amqp_table_put_int(&headers, SLICE("x-delay"), AMQP_TAG_INT32, 1000);
@@ -403,8 +388,8 @@ static void hidden_key_routes_what_was_delayed_over_a_restart(void **state) {
     fixture_write_all(*state);
     p = restart(state, false);
     fixture_advance(*state, 1000);
-    get(p, "q", "1");
-    get(p, "hidden", "1");
+    peer_expect_get(p, "q", "1");
+    peer_expect_get(p, "hidden", "1");
 }
 
 /* -- what comes by the thousand ----------------------------------------------------------------- */
@@ -425,8 +410,8 @@ static void many_that_expire_together_are_all_dead_lettered(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare_queue(p, "dead", SLICE(""));
-    declare_queue(
+    peer_declare_durable_queue(p, "dead", SLICE(""));
+    peer_declare_durable_queue(
         p, "q",
         ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "dead")));
     publish_many(p, "", "q", "1000");
@@ -444,7 +429,7 @@ static void consumer_sees_none_of_many_that_expired(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_many(p, "", "q", "1000");
     peer_publish_with(p, "", "q", "live", .delivery_mode = 2);
     fixture->env.now_ms += 2000;
@@ -456,7 +441,7 @@ static void get_sees_none_of_many_that_expired(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_many(p, "", "q", "1000");
     peer_publish_with(p, "", "q", "live", .delivery_mode = 2);
     fixture->env.now_ms += 2000;
@@ -468,7 +453,7 @@ static void purged_messages_stay_away(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_many(p, "", "q", "");
     peer_send(p, queue_purge, .queue = SLICE("q"));
     peer_expect(p, queue_purge_ok, .message_count = MANY);
@@ -479,7 +464,7 @@ static void purged_messages_stay_away(void **state) {
     fixture_write_all(fixture);
     peer_expect(p, queue_delete_ok, .message_count = MANY);
     p = restart(state, false);
-    declare_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     peer_expect_get_empty(p, "q");
 }
 
@@ -490,7 +475,7 @@ static void limit_of_octets_holds_after_a_purge(void **state) {
     static char body[1001];
 
     memset(body, 'x', sizeof body - 1);
-    declare_queue(p, "q", ARGUMENTS(INT("x-max-length-bytes", 400000)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-max-length-bytes", 400000)));
     for (int round = 0; round < 2; round++) {
         peer_cork(p);
         for (int i = 0; i < 600; i++)

@@ -18,12 +18,6 @@
 
 static const char *const numbers[] = {"0", "1", "2", "3", "4"};
 
-static void declare(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .durable = true,
-              .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
 /* Bodies "0", "1" and so on; every other one is transient, and so is spilled. */
 static void publish_some(struct peer *p, const char *queue, int count) {
     char body[16];
@@ -53,7 +47,7 @@ static struct paging_statistics statistics(const struct peer *p) {
 static void messages_go_and_come_back_in_order(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 50);
     assert_int_equal(statistics(p).paged_out, 49);
     peer_expect_counts(p, "q", 50, 0);
@@ -66,7 +60,7 @@ static void consumer_gets_what_is_on_disk(void **state) {
     struct peer *p = peer_connect(*state);
     char body[16];
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 40);
     peer_consume_no_ack(p, "q", "c");
     for (uint64_t i = 0; i < 40; i++) {
@@ -83,7 +77,7 @@ static void get_waits_for_its_message(void **state) {
     struct peer *p = peer_connect(fixture);
     struct peer *other = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 3);
     peer_expect_get(p, "q", "0");
     fixture->holds_pages = true;
@@ -103,7 +97,7 @@ static void client_that_waits_may_go(void **state) {
     struct peer *p = peer_connect(fixture);
     struct peer *other = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 3);
     peer_expect_get(p, "q", "0");
     fixture->holds_pages = true;
@@ -119,7 +113,7 @@ static void purge_and_delete_while_messages_are_on_their_way(void **state) {
     struct peer *p = peer_connect(fixture);
 
     for (int deletes = 0; deletes < 2; deletes++) {
-        declare(p, "q", SLICE(""));
+        peer_declare_durable_queue(p, "q", SLICE(""));
         publish_some(p, "q", 20);
         fixture->holds_pages = true;
         peer_consume_no_ack(p, "q", "c");
@@ -129,7 +123,7 @@ static void purge_and_delete_while_messages_are_on_their_way(void **state) {
         if (deletes) {
             peer_send(p, queue_delete, .queue = SLICE("q"));
             peer_expect(p, queue_delete_ok, .message_count = 19);
-            declare(p, "q", SLICE(""));
+            peer_declare_durable_queue(p, "q", SLICE(""));
         } else {
             peer_send(p, queue_purge, .queue = SLICE("q"));
             peer_expect(p, queue_purge_ok, .message_count = 19);
@@ -147,7 +141,7 @@ static void purge_and_delete_while_messages_are_on_their_way(void **state) {
 static void requeued_messages_keep_their_place(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 30);
     for (uint64_t i = 1; i <= 5; i++) {
         peer_send(p, basic_get, .queue = SLICE("q"));
@@ -163,10 +157,11 @@ static void requeued_messages_keep_their_place(void **state) {
 static void deaths_on_disk_are_published_in_order(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "dead", SLICE(""));
-    declare(p, "q",
-            ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "dead"),
-                      INT("x-message-ttl", 1000)));
+    peer_declare_durable_queue(p, "dead", SLICE(""));
+    peer_declare_durable_queue(p, "q",
+                               ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                         TEXT("x-dead-letter-routing-key", "dead"),
+                                         INT("x-message-ttl", 1000)));
     publish_some(p, "q", 30);
     fixture_advance(p->fixture, 1000);
     peer_expect_counts(p, "q", 0, 0);
@@ -177,8 +172,8 @@ static void deaths_on_disk_are_published_in_order(void **state) {
 static void length_limits_drop_what_is_on_disk(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "count", ARGUMENTS(INT("x-max-length", 5)));
-    declare(p, "bytes", ARGUMENTS(INT("x-max-length-bytes", 6)));
+    peer_declare_durable_queue(p, "count", ARGUMENTS(INT("x-max-length", 5)));
+    peer_declare_durable_queue(p, "bytes", ARGUMENTS(INT("x-max-length-bytes", 6)));
     publish_some(p, "count", 30);
     publish_some(p, "bytes", 20);
     expect_some(p, "count", 25, 30);
@@ -190,7 +185,7 @@ static void priorities_are_kept(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q", ARGUMENTS(INT("x-max-priority", 3)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-max-priority", 3)));
     for (int clean = 0; clean < 2; clean++) {
         peer_publish_with(p, "", "q", "low 1", .delivery_mode = 2);
         peer_publish_with(p, "", "q", "low 2", .delivery_mode = 2);
@@ -251,7 +246,7 @@ static void damaged_message_is_put_aside_and_the_queue_goes_on(void **state) {
     struct peer *p = peer_connect(fixture);
 
     for (uint8_t mode = 1; mode <= 2; mode++) {
-        declare(p, "q", SLICE(""));
+        peer_declare_durable_queue(p, "q", SLICE(""));
         peer_publish_with(p, "", "q", "whole 1", .delivery_mode = mode);
         peer_publish_with(p, "", "q", "whole 2", .delivery_mode = mode);
         peer_publish_with(p, "", "q", "broken", .delivery_mode = mode);
@@ -269,7 +264,7 @@ static void message_that_cannot_be_read_is_put_aside(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 1);
     peer_publish_with(p, "", "q", "bad", .delivery_mode = 2);
     peer_publish_with(p, "", "q", "late", .delivery_mode = 2);
@@ -340,7 +335,7 @@ static void redelivered_flags_survive_a_clean_stop_on_disk(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     for (int i = 0; i < 6; i++)
         peer_publish_with(p, "", "q", "m", .delivery_mode = 2);
     for (int i = 0; i < 3; i++) {
@@ -362,7 +357,7 @@ static void redelivered_flags_survive_a_clean_stop_on_disk(void **state) {
 static void transaction_settles_messages_read_back(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 10);
     peer_send(p, tx_select);
     peer_skip(p, tx_select_ok);
@@ -396,7 +391,7 @@ static struct queue_figures figures_of(const struct peer *p) {
 static void figures_tell_memory_from_disk(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 12); /* 14 octets, 7 of them persistent */
     struct queue_figures figures = figures_of(p);
     assert_int_equal(figures.messages_ram, 1);
@@ -417,7 +412,7 @@ static void figures_survive_a_restart(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_some(p, "q", 12);
     fixture_restart(fixture, false);
     p = peer_connect(fixture);
@@ -465,7 +460,7 @@ static uint64_t bytes_in_memory(const struct peer *p) {
 static void what_nobody_consumes_goes_early(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_many(p, "q", 2);
     assert_true(statistics(p).paged_out > 0);
     assert_true(bytes_in_memory(p) <= IDLE_MAX);
@@ -476,7 +471,7 @@ static void what_nobody_consumes_goes_early(void **state) {
 static void what_somebody_consumes_stays(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     peer_send(p, basic_qos, .prefetch_count = 1);
     peer_expect(p, basic_qos_ok);
     peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"));
@@ -490,7 +485,7 @@ static void what_somebody_consumes_stays(void **state) {
 static void what_would_have_to_be_written_stays(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish_many(p, "q", 1);
     assert_int_equal(statistics(p).paged_out, 0);
     assert_true(bytes_in_memory(p) > IDLE_MAX);

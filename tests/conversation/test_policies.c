@@ -41,12 +41,6 @@ static void clear(void **state, enum policy_kind kind, const char *name) {
     fixture_run(*state);
 }
 
-static void declare_with(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .durable = true,
-              .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
 /* Also the definition in force, as keys and values. */
 static void assert_effective(void **state, const char *queue, const char *expected) {
     struct amqp_table_builder builder;
@@ -75,9 +69,9 @@ static void pattern_is_found_anywhere_in_the_name(void **state) {
     SET(.pattern = SLICE("^or.*s$"), .definition = ARGUMENTS(INT("max-length", 1)));
     SET(.name = SLICE("part"), .pattern = SLICE("art"),
         .definition = ARGUMENTS(INT("max-length", 2)));
-    declare_with(p, "orders", SLICE(""));
-    declare_with(p, "parts", SLICE(""));
-    declare_with(p, "others and more", SLICE(""));
+    peer_declare_durable_queue(p, "orders", SLICE(""));
+    peer_declare_durable_queue(p, "parts", SLICE(""));
+    peer_declare_durable_queue(p, "others and more", SLICE(""));
     assert_effective(state, "orders", "max-length=1");
     assert_effective(state, "parts", "max-length=2");
     assert_effective(state, "others and more", "");
@@ -87,7 +81,7 @@ static void pattern_is_found_anywhere_in_the_name(void **state) {
 static void highest_priority_wins(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     SET(.name = SLICE("low"), .priority = -1, .definition = ARGUMENTS(INT("max-length", 1)));
     SET(.name = SLICE("high"), .priority = 7, .definition = ARGUMENTS(INT("max-length", 2)));
     SET(.name = SLICE("zero"), .definition = ARGUMENTS(INT("max-length", 3)));
@@ -105,8 +99,8 @@ static void highest_priority_wins(void **state) {
 static void policy_is_for_what_it_is_said_to_apply_to(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "classic", SLICE(""));
-    declare_with(p, "quorum", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "classic", SLICE(""));
+    peer_declare_durable_queue(p, "quorum", ARGUMENTS(QUORUM));
     SET(.apply_to = SLICE("quorum_queues"), .definition = ARGUMENTS(INT("max-length", 1)));
     assert_effective(state, "classic", "");
     assert_effective(state, "quorum", "max-length=1");
@@ -124,8 +118,8 @@ static void policy_is_for_what_it_is_said_to_apply_to(void **state) {
 static void policy_with_a_foreign_key_is_passed_over(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "classic", SLICE(""));
-    declare_with(p, "quorum", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "classic", SLICE(""));
+    peer_declare_durable_queue(p, "quorum", ARGUMENTS(QUORUM));
     SET(.name = SLICE("first"), .priority = 2,
         .definition = ARGUMENTS(INT("delivery-limit", 5), INT("max-length", 1)));
     SET(.name = SLICE("second"), .priority = 1,
@@ -139,7 +133,7 @@ static void policy_with_a_foreign_key_is_passed_over(void **state) {
 static void length_counts_at_once(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     for (const char *text = "1\0002\0003\0004\000"; *text != '\0'; text += 2)
         peer_publish(p, "", "q", text);
     SET(.definition = ARGUMENTS(INT("max-length", 2)));
@@ -155,9 +149,8 @@ static void length_counts_at_once(void **state) {
 static void overflow_of_a_policy_rejects(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    peer_select_confirms(p);
     SET(.definition = ARGUMENTS(INT("max-length", 1), TEXT("overflow", "reject-publish")));
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
@@ -172,7 +165,7 @@ static void overflow_of_a_policy_rejects(void **state) {
 static void lifetime_is_for_messages_published_from_then_on(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     peer_publish(p, "", "q", "before");
     SET(.definition = ARGUMENTS(INT("message-ttl", 100)));
     fixture_advance(*state, 200);
@@ -187,8 +180,8 @@ static void lifetime_is_for_messages_published_from_then_on(void **state) {
 static void unused_queue_goes_by_a_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
-    declare_with(p, "stays", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "stays", SLICE(""));
     SET(.pattern = SLICE("^q$"), .definition = ARGUMENTS(INT("expires", 1000)));
     fixture_advance(*state, 999);
     assert_non_null(queue_named(*state, "q"));
@@ -204,8 +197,8 @@ static void unused_queue_goes_by_a_policy(void **state) {
 static void dead_letters_follow_the_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
-    declare_with(p, "dead", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "dead", SLICE(""));
     SET(.pattern = SLICE("^q$"), .definition = ARGUMENTS(TEXT("dead-letter-exchange", ""),
                                                          TEXT("dead-letter-routing-key", "dead")));
     peer_publish(p, "", "q", "1");
@@ -226,7 +219,7 @@ static void dead_letters_follow_the_policy(void **state) {
 static void delivery_limit_of_a_policy_counts(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     SET(.definition = ARGUMENTS(INT("delivery-limit", 1)));
     peer_publish(p, "", "q", "1");
     for (uint64_t tag = 1; tag <= 2; tag++) {
@@ -241,7 +234,7 @@ static void delivery_limit_of_a_policy_counts(void **state) {
 static void timeout_of_consumers_by_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     SET(.definition = ARGUMENTS(INT("consumer-timeout", 100)));
     peer_publish(p, "", "q", "1");
     peer_consume(p, "q", "c");
@@ -254,8 +247,8 @@ static void timeout_of_consumers_by_policy(void **state) {
 static void alternate_exchange_by_policy_and_the_argument_wins(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "lost", SLICE(""));
-    declare_with(p, "other", SLICE(""));
+    peer_declare_durable_queue(p, "lost", SLICE(""));
+    peer_declare_durable_queue(p, "other", SLICE(""));
     peer_declare_exchange(p, "plain", "direct");
     peer_declare_exchange(p, "alternate", "fanout");
     peer_declare_exchange(p, "another", "fanout");
@@ -283,8 +276,8 @@ static void redeclaring_does_not_look_at_policies(void **state) {
     struct peer *p = peer_connect(*state);
 
     SET(.definition = ARGUMENTS(INT("max-length", 5)));
-    declare_with(p, "q", SLICE(""));
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true,
               .arguments = ARGUMENTS(INT("x-max-length", 5)));
     peer_expect_channel_exception(p, 406,
@@ -299,9 +292,9 @@ static void smaller_number_of_argument_and_policy_counts(void **state) {
     struct peer *p = peer_connect(*state);
     const struct queue_features *features;
 
-    declare_with(p, "q",
-                 ARGUMENTS(INT("x-max-length", 5), INT("x-message-ttl", 100),
-                           INT("x-expires", 7000), INT("x-max-length-bytes", 10)));
+    peer_declare_durable_queue(p, "q",
+                               ARGUMENTS(INT("x-max-length", 5), INT("x-message-ttl", 100),
+                                         INT("x-expires", 7000), INT("x-max-length-bytes", 10)));
     SET(.definition = ARGUMENTS(INT("max-length", 3), INT("message-ttl", 200), INT("expires", 6000),
                                 INT("max-length-bytes", 20)));
     features = queue_named(*state, "q")->features;
@@ -315,12 +308,12 @@ static void argument_wins_for_dead_letters_and_classic_overflow(void **state) {
     struct peer *p = peer_connect(*state);
     const struct queue_features *features;
 
-    declare_with(
+    peer_declare_durable_queue(
         p, "q",
         ARGUMENTS(TEXT("x-dead-letter-exchange", "mine"), TEXT("x-overflow", "reject-publish")));
-    declare_with(p, "quorum",
-                 ARGUMENTS(QUORUM, TEXT("x-dead-letter-exchange", "mine"),
-                           TEXT("x-overflow", "reject-publish")));
+    peer_declare_durable_queue(p, "quorum",
+                               ARGUMENTS(QUORUM, TEXT("x-dead-letter-exchange", "mine"),
+                                         TEXT("x-overflow", "reject-publish")));
     SET(.definition =
             ARGUMENTS(TEXT("dead-letter-exchange", "theirs"),
                       TEXT("dead-letter-routing-key", "key"), TEXT("overflow", "drop-head")));
@@ -336,9 +329,9 @@ static void argument_wins_for_dead_letters_and_classic_overflow(void **state) {
 static void smaller_delivery_limit_counts_unless_one_is_none(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "five", ARGUMENTS(QUORUM, INT("x-delivery-limit", 5)));
-    declare_with(p, "none", ARGUMENTS(QUORUM, INT("x-delivery-limit", -1)));
-    declare_with(p, "default", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "five", ARGUMENTS(QUORUM, INT("x-delivery-limit", 5)));
+    peer_declare_durable_queue(p, "none", ARGUMENTS(QUORUM, INT("x-delivery-limit", -1)));
+    peer_declare_durable_queue(p, "default", ARGUMENTS(QUORUM));
     SET(.definition = ARGUMENTS(INT("delivery-limit", 3)));
     assert_int_equal(queue_named(*state, "five")->features->delivery_limit, 3);
     assert_int_equal(queue_named(*state, "none")->features->delivery_limit, 3);
@@ -353,7 +346,7 @@ static void smaller_delivery_limit_counts_unless_one_is_none(void **state) {
 static void operator_policy_narrows_the_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     SET(.definition = ARGUMENTS(INT("max-length", 5), INT("message-ttl", 100),
                                 TEXT("overflow", "reject-publish"), INT("delivery-limit", 7),
                                 INT("delayed-retry-min", 10)));
@@ -373,7 +366,7 @@ static void operator_policy_narrows_the_policy(void **state) {
 static void operator_policy_stands_alone(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     SET_OPERATOR(.definition = ARGUMENTS(INT("max-length", 1)));
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");

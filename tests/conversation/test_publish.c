@@ -62,8 +62,7 @@ static void unroutable_without_mandatory_is_dropped_in_silence(void **state) {
 static void return_precedes_the_confirm(void **state) {
     struct peer *p = peer_connect(*state);
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_send(p, basic_publish, .routing_key = SLICE("nowhere"), .mandatory = true);
     peer_send_content(p, "body", .flags = 0);
     peer_expect(p, basic_return, .reply_code = 312, .reply_text = SLICE("NO_ROUTE"),

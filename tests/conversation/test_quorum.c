@@ -5,28 +5,10 @@
  */
 #include "broker/base/text.h"
 #include "broker/entities/queue.h"
-#include "broker/entities/value_text.h"
 #include "broker/entities/vhost.h"
-#include "tests/support/arguments.h"
-#include "tests/support/peer.h"
+#include "tests/support/quorum_queue.h"
 
 #include <string.h>
-
-#define QUORUM TEXT("x-queue-type", "quorum")
-#define DLX    TEXT("x-dead-letter-exchange", "dlx")
-
-static void declare_with(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .durable = true,
-              .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
-static struct peer *connect_with(void **state, struct slice arguments) {
-    struct peer *p = peer_connect(*state);
-
-    declare_with(p, "q", arguments);
-    return p;
-}
 
 /* And a dead-letter exchange with a queue. */
 static struct peer *connect_with_dlx(void **state, struct slice arguments) {
@@ -36,36 +18,6 @@ static struct peer *connect_with_dlx(void **state, struct slice arguments) {
     peer_declare_queue(p, "dead");
     peer_bind_queue(p, "dead", "dlx", "");
     return p;
-}
-
-static void assert_header(const struct amqp_properties *properties, const char *name,
-                          const char *expected) {
-    struct text text = {0};
-    struct amqp_value value;
-    struct slice headers = properties->flags & AMQP_HEADERS ? properties->headers : SLICE("");
-
-    if (expected == NULL) {
-        assert_false(amqp_table_find(headers, slice_from_text(name), &value));
-        return;
-    }
-    assert_true(amqp_table_find(headers, slice_from_text(name), &value));
-    value_text_append(&text, &value);
-    assert_string_equal(text_chars(&text), expected);
-    text_clear(&text);
-}
-
-/* The front of "q" and its delivery tag; the message has come back `acquired` times. */
-static uint64_t get_counted(struct peer *p, const char *text, const char *acquired,
-                            const char *failed) {
-    const struct amqp_properties *properties;
-    uint64_t delivery_tag;
-
-    peer_send(p, basic_get, .queue = SLICE("q"));
-    delivery_tag = peer_receive(p, basic_get_ok)->delivery_tag;
-    properties = peer_expect_content(p, text);
-    assert_header(properties, "x-acquired-count", acquired);
-    assert_header(properties, "x-delivery-count", failed);
-    return delivery_tag;
 }
 
 static uint64_t get(struct peer *p, const char *text) {
@@ -136,7 +88,7 @@ static void exclusive_consumers_are_not_alone(void **state) {
 static void redeclare_compares_the_type_and_its_arguments(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-delivery-limit", 3)));
 
-    declare_with(p, "q", ARGUMENTS(QUORUM, INT_OF('l', "x-delivery-limit", 3)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM, INT_OF('l', "x-delivery-limit", 3)));
     peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true,
               .arguments = ARGUMENTS(QUORUM, INT("x-delivery-limit", 4)));
     peer_expect_channel_exception(
@@ -317,8 +269,7 @@ static void reject_publish_is_a_nack(void **state) {
     struct peer *p = connect_with(
         state, ARGUMENTS(QUORUM, INT("x-max-length", 1), TEXT("x-overflow", "reject-publish")));
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
@@ -378,7 +329,7 @@ static void consumers_and_gets_put_the_end_off_declares_do_not(void **state) {
     peer_expect(p, basic_cancel_ok, .consumer_tag = SLICE("c"));
     fixture_advance(*state, 900);
     peer_expect_counts(p, "q", 0, 0);
-    declare_with(p, "q", ARGUMENTS(QUORUM, INT("x-expires", 1000)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM, INT("x-expires", 1000)));
     fixture_advance(*state, 100);
     peer_send(p, queue_declare, .queue = SLICE("q"), .passive = true);
     peer_expect_channel_exception(p, 404, "no queue 'q' in vhost '/'", queue_declare);
@@ -432,8 +383,8 @@ static void letter_that_nobody_takes_is_held_and_tried_again(void **state) {
 static void full_target_holds_the_letter(void **state) {
     struct peer *p = connect_with_dlx(state, ARGUMENTS(QUORUM, DLX, AT_LEAST_ONCE));
 
-    declare_with(p, "full",
-                 ARGUMENTS(INT("x-max-length", 1), TEXT("x-overflow", "reject-publish")));
+    peer_declare_durable_queue(
+        p, "full", ARGUMENTS(INT("x-max-length", 1), TEXT("x-overflow", "reject-publish")));
     peer_bind_queue(p, "full", "dlx", "");
     peer_publish(p, "", "full", "0");
     peer_publish(p, "", "q", "1");
@@ -449,8 +400,7 @@ static void held_letters_count_against_the_length(void **state) {
     struct peer *p =
         connect_with(state, ARGUMENTS(QUORUM, DLX, AT_LEAST_ONCE, INT("x-max-length", 1)));
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_send(p, basic_reject, .delivery_tag = get(p, "1"));
@@ -566,11 +516,11 @@ static void default_type_is_for_queues_whose_flags_suit_it(void **state) {
     struct peer *p = peer_connect(fixture);
 
     set_default_type(broker_find_vhost(fixture->broker, SLICE("/")), "quorum");
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     assert_int_equal(queue_named(fixture, "q")->type, QUEUE_QUORUM);
-    declare_with(p, "q", SLICE("")); /* the default again */
-    declare_with(p, "q", ARGUMENTS(QUORUM));
-    declare_with(p, "classic", ARGUMENTS(TEXT("x-queue-type", "classic")));
+    peer_declare_durable_queue(p, "q", SLICE("")); /* the default again */
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "classic", ARGUMENTS(TEXT("x-queue-type", "classic")));
     assert_int_equal(queue_named(fixture, "classic")->type, QUEUE_CLASSIC);
     peer_send(p, queue_declare, .queue = SLICE("transient"));
     peer_expect(p, queue_declare_ok, .queue = SLICE("transient"));
@@ -585,10 +535,10 @@ static void default_type_of_the_node_counts_when_the_vhost_has_none(void **state
     struct peer *p = peer_connect(fixture);
 
     fixture->broker->settings.default_queue_type = "quorum";
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     assert_int_equal(queue_named(fixture, "q")->type, QUEUE_QUORUM);
     set_default_type(broker_find_vhost(fixture->broker, SLICE("/")), "classic");
-    declare_with(p, "r", SLICE(""));
+    peer_declare_durable_queue(p, "r", SLICE(""));
     assert_int_equal(queue_named(fixture, "r")->type, QUEUE_CLASSIC);
 }
 

@@ -5,41 +5,8 @@
  */
 #include "broker/base/text.h"
 #include "broker/entities/policy.h"
-#include "broker/entities/value_text.h"
 #include "broker/entities/vhost.h"
-#include "tests/support/arguments.h"
-#include "tests/support/peer.h"
-
-#define QUORUM TEXT("x-queue-type", "quorum")
-
-static void declare_with(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .durable = true,
-              .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
-static struct peer *connect_with(void **state, struct slice arguments) {
-    struct peer *p = peer_connect(*state);
-
-    declare_with(p, "q", arguments);
-    return p;
-}
-
-static void assert_header(const struct amqp_properties *properties, const char *name,
-                          const char *expected) {
-    struct text text = {0};
-    struct amqp_value value;
-    struct slice headers = properties->flags & AMQP_HEADERS ? properties->headers : SLICE("");
-
-    if (expected == NULL) {
-        assert_false(amqp_table_find(headers, slice_from_text(name), &value));
-        return;
-    }
-    assert_true(amqp_table_find(headers, slice_from_text(name), &value));
-    value_text_append(&text, &value);
-    assert_string_equal(text_chars(&text), expected);
-    text_clear(&text);
-}
+#include "tests/support/quorum_queue.h"
 
 static void set_policy(struct fixture *fixture, struct slice definition) {
     struct policy_settings settings = {
@@ -50,20 +17,6 @@ static void set_policy(struct fixture *fixture, struct slice definition) {
                     &refusal))
         fail_msg("%s", refusal.text);
     fixture_run(fixture);
-}
-
-/* The front of "q" and its delivery tag; the message has come back `acquired` times. */
-static uint64_t get_counted(struct peer *p, const char *text, const char *acquired,
-                            const char *failed) {
-    const struct amqp_properties *properties;
-    uint64_t delivery_tag;
-
-    peer_send(p, basic_get, .queue = SLICE("q"));
-    delivery_tag = peer_receive(p, basic_get_ok)->delivery_tag;
-    properties = peer_expect_content(p, text);
-    assert_header(properties, "x-acquired-count", acquired);
-    assert_header(properties, "x-delivery-count", failed);
-    return delivery_tag;
 }
 
 /* -- The single active consumer ---------------------------------------------------------------- */
@@ -99,26 +52,15 @@ static void single_active_consumer_is_followed_by_the_next(void **state) {
     peer_expect_delivery(p, "second", 3, "3");
 }
 
-static void consume(struct peer *p, const char *tag, int priority) {
-    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = slice_from_text(tag),
-              .arguments = ARGUMENTS(INT("x-priority", priority)));
-    peer_expect(p, basic_consume_ok, .consumer_tag = slice_from_text(tag));
-}
-
-static void cancel(struct peer *p, const char *tag) {
-    peer_send(p, basic_cancel, .consumer_tag = slice_from_text(tag));
-    peer_expect(p, basic_cancel_ok, .consumer_tag = slice_from_text(tag));
-}
-
 static void consumer_of_higher_priority_takes_over(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume(p, "first", 0);
-    consume(p, "second", 5);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 5)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "second", 1, "1");
-    consume(p, "third", 5);
-    consume(p, "fourth", 4);
+    peer_consume_with(p, "q", "third", ARGUMENTS(INT("x-priority", 5)));
+    peer_consume_with(p, "q", "fourth", ARGUMENTS(INT("x-priority", 4)));
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "second", 2, "2");
 }
@@ -127,12 +69,12 @@ static void active_consumer_yields_when_its_messages_are_settled(void **state) {
     struct peer *p = connect_single_active(state);
     struct peer *other = peer_connect(*state);
 
-    consume(p, "first", 0);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "first", 1, "1");
     peer_expect_delivery(p, "first", 2, "2");
-    consume(other, "second", 1);
+    peer_consume_with(other, "q", "second", ARGUMENTS(INT("x-priority", 1)));
     peer_publish(p, "", "q", "3");
     peer_send(p, basic_ack, .delivery_tag = 1);
     peer_expect_nothing(p);
@@ -144,10 +86,10 @@ static void active_consumer_yields_when_its_messages_are_settled(void **state) {
 static void what_comes_back_goes_to_the_one_that_took_over(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume(p, "first", 0);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "first", 1, "1");
-    consume(p, "second", 1);
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 1)));
     peer_send(p, basic_nack, .delivery_tag = 1, .requeue = true);
     peer_expect_redelivery(p, "second", 2, "1");
 }
@@ -155,30 +97,30 @@ static void what_comes_back_goes_to_the_one_that_took_over(void **state) {
 static void consumer_goes_on_when_the_higher_one_leaves_before(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume(p, "first", 0);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "first", 1, "1");
-    consume(p, "second", 1);
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 1)));
     peer_publish(p, "", "q", "2");
     peer_expect_nothing(p);
-    cancel(p, "second");
+    peer_cancel(p, "second");
     peer_expect_delivery(p, "first", 2, "2");
 }
 
 static void one_that_yielded_comes_before_younger_ones_of_its_priority(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume(p, "old", 0);
-    consume(p, "high", 1);
-    consume(p, "young", 0);
-    cancel(p, "high");
+    peer_consume_with(p, "q", "old", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "high", ARGUMENTS(INT("x-priority", 1)));
+    peer_consume_with(p, "q", "young", ARGUMENTS(INT("x-priority", 0)));
+    peer_cancel(p, "high");
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "old", 1, "1");
-    consume(p, "high", 1);
+    peer_consume_with(p, "q", "high", ARGUMENTS(INT("x-priority", 1)));
     peer_send(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "high", 2, "2");
-    cancel(p, "high");
+    peer_cancel(p, "high");
     peer_publish(p, "", "q", "3");
     peer_expect_delivery(p, "old", 3, "3");
 }
@@ -186,12 +128,12 @@ static void one_that_yielded_comes_before_younger_ones_of_its_priority(void **st
 static void messages_of_a_cancelled_one_do_not_keep_the_next_active(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume(p, "first", 0);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "first", 1, "1");
-    consume(p, "second", 0);
-    cancel(p, "first");
-    consume(p, "third", 1);
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 0)));
+    peer_cancel(p, "first");
+    peer_consume_with(p, "q", "third", ARGUMENTS(INT("x-priority", 1)));
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "third", 2, "2");
 }
@@ -202,7 +144,7 @@ static void one_without_acknowledgements_yields_at_once(void **state) {
     peer_consume_no_ack(p, "q", "first");
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "first", 1, "1");
-    consume(p, "second", 1);
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 1)));
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "second", 2, "2");
 }
@@ -360,7 +302,7 @@ static void message_of_a_get_is_kept_too_long(void **state) {
 static void gets_of_several_queues_have_the_timeouts_of_these(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
-    declare_with(p, "short", ARGUMENTS(QUORUM, INT("x-consumer-timeout", 10)));
+    peer_declare_durable_queue(p, "short", ARGUMENTS(QUORUM, INT("x-consumer-timeout", 10)));
     peer_declare_queue(p, "classic");
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "classic", "2");

@@ -7,26 +7,8 @@
 #include "broker/entities/queue.h"
 #include "broker/entities/value_text.h"
 #include "broker/entities/vhost.h"
-#include "tests/support/arguments.h"
 #include "tests/support/memory_disk.h"
-#include "tests/support/peer.h"
-
-#define QUORUM TEXT("x-queue-type", "quorum")
-#define DLX    TEXT("x-dead-letter-exchange", "dlx")
-
-static void declare_with(struct peer *p, const char *name, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(name), .durable = true,
-              .arguments = arguments);
-    fixture_write_all(p->fixture);
-    peer_skip(p, queue_declare_ok);
-}
-
-static struct peer *connect_with(void **state, struct slice arguments) {
-    struct peer *p = peer_connect(*state);
-
-    declare_with(p, "q", arguments);
-    return p;
-}
+#include "tests/support/quorum_queue.h"
 
 static void publish_safely(struct peer *p, const char *text) {
     peer_publish(p, "", "q", text);
@@ -39,28 +21,11 @@ static struct peer *restart(void **state, bool clean) {
     return peer_connect(*state);
 }
 
-/* The delivery tag of the front of "q"; -1 for a header that is not there. */
-static uint64_t get_counted(struct peer *p, const char *text, int64_t acquired, int64_t failed) {
-    struct amqp_value value;
-    uint64_t delivery_tag;
-
-    peer_send(p, basic_get, .queue = SLICE("q"));
-    delivery_tag = peer_receive(p, basic_get_ok)->delivery_tag;
-    const struct amqp_properties *properties = peer_expect_content(p, text);
-    struct slice headers = properties->flags & AMQP_HEADERS ? properties->headers : SLICE("");
-    assert_int_equal(
-        amqp_table_find(headers, SLICE("x-acquired-count"), &value) ? value.integer : -1, acquired);
-    assert_int_equal(
-        amqp_table_find(headers, SLICE("x-delivery-count"), &value) ? value.integer : -1, failed);
-    return delivery_tag;
-}
-
 /* A transient message in a quorum queue is durable, and its confirm waits for the disk. */
 static void every_message_is_durable(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
+    peer_select_confirms(p);
     peer_publish_with(p, "", "q", "transient", .delivery_mode = 1);
     peer_expect_nothing(p);
     assert_true(fixture_write(*state));
@@ -75,7 +40,7 @@ static void every_message_is_durable(void **state) {
 static void transient_message_of_a_classic_queue_beside_it_is_gone(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
-    declare_with(p, "classic", SLICE(""));
+    peer_declare_durable_queue(p, "classic", SLICE(""));
     for (const char *const *queue = (const char *[]){"q", "classic", NULL}; *queue != NULL;
          queue++) {
         peer_send(p, queue_bind, .queue = slice_from_text(*queue), .exchange = SLICE("amq.fanout"));
@@ -100,14 +65,14 @@ static void counts_survive(void **state, bool clean) {
 
     publish_safely(p, "1");
     publish_safely(p, "2");
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", -1, -1), .requeue = true);
-    peer_send(p, basic_nack, .delivery_tag = get_counted(p, "1", 1, 1), .requeue = true);
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", NULL, NULL), .requeue = true);
+    peer_send(p, basic_nack, .delivery_tag = get_counted(p, "1", "1", "1"), .requeue = true);
     p = restart(state, clean);
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", 2, 1), .requeue = true);
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", 3, 2), .requeue = true);
-    get_counted(p, "2", -1, -1);
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", "2", "1"), .requeue = true);
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", "3", "2"), .requeue = true);
+    get_counted(p, "2", NULL, NULL);
     p = restart(state, clean);
-    get_counted(p, "2", clean ? 1 : -1, clean ? 1 : -1);
+    get_counted(p, "2", clean ? "1" : NULL, clean ? "1" : NULL);
     peer_expect_get_empty(p, "q");
 }
 
@@ -126,13 +91,13 @@ static void returned_messages_keep_their_turn_over_a_restart(void **state) {
     publish_safely(p, "2");
     peer_publish_with(p, "", "q", "9", .priority = 9);
     peer_expect_get(p, "q", "9");
-    uint64_t one = get_counted(p, "1", -1, -1);
+    uint64_t one = get_counted(p, "1", NULL, NULL);
     peer_publish_with(p, "", "q", "10", .priority = 10);
     peer_send(p, basic_nack, .delivery_tag = one, .requeue = true);
     p = restart(state, true);
-    get_counted(p, "1", 1, -1);
-    get_counted(p, "10", -1, -1);
-    get_counted(p, "2", -1, -1);
+    get_counted(p, "1", "1", NULL);
+    get_counted(p, "10", NULL, NULL);
+    get_counted(p, "2", NULL, NULL);
 }
 
 static void message_that_waits_for_its_next_try_waits_on(void **state) {
@@ -140,14 +105,14 @@ static void message_that_waits_for_its_next_try_waits_on(void **state) {
                                                    INT("x-delayed-retry-min", 1000)));
 
     publish_safely(p, "1");
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", -1, -1), .requeue = true);
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", NULL, NULL), .requeue = true);
     fixture_advance(*state, 400);
     p = restart(state, false);
     peer_expect_get_empty(p, "q");
     fixture_advance(*state, 599);
     peer_expect_get_empty(p, "q");
     fixture_advance(*state, 1);
-    get_counted(p, "1", 1, 1);
+    get_counted(p, "1", "1", "1");
 }
 
 static void held_letter_survives_as_a_letter(void **state) {
@@ -157,7 +122,7 @@ static void held_letter_survives_as_a_letter(void **state) {
     struct amqp_value value;
 
     publish_safely(p, "1");
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", -1, -1));
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", NULL, NULL));
     p = restart(state, false);
     peer_expect_get_empty(p, "q");
     peer_declare_exchange(p, "dlx", "fanout");
@@ -185,7 +150,7 @@ static void default_queue_type_survives(void **state) {
     struct vhost *vhost = broker_find_vhost(fixture->broker, SLICE("/"));
 
     set_default_type(vhost, "quorum");
-    declare_with(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     fixture_write_all(fixture);
     fixture_restart(fixture, false);
     vhost = broker_find_vhost(fixture->broker, SLICE("/"));
@@ -197,16 +162,16 @@ static void deleted_queue_leaves_no_history(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
     publish_safely(p, "1");
-    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", -1, -1), .requeue = true);
-    uint64_t kept = get_counted(p, "1", 1, 1);
+    peer_send(p, basic_reject, .delivery_tag = get_counted(p, "1", NULL, NULL), .requeue = true);
+    uint64_t kept = get_counted(p, "1", "1", "1");
     peer_send(p, queue_delete, .queue = SLICE("q"));
     fixture_write_all(*state);
     peer_expect(p, queue_delete_ok);
     peer_send(p, basic_reject, .delivery_tag = kept, .requeue = true);
     p = restart(state, false); /* a history without its queue would be refused */
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     publish_safely(p, "2");
-    get_counted(p, "2", -1, -1);
+    get_counted(p, "2", NULL, NULL);
 }
 
 int main(void) {

@@ -11,13 +11,6 @@
 #include "tests/support/memory_disk.h"
 #include "tests/support/peer.h"
 
-static void declare(struct peer *p, const char *name, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(name), .durable = true,
-              .arguments = arguments);
-    fixture_write_all(p->fixture);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(name));
-}
-
 static void publish(struct peer *p, const char *queue, const char *text) {
     peer_publish_with(p, "", queue, text, .delivery_mode = 2);
 }
@@ -39,7 +32,7 @@ static void expect_got(struct peer *p, const char *queue, const char *text, bool
 static void what_was_not_handed_over_is_gone_after_a_kill(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish(p, "q", "written");
     fixture_write(*state);
     publish(p, "q", "under way");
@@ -52,7 +45,7 @@ static void what_was_not_handed_over_is_gone_after_a_kill(void **state) {
 static void clean_stop_writes_what_is_left(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish(p, "q", "under way");
     publish(p, "q", "not handed over");
     fixture_restart(*state, true);
@@ -65,7 +58,7 @@ static void requeued_messages_stay_marked_over_many_clean_stops(void **state) {
     struct peer *p = peer_connect(*state);
     static const char *const bodies[] = {"0", "1", "2", "3", "4"};
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     for (size_t i = 0; i < 5; i++)
         publish(p, "q", bodies[i]);
     for (uint64_t i = 0; i < 3; i++) {
@@ -87,7 +80,7 @@ static void requeued_messages_stay_marked_over_many_clean_stops(void **state) {
 static void flags_of_a_clean_stop_are_used_once(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     publish(p, "q", "a");
     peer_send(p, basic_get, .queue = SLICE("q"));
     peer_skip(p, basic_get_ok);
@@ -104,7 +97,7 @@ static void time_to_live_goes_on_while_nobody_runs(void **state) {
 
     for (int clean = 0; clean < 2; clean++) {
         struct peer *p = peer_connect(fixture);
-        declare(p, "q", ARGUMENTS(INT("x-message-ttl", 10000)));
+        peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-message-ttl", 10000)));
         publish(p, "q", "early");
         fixture_write_all(fixture);
         fixture_advance(fixture, 4000);
@@ -124,10 +117,10 @@ static void expired_while_nobody_ran_is_dead_lettered(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(
+    peer_declare_durable_queue(
         p, "q",
         ARGUMENTS(TEXT("x-dead-letter-exchange", ""), TEXT("x-dead-letter-routing-key", "dead")));
-    declare(p, "dead", SLICE(""));
+    peer_declare_durable_queue(p, "dead", SLICE(""));
     peer_publish_with(p, "", "q", "body", .delivery_mode = 2, .expiration = SLICE("1000"));
     fixture_write_all(fixture);
     fixture->env.wall_ms += 60000;
@@ -143,7 +136,7 @@ static void clock_set_back_while_nobody_ran(void **state) {
     struct fixture *fixture = *state;
     struct peer *p = peer_connect(fixture);
 
-    declare(p, "q", SLICE(""));
+    peer_declare_durable_queue(p, "q", SLICE(""));
     peer_publish_with(p, "", "q", "body", .delivery_mode = 2, .expiration = SLICE("1000"));
     fixture_write_all(fixture);
     fixture->env.wall_ms -= 3600000;
@@ -156,7 +149,7 @@ static void clock_set_back_while_nobody_ran(void **state) {
 static void unused_queue_expires_after_a_restart(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", ARGUMENTS(INT("x-expires", 5000)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-expires", 5000)));
     p = restart(state, false);
     fixture_advance(*state, 4000);
     assert_int_equal(((struct fixture *)*state)->broker->counters.queues_deleted, 0);
@@ -170,7 +163,7 @@ static void unused_queue_expires_after_a_restart(void **state) {
 static void length_limit_holds_after_a_restart(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", ARGUMENTS(INT("x-max-length", 2)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-max-length", 2)));
     publish(p, "q", "1");
     publish(p, "q", "2");
     fixture_write_all(*state);
@@ -186,7 +179,7 @@ static void length_limit_holds_after_a_restart(void **state) {
 static void single_active_and_other_arguments_are_compared_after_a_restart(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare(p, "q", ARGUMENTS(INT("x-max-length", 2)));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(INT("x-max-length", 2)));
     p = restart(state, true);
     peer_send(p, queue_declare, .queue = SLICE("q"), .durable = true);
     peer_expect_channel_exception(
@@ -200,7 +193,7 @@ static void ids_of_queues_are_never_used_again(void **state) {
     struct peer *p = peer_connect(*state);
 
     for (int life = 0; life < 4; life++) {
-        declare(p, "q", SLICE(""));
+        peer_declare_durable_queue(p, "q", SLICE(""));
         publish(p, "q", "old");
         fixture_write_all(*state);
         p = restart(state, life % 2 == 0);
@@ -208,7 +201,7 @@ static void ids_of_queues_are_never_used_again(void **state) {
         fixture_write_all(*state);
         peer_expect(p, queue_delete_ok, .message_count = 1);
         p = restart(state, life % 2 == 1);
-        declare(p, "q", SLICE(""));
+        peer_declare_durable_queue(p, "q", SLICE(""));
         peer_expect_get_empty(p, "q");
         p = restart(state, false);
         peer_expect_get_empty(p, "q");

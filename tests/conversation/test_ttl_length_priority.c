@@ -3,21 +3,11 @@
 #include "tests/support/arguments.h"
 #include "tests/support/peer.h"
 
-static void declare_with(struct peer *p, const char *queue, struct slice arguments) {
-    peer_send(p, queue_declare, .queue = slice_from_text(queue), .arguments = arguments);
-    peer_expect(p, queue_declare_ok, .queue = slice_from_text(queue));
-}
-
 static struct peer *connect_with(void **state, struct slice arguments) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", arguments);
+    peer_declare_queue_with(p, "q", arguments);
     return p;
-}
-
-static void select_confirms(struct peer *p) {
-    peer_send(p, confirm_select);
-    peer_expect(p, confirm_select_ok);
 }
 
 /* -- Time to live ------------------------------------------------------------------------------ */
@@ -209,7 +199,7 @@ static void get_and_declare_put_the_end_off(void **state) {
     fixture_advance(*state, 900);
     peer_expect_counts(p, "q", 0, 0);
     fixture_advance(*state, 900);
-    declare_with(p, "q", ARGUMENTS(INT("x-expires", 1000)));
+    peer_declare_queue_with(p, "q", ARGUMENTS(INT("x-expires", 1000)));
     fixture_advance(*state, 900);
     peer_send(p, queue_declare, .queue = SLICE("q"), .no_wait = true,
               .arguments = ARGUMENTS(INT("x-expires", 1000)));
@@ -223,7 +213,7 @@ static void get_and_declare_put_the_end_off(void **state) {
 static void max_length_drops_the_oldest_and_acks(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(INT("x-max-length", 2)));
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
@@ -288,7 +278,7 @@ static void consumers_are_served_before_the_length_counts(void **state) {
 static void max_length_0_keeps_nothing_and_acks(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(INT("x-max-length", 0)));
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_expect_get_empty(p, "q");
@@ -303,7 +293,7 @@ static void reject_publish_nacks_the_newest(void **state) {
     struct peer *p = connect_with(
         state, ARGUMENTS(INT("x-max-length", 1), TEXT("x-overflow", "reject-publish")));
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_ack, .delivery_tag = 1);
     peer_publish(p, "", "q", "2");
@@ -318,7 +308,7 @@ static void reject_publish_looks_at_bytes_too(void **state) {
     struct peer *p = connect_with(
         state, ARGUMENTS(INT("x-max-length-bytes", 5), TEXT("x-overflow", "reject-publish")));
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_publish(p, "", "q", "123456");
     peer_expect(p, basic_nack, .delivery_tag = 1, .requeue = true);
     peer_publish(p, "", "q", "12345");
@@ -332,7 +322,7 @@ static void reject_publish_at_0_rejects_with_a_consumer(void **state) {
     struct peer *p = connect_with(
         state, ARGUMENTS(INT("x-max-length", 0), TEXT("x-overflow", "reject-publish")));
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_consume_no_ack(p, "q", "c");
     peer_publish(p, "", "q", "1");
     peer_expect(p, basic_nack, .delivery_tag = 1, .requeue = true);
@@ -368,7 +358,7 @@ static void answers_of_one_read_do_not_cover_each_other(void **state) {
         state, ARGUMENTS(INT("x-max-length", 2), TEXT("x-overflow", "reject-publish")));
     const char *keys[] = {"q", "q", "q", "q", "nowhere", "nowhere", "q"};
 
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_cork(p);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         peer_publish(p, "", keys[i], "body");
@@ -395,7 +385,7 @@ static void one_rejecting_queue_of_several_is_a_nack(void **state) {
     peer_declare_queue(p, "open");
     peer_bind_queue(p, "q", "amq.fanout", "");
     peer_bind_queue(p, "open", "amq.fanout", "");
-    select_confirms(p);
+    peer_select_confirms(p);
     peer_publish(p, "amq.fanout", "", "body");
     peer_expect(p, basic_nack, .delivery_tag = 1, .requeue = true);
     peer_expect_get(p, "open", "body");
@@ -523,23 +513,12 @@ static struct peer *connect_single_active(void **state) {
     return connect_with(state, ARGUMENTS(BOOL("x-single-active-consumer", true)));
 }
 
-static void consume_with_priority(struct peer *p, const char *tag, int priority) {
-    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = slice_from_text(tag),
-              .arguments = ARGUMENTS(INT("x-priority", priority)));
-    peer_expect(p, basic_consume_ok, .consumer_tag = slice_from_text(tag));
-}
-
-static void cancel(struct peer *p, const char *tag) {
-    peer_send(p, basic_cancel, .consumer_tag = slice_from_text(tag));
-    peer_expect(p, basic_cancel_ok, .consumer_tag = slice_from_text(tag));
-}
-
 /* rows: 308 */
 static void only_the_first_consumer_is_served(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume_with_priority(p, "first", 0);
-    consume_with_priority(p, "second", 10);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 10)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(p, "first", 1, "1");
     peer_publish(p, "", "q", "2");
@@ -552,8 +531,8 @@ static void full_window_of_the_active_one_helps_nobody(void **state) {
 
     peer_send(p, basic_qos, .prefetch_count = 1);
     peer_expect(p, basic_qos_ok);
-    consume_with_priority(p, "first", 0);
-    consume_with_priority(p, "second", 0);
+    peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "first", 1, "1");
@@ -567,22 +546,22 @@ static void next_by_priority_and_age_takes_over(void **state) {
     struct peer *p = connect_single_active(state);
     struct peer *other = peer_connect(*state);
 
-    consume_with_priority(other, "first", 0);
-    consume_with_priority(p, "second", 0);
-    consume_with_priority(p, "third", 5);
-    consume_with_priority(p, "fourth", 5);
+    peer_consume_with(other, "q", "first", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "third", ARGUMENTS(INT("x-priority", 5)));
+    peer_consume_with(p, "q", "fourth", ARGUMENTS(INT("x-priority", 5)));
     peer_publish(p, "", "q", "1");
     peer_expect_delivery(other, "first", 1, "1");
     peer_drop(other);
     peer_expect_redelivery(p, "third", 1, "1");
-    cancel(p, "third");
+    peer_cancel(p, "third");
     peer_publish(p, "", "q", "2");
     peer_expect_delivery(p, "fourth", 2, "2");
-    cancel(p, "second");
-    cancel(p, "fourth");
+    peer_cancel(p, "second");
+    peer_cancel(p, "fourth");
     peer_publish(p, "", "q", "3");
     peer_expect_counts(p, "q", 1, 0);
-    consume_with_priority(p, "fifth", 0);
+    peer_consume_with(p, "q", "fifth", ARGUMENTS(INT("x-priority", 0)));
     peer_expect_delivery(p, "fifth", 3, "3");
 }
 
@@ -604,8 +583,8 @@ static void get_is_allowed_beside_an_active_consumer(void **state) {
 static void deleted_queue_cancels_all_its_consumers(void **state) {
     struct peer *p = connect_single_active(state);
 
-    consume_with_priority(p, "active", 0);
-    consume_with_priority(p, "inactive", 0);
+    peer_consume_with(p, "q", "active", ARGUMENTS(INT("x-priority", 0)));
+    peer_consume_with(p, "q", "inactive", ARGUMENTS(INT("x-priority", 0)));
     peer_send(p, queue_delete, .queue = SLICE("q"), .no_wait = true);
     peer_expect(p, basic_cancel, .consumer_tag = SLICE("active"), .no_wait = true);
     peer_expect(p, basic_cancel, .consumer_tag = SLICE("inactive"), .no_wait = true);

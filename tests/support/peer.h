@@ -171,7 +171,7 @@ void peer_uncork(struct peer *peer);
 #define peer_expect_delivery_on(peer, channel, tag, number, text) \
     peer_take_delivery(PEER_AT(peer), channel, tag, number, false, text)
 
-/* basic.get without acknowledgement brings this body, or nothing. */
+/* basic.get without acknowledgement brings this body, and returns its properties; or nothing. */
 #define peer_expect_get(peer, queue_name, text) peer_get(PEER_AT(peer), queue_name, text)
 #define peer_expect_get_empty(peer, queue_name) peer_get(PEER_AT(peer), queue_name, NULL)
 
@@ -206,18 +206,33 @@ enum { peer_id_nothing = AMQP_METHOD_UNKNOWN };
 
 /* -- Common steps, each with its answer -------------------------------------------------------- */
 
-#define peer_declare_queue(peer, name)          peer_make_queue(PEER_AT(peer), name)
+#define PEER_NO_ARGUMENTS \
+    (struct slice) {      \
+        NULL, 0           \
+    }
+
+#define peer_declare_queue(peer, name) peer_declare_queue_with(peer, name, PEER_NO_ARGUMENTS)
+#define peer_declare_queue_with(peer, name, arguments) \
+    peer_make_queue(PEER_AT(peer), name, false, arguments)
+/* With a disk it is written before the answer is expected. */
+#define peer_declare_durable_queue(peer, name, arguments) \
+    peer_make_queue(PEER_AT(peer), name, true, arguments)
 #define peer_declare_exchange(peer, name, kind) peer_make_exchange(PEER_AT(peer), name, kind)
 #define peer_bind_queue(peer, queue, exchange, key) \
-    peer_make_binding(PEER_AT(peer), queue, exchange, key, (struct slice){NULL, 0})
+    peer_make_binding(PEER_AT(peer), queue, exchange, key, PEER_NO_ARGUMENTS)
 #define peer_bind_queue_with(peer, queue, exchange, key, arguments) \
     peer_make_binding(PEER_AT(peer), queue, exchange, key, arguments)
 #define peer_bind_exchange(peer, destination, source, key) \
     peer_make_exchange_binding(PEER_AT(peer), destination, source, key)
-#define peer_consume(peer, queue, tag)        peer_make_consumer(PEER_AT(peer), 1, queue, tag, false)
-#define peer_consume_no_ack(peer, queue, tag) peer_make_consumer(PEER_AT(peer), 1, queue, tag, true)
+#define peer_consume(peer, queue, tag) peer_consume_on(peer, 1, queue, tag)
 #define peer_consume_on(peer, channel, queue, tag) \
-    peer_make_consumer(PEER_AT(peer), channel, queue, tag, false)
+    peer_make_consumer(PEER_AT(peer), channel, queue, tag, false, PEER_NO_ARGUMENTS)
+#define peer_consume_no_ack(peer, queue, tag) \
+    peer_make_consumer(PEER_AT(peer), 1, queue, tag, true, PEER_NO_ARGUMENTS)
+#define peer_consume_with(peer, queue, tag, arguments) \
+    peer_make_consumer(PEER_AT(peer), 1, queue, tag, false, arguments)
+#define peer_cancel(peer, tag)     peer_end_consumer(PEER_AT(peer), tag)
+#define peer_select_confirms(peer) peer_begin_confirms(PEER_AT(peer))
 
 /* -- Behind the macros ------------------------------------------------------------------------- */
 
@@ -234,7 +249,7 @@ const struct amqp_properties *peer_take_content(struct peer *peer, uint16_t chan
                                                 const char *text);
 void peer_take_delivery(struct peer *peer, uint16_t channel, const char *tag, uint64_t number,
                         bool redelivered, const char *text);
-void peer_get(struct peer *peer, const char *queue, const char *text);
+const struct amqp_properties *peer_get(struct peer *peer, const char *queue, const char *text);
 void peer_count(struct peer *peer, const char *queue, uint32_t messages, uint32_t consumers);
 void peer_take_channel_close(struct peer *peer, uint16_t channel, uint16_t code, const char *text,
                              int blamed);
@@ -244,14 +259,16 @@ void peer_take_heartbeat(struct peer *peer);
 void peer_check_silence(struct peer *peer);
 void peer_check_open(struct peer *peer);
 void peer_check_closed(struct peer *peer);
-void peer_make_queue(struct peer *peer, const char *name);
+void peer_make_queue(struct peer *peer, const char *name, bool durable, struct slice arguments);
 void peer_make_exchange(struct peer *peer, const char *name, const char *type);
 void peer_make_binding(struct peer *peer, const char *queue, const char *exchange, const char *key,
                        struct slice arguments);
 void peer_make_exchange_binding(struct peer *peer, const char *destination, const char *source,
                                 const char *key);
 void peer_make_consumer(struct peer *peer, uint16_t channel, const char *queue, const char *tag,
-                        bool no_ack);
+                        bool no_ack, struct slice arguments);
+void peer_end_consumer(struct peer *peer, const char *tag);
+void peer_begin_confirms(struct peer *peer);
 
 /* For the fixture: moves octets both ways; true when anything moved. */
 bool peer_exchange_octets(struct peer *peer);
