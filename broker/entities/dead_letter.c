@@ -2,7 +2,8 @@
 /*
  * Dead letters on their way. Invariants:
  *   1. A waiting letter holds a reference to its message and to the queue it died in, which may have
- *      been deleted since: the name and the arguments of that queue stay readable.
+ *      been deleted since: its name stays readable. Where it goes was decided when it died: what
+ *      policies change then is for those that die later, and for letters that were held.
  *   2. Letters are published in the order of the deaths, so the order of a queue is kept.
  *   3. A message that went round without anybody rejecting it ends (death_table_is_cycle), so letters
  *      cannot breed letters for ever; and each call drains only what was there when it began.
@@ -43,6 +44,7 @@ struct dead_letter {
     struct list link;
     struct entry entry;
     struct queue *queue;
+    struct queue_features *features; /* the queue's when it died; held */
     enum dead_letter_reason reason;
     uint64_t time_s;
 };
@@ -51,13 +53,11 @@ static bool has_dead_letter_exchange(const struct queue *queue) {
     return queue->features != NULL && queue->features->dead_letter_exchange.data != NULL;
 }
 
-static bool is_at_least_once(const struct queue *queue);
-
 static void count_dead(const struct queue *queue, enum dead_letter_reason reason) {
     const enum dead_letter_strategy strategy =
-        !has_dead_letter_exchange(queue) ? DEAD_LETTERS_DISABLED
-        : is_at_least_once(queue)        ? DEAD_LETTERS_AT_LEAST_ONCE
-                                         : DEAD_LETTERS_AT_MOST_ONCE;
+        !has_dead_letter_exchange(queue)                                ? DEAD_LETTERS_DISABLED
+        : !queue->deleted && queue->features->dead_letter_at_least_once ? DEAD_LETTERS_AT_LEAST_ONCE
+                                                                        : DEAD_LETTERS_AT_MOST_ONCE;
 
     queue->vhost->broker->counters.dead_lettered[queue_type_index(queue->type)][strategy][reason]++;
 }
@@ -75,6 +75,7 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
     list_init(&letter->link);
     letter->entry = entry;
     letter->queue = queue_ref(queue);
+    letter->features = queue_features_hold(queue->features);
     letter->reason = reason;
     letter->time_s = (uint64_t)(broker->env->wall_ms / 1000);
     list_append(&broker->dead_letters, &letter->link);
@@ -83,6 +84,7 @@ void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_
 static void letter_destroy(struct dead_letter *letter) {
     if (!entry_is_away(&letter->entry))
         message_unref(letter->entry.message);
+    queue_features_release(letter->features);
     queue_unref(letter->queue);
     free(letter);
 }
@@ -102,9 +104,8 @@ static struct slice reason_word(enum dead_letter_reason reason) {
 
 /* --- publishing; false when the letter is to be held --- */
 
-static bool is_at_least_once(const struct queue *queue) {
-    return !queue->deleted && has_dead_letter_exchange(queue) &&
-           queue->features->dead_letter_at_least_once;
+static bool is_at_least_once(const struct dead_letter *letter) {
+    return !letter->queue->deleted && letter->features->dead_letter_at_least_once;
 }
 
 /* Each queue but those the message would come back to in a circle. */
@@ -132,7 +133,7 @@ static bool enqueue(const struct dead_letter *letter, struct route *route, struc
                     struct slice headers) {
     uint64_t lsn = 0; /* nobody waits for a dead letter */
     leave_out_cycles(letter->queue->vhost->broker, route, headers);
-    if (is_at_least_once(letter->queue) && !everybody_takes(route, message))
+    if (is_at_least_once(letter) && !everybody_takes(route, message))
         return false;
     broker_publish(letter->queue->vhost->broker, message, route->queues, route->count, &lsn);
     return true;
@@ -140,7 +141,7 @@ static bool enqueue(const struct dead_letter *letter, struct route *route, struc
 
 /* The message as it goes to the dead-letter exchange, under these headers; NULL when memory is out. */
 static struct message *new_message(const struct dead_letter *letter, struct slice headers) {
-    const struct queue_features *features = letter->queue->features;
+    const struct queue_features *features = letter->features;
     bool has_key = features->dead_letter_routing_key.data != NULL;
     struct slice key =
         has_key ? features->dead_letter_routing_key : message_routing_key(letter->entry.message);
@@ -166,14 +167,14 @@ static bool publish_with(const struct dead_letter *letter, struct exchange *exch
     bool is_done;
 
     if (message == NULL)
-        return !is_at_least_once(letter->queue);
+        return !is_at_least_once(letter);
     struct route_request request = route_request_of(message);
     route_message(route, exchange, &request);
     exchange->published_in_count++;
     is_done = enqueue(letter, route, message, headers);
     exchange->published_out_count += is_done ? route->count : 0;
     letter->queue->vhost->broker->counters.dead_letters_confirmed +=
-        is_done && is_at_least_once(letter->queue);
+        is_done && is_at_least_once(letter);
     message_unref(message);
     return is_done;
 }
@@ -182,13 +183,13 @@ static bool publish_with(const struct dead_letter *letter, struct exchange *exch
 static bool publish_letter(const struct dead_letter *letter, struct route *route) {
     const struct queue *queue = letter->queue;
     struct exchange *exchange =
-        vhost_find_exchange(queue->vhost, queue->features->dead_letter_exchange);
+        vhost_find_exchange(queue->vhost, letter->features->dead_letter_exchange);
     struct death death = {queue->name, reason_word(letter->reason), letter->time_s};
     struct amqp_table_builder builder;
     bool is_done;
 
     if (exchange == NULL)
-        return !is_at_least_once(queue);
+        return !is_at_least_once(letter);
     amqp_table_builder_init(&builder);
     death_table_build(&builder, letter->entry.message, &death);
     is_done = publish_with(letter, exchange, amqp_table_builder_finish(&builder), route);
@@ -198,14 +199,7 @@ static bool publish_letter(const struct dead_letter *letter, struct route *route
 
 /* --- holding --- */
 
-static void on_letters_timer(struct timer *timer) {
-    struct quorum *quorum = LIST_ITEM(timer, struct quorum, letters_timer);
-    struct dead_letter *letter =
-        LIST_ITEM(list_first(&quorum->held_letters), struct dead_letter, link);
-    quorum->held_count = 0;
-    quorum->held_bytes = 0;
-    list_move_all(&letter->queue->vhost->broker->dead_letters, &quorum->held_letters);
-}
+static void on_letters_timer(struct timer *timer);
 
 static void hold(struct dead_letter *letter) {
     struct quorum *quorum = letter->queue->quorum;
@@ -226,6 +220,27 @@ static void end_letter(struct dead_letter *letter) {
     else
         queue_end_entry(letter->queue, &letter->entry);
     letter_destroy(letter);
+}
+
+/* Where it is to go may have changed since; a queue that has no such place any more drops it. */
+static void try_again(struct dead_letter *letter) {
+    struct queue *queue = letter->queue;
+    if (!has_dead_letter_exchange(queue)) {
+        end_letter(letter);
+        return;
+    }
+    queue_features_release(letter->features);
+    letter->features = queue_features_hold(queue->features);
+    list_append(&queue->vhost->broker->dead_letters, &letter->link);
+}
+
+static void on_letters_timer(struct timer *timer) {
+    struct quorum *quorum = LIST_ITEM(timer, struct quorum, letters_timer);
+    struct list *link;
+    quorum->held_count = 0;
+    quorum->held_bytes = 0;
+    while ((link = list_take_first(&quorum->held_letters)) != NULL)
+        try_again(LIST_ITEM(link, struct dead_letter, link));
 }
 
 void dead_letters_drop_held(struct queue *queue) {

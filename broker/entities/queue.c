@@ -57,7 +57,7 @@ static int64_t expires_of(const struct queue_features *features) {
 
 void queue_set_features(struct queue *queue, struct queue_features *features) {
     int64_t expired_after_ms = expires_of(queue->features);
-    free(queue->features);
+    queue_features_release(queue->features);
     queue->features = features;
     queue->ready.has_sizes = features != NULL;
     if (expires_of(features) != expired_after_ms) {
@@ -74,7 +74,7 @@ static void free_when_unused(struct queue *queue) {
     rate_window_destroy(queue->length_rates);
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
-    free(queue->features);
+    queue_features_release(queue->features);
     free_slice(queue->name);
     free_slice(queue->arguments);
     vhost_unref(queue->vhost);

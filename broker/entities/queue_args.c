@@ -6,6 +6,8 @@
  */
 #include "broker/entities/queue_args.h"
 
+#include <stdlib.h>
+
 #include "amqp/spec.h"
 #include "amqp/table.h"
 #include "broker/base/alloc.h"
@@ -327,6 +329,18 @@ struct queue_features *queue_args_features(const struct queue_wishes *wishes) {
     if (type == QUEUE_QUORUM)
         settle_quorum_features(&features);
     return copy_features(&features);
+}
+
+struct queue_features *queue_features_hold(struct queue_features *features) {
+    features->holders++;
+    return features;
+}
+
+void queue_features_release(struct queue_features *features) {
+    if (features != NULL && features->holders > 0)
+        features->holders--;
+    else
+        free(features);
 }
 
 /* -- Redeclaring ------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #define LEVERET_BROKER_ENTITIES_QUEUE_ARGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "amqp/slice.h"
@@ -72,6 +73,7 @@ struct queue_features {
     enum queue_delayed_retry delayed_retry;
     int64_t delayed_retry_min_ms; /* below 0: none */
     int64_t delayed_retry_max_ms; /* below 0: none */
+    size_t holders;               /* beside the one who made them */
 };
 
 /* The type that the arguments name; classic when they name none, or a bad one. */
@@ -107,10 +109,12 @@ struct queue_wishes {
 };
 
 /*
- * What is wished, in memory the caller frees; NULL when nothing is wished of a classic queue.
- * Arguments of a wrong type count as absent.
+ * What is wished; NULL when nothing is wished of a classic queue. Arguments of a wrong type count as
+ * absent. The caller and everybody who holds them lets go of them once; NULL is allowed there.
  */
 struct queue_features *queue_args_features(const struct queue_wishes *wishes);
+struct queue_features *queue_features_hold(struct queue_features *features);
+void queue_features_release(struct queue_features *features);
 
 /* For a declare of a queue that exists. False with 406 `inequivalent arg 'K' for queue ...`. */
 bool queue_args_check_equivalent(const struct queue *queue, struct slice arguments,

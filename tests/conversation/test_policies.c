@@ -7,6 +7,7 @@
 #include "broker/entities/exchange.h"
 #include "broker/entities/policy.h"
 #include "broker/entities/queue.h"
+#include "broker/entities/queue_quorum.h"
 #include "broker/entities/value_text.h"
 #include "broker/entities/vhost.h"
 #include "tests/support/arguments.h"
@@ -214,6 +215,47 @@ static void dead_letters_follow_the_policy(void **state) {
     peer_expect_content(p, "2");
     peer_send(p, basic_reject, .delivery_tag = 3);
     peer_expect_get_empty(p, "dead");
+}
+
+#define HOLDING(exchange)                             \
+    ARGUMENTS(TEXT("dead-letter-exchange", exchange), \
+              TEXT("dead-letter-strategy", "at-least-once"), TEXT("overflow", "reject-publish"))
+
+static void reject_next(struct peer *p, const char *body, uint64_t delivery_tag) {
+    peer_send(p, basic_get, .queue = SLICE("q"));
+    peer_skip(p, basic_get_ok);
+    peer_expect_content(p, body);
+    peer_send(p, basic_reject, .delivery_tag = delivery_tag);
+    peer_expect_get_empty(p, "q");
+}
+
+static void held_letter_goes_where_the_policy_says_now(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_with(p, "q", ARGUMENTS(QUORUM));
+    declare_with(p, "dead", SLICE(""));
+    peer_declare_exchange(p, "there", "fanout");
+    peer_bind_queue(p, "dead", "there", "");
+    SET(.pattern = SLICE("^q$"), .definition = HOLDING("missing"));
+    peer_publish(p, "", "q", "1");
+    reject_next(p, "1", 1);
+    SET(.pattern = SLICE("^q$"), .definition = HOLDING("there"));
+    fixture_advance(*state, 180000);
+    peer_expect_get(p, "dead", "1");
+}
+
+/* Nor is it sent to the default exchange, which would put it into its own queue again. */
+static void held_letter_goes_with_the_policy(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_with(p, "q", ARGUMENTS(QUORUM));
+    SET(.definition = HOLDING("missing"));
+    peer_publish(p, "", "q", "1");
+    reject_next(p, "1", 1);
+    clear(state, POLICY_ORDINARY, "p");
+    fixture_advance(*state, 400000);
+    peer_expect_get_empty(p, "q");
+    assert_int_equal(queue_named(*state, "q")->quorum->held_count, 0);
 }
 
 static void delivery_limit_of_a_policy_counts(void **state) {
@@ -442,6 +484,8 @@ int main(void) {
         CONVERSATION(lifetime_is_for_messages_published_from_then_on),
         CONVERSATION(unused_queue_goes_by_a_policy),
         CONVERSATION(dead_letters_follow_the_policy),
+        CONVERSATION(held_letter_goes_where_the_policy_says_now),
+        CONVERSATION(held_letter_goes_with_the_policy),
         CONVERSATION(delivery_limit_of_a_policy_counts),
         CONVERSATION(timeout_of_consumers_by_policy),
         CONVERSATION(alternate_exchange_by_policy_and_the_argument_wins),

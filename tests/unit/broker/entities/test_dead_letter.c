@@ -3,6 +3,7 @@
 #include "tests/unit/broker/entities/support.h"
 
 #include "broker/entities/dead_letter.h"
+#include "broker/entities/policy.h"
 
 /* A queue that keeps nothing and whose messages go to the queue `target` when they die. */
 static struct queue *declare_dying(struct fixture *f, const char *name, const char *target) {
@@ -83,6 +84,39 @@ static void letter_keeps_its_deleted_queue(void **state) {
     assert_int_equal(queue_ready_count(dead), 1);
 }
 
+static void set_policy(struct fixture *f, const char *target) {
+    struct amqp_table_builder builder = {0};
+    struct refusal refusal = {0};
+
+    amqp_table_put_text(&builder, SLICE("dead-letter-exchange"), SLICE(""));
+    amqp_table_put_text(&builder, SLICE("dead-letter-routing-key"), slice_from_text(target));
+    amqp_table_put_int(&builder, SLICE("max-length"), 'I', 0);
+    assert_true(policy_set(f->vhost, POLICY_ORDINARY,
+                           &(struct policy_settings){.name = SLICE("p"),
+                                                     .pattern = SLICE("^dying$"),
+                                                     .definition =
+                                                         amqp_table_builder_finish(&builder)},
+                           &refusal));
+    amqp_table_builder_clear(&builder);
+}
+
+/* A policy that changes between a death and its letter comes too late for it. */
+static void letter_goes_where_it_was_to_go_when_it_died(void **state) {
+    struct fixture *f = *state;
+    struct queue *dying = declare_queue(f, "dying");
+    struct queue *dead = declare_queue(f, "dead");
+    struct queue *other = declare_queue(f, "other");
+
+    set_policy(f, "dead");
+    publish(f, dying);
+    set_policy(f, "other");
+    publish(f, dying);
+    assert_true(policy_clear(f->vhost, POLICY_ORDINARY, SLICE("p")));
+    assert_false(broker_drain_dead_letters(f->broker, 100));
+    assert_int_equal(queue_ready_count(dead), 1);
+    assert_int_equal(queue_ready_count(other), 1);
+}
+
 /* The fixture's end shows that nothing is left of them. */
 static void letters_on_their_way_go_with_the_broker(void **state) {
     struct fixture *f = *state;
@@ -97,6 +131,7 @@ int main(void) {
         FIXTURE_TEST(letters_that_die_again_wait_for_the_next_call),
         FIXTURE_TEST(ring_of_queues_ends),
         FIXTURE_TEST(letter_keeps_its_deleted_queue),
+        FIXTURE_TEST(letter_goes_where_it_was_to_go_when_it_died),
         FIXTURE_TEST(letters_on_their_way_go_with_the_broker),
     };
 
