@@ -246,17 +246,24 @@ static void read_count(int64_t *count, const struct amqp_value *value) {
         *count = value->integer;
 }
 
+/* Policies and some arguments may be for longer than a time can be added to; nobody sees the end of ten years. */
+static void read_duration(int64_t *ms, const struct amqp_value *value) {
+    read_count(ms, value);
+    if (*ms > EXPIRATION_MAX_MS)
+        *ms = EXPIRATION_MAX_MS;
+}
+
 static void read_text(struct slice *text, const struct amqp_value *value) {
     if (value->tag == AMQP_TAG_TEXT)
         *text = value->bytes;
 }
 
 static void read_expires(struct queue_features *features, const struct amqp_value *value) {
-    read_count(&features->expires_ms, value);
+    read_duration(&features->expires_ms, value);
 }
 
 static void read_message_ttl(struct queue_features *features, const struct amqp_value *value) {
-    read_count(&features->message_ttl_ms, value);
+    read_duration(&features->message_ttl_ms, value);
 }
 
 static void read_max_length(struct queue_features *features, const struct amqp_value *value) {
@@ -306,7 +313,7 @@ static void read_delivery_limit(struct queue_features *features, const struct am
 }
 
 static void read_consumer_timeout(struct queue_features *features, const struct amqp_value *value) {
-    read_count(&features->consumer_timeout_ms, value);
+    read_duration(&features->consumer_timeout_ms, value);
 }
 
 static void read_delayed_retry_type(struct queue_features *features,
@@ -321,12 +328,12 @@ static void read_delayed_retry_type(struct queue_features *features,
 
 static void read_delayed_retry_min(struct queue_features *features,
                                    const struct amqp_value *value) {
-    read_count(&features->delayed_retry_min_ms, value);
+    read_duration(&features->delayed_retry_min_ms, value);
 }
 
 static void read_delayed_retry_max(struct queue_features *features,
                                    const struct amqp_value *value) {
-    read_count(&features->delayed_retry_max_ms, value);
+    read_duration(&features->delayed_retry_max_ms, value);
 }
 
 /* -- Policy keys ------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "amqp/spec.h"
 #include "broker/base/alloc.h"
 #include "broker/entities/broker.h"
+#include "broker/entities/expiration.h"
 #include "broker/entities/message.h"
 #include "broker/entities/queue.h"
 #include "broker/protocol/channel.h"
@@ -30,11 +31,16 @@ static int64_t now_of(const struct channel *channel) {
     return broker_of(channel)->env->now_ms;
 }
 
+/* Whatever number it was: one that a time can be added to. */
+static int64_t bounded(uint64_t timeout_ms) {
+    return timeout_ms < (uint64_t)EXPIRATION_MAX_MS ? (int64_t)timeout_ms : EXPIRATION_MAX_MS;
+}
+
 /* In ms; 0: messages may be kept for ever. */
 static int64_t timeout_of_queue(const struct channel *channel, const struct queue *queue) {
     if (queue->features != NULL && queue->features->consumer_timeout_ms >= 0)
         return queue->features->consumer_timeout_ms;
-    return (int64_t)broker_of(channel)->settings.consumer_timeout_ms;
+    return bounded(broker_of(channel)->settings.consumer_timeout_ms);
 }
 
 /* Nothing the client does now is to blame. */
@@ -54,7 +60,7 @@ static void close_channel(struct channel *channel, int64_t timeout_ms) {
 static int64_t timeout_in_force(const struct channel_consumer *consumer,
                                 const struct queue *queue) {
     if (consumer->timeout_ms >= 0)
-        return consumer->timeout_ms;
+        return bounded((uint64_t)consumer->timeout_ms);
     return timeout_of_queue(consumer->channel, queue);
 }
 

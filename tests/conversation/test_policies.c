@@ -195,6 +195,26 @@ static void unused_queue_goes_by_a_policy(void **state) {
     assert_non_null(queue_named(*state, "stays"));
 }
 
+/* What RabbitMQ takes as "never" is not in the past. */
+static void longest_time_is_never(void **state) {
+    struct peer *p = peer_connect(*state);
+
+    declare_with(p, "q", ARGUMENTS(QUORUM));
+    SET(.definition = ARGUMENTS(INT_OF(AMQP_TAG_INT64, "message-ttl", INT64_MAX),
+                                INT_OF(AMQP_TAG_INT64, "expires", INT64_MAX),
+                                INT_OF(AMQP_TAG_INT64, "consumer-timeout", INT64_MAX)));
+    peer_publish(p, "", "q", "1");
+    fixture_advance(*state, 1000);
+    peer_consume(p, "q", "c");
+    peer_expect_delivery(p, "c", 1, "1");
+    fixture_advance(*state, 1000);
+    peer_expect_counts(p, "q", 0, 1);
+    peer_send(p, basic_cancel, .consumer_tag = SLICE("c"));
+    peer_expect(p, basic_cancel_ok, .consumer_tag = SLICE("c"));
+    fixture_advance(*state, 1000);
+    assert_non_null(queue_named(*state, "q"));
+}
+
 static void dead_letters_follow_the_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
@@ -483,6 +503,7 @@ int main(void) {
         CONVERSATION(overflow_of_a_policy_rejects),
         CONVERSATION(lifetime_is_for_messages_published_from_then_on),
         CONVERSATION(unused_queue_goes_by_a_policy),
+        CONVERSATION(longest_time_is_never),
         CONVERSATION(dead_letters_follow_the_policy),
         CONVERSATION(held_letter_goes_where_the_policy_says_now),
         CONVERSATION(held_letter_goes_with_the_policy),

@@ -465,6 +465,18 @@ static void returned_message_waits_when_it_did_not_fail(void **state) {
     get(p, "1");
 }
 
+static void longest_wait_for_a_retry_is_not_over_at_once(void **state) {
+    struct peer *p =
+        connect_with(state, ARGUMENTS(QUORUM, TEXT("x-delayed-retry-type", "all"),
+                                      INT_OF(AMQP_TAG_INT64, "x-delayed-retry-min", INT64_MAX),
+                                      INT_OF(AMQP_TAG_INT64, "x-delayed-retry-max", INT64_MAX)));
+
+    peer_publish(p, "", "q", "1");
+    nack_to_queue(p, get(p, "1"));
+    fixture_advance(*state, 1000);
+    peer_expect_get_empty(p, "q");
+}
+
 /* RabbitMQ 4.3 takes any word, and has no delay then. */
 static void unknown_kind_of_retry_is_none(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, RETRY("some")));
@@ -571,6 +583,7 @@ int main(void) {
         CONVERSATION(at_least_once_needs_reject_publish),
         CONVERSATION(failed_message_waits_longer_each_time),
         CONVERSATION(returned_message_waits_when_it_did_not_fail),
+        CONVERSATION(longest_wait_for_a_retry_is_not_over_at_once),
         CONVERSATION(unknown_kind_of_retry_is_none),
         CONVERSATION(all_that_comes_back_waits),
         CONVERSATION(waiting_message_goes_with_its_queue),

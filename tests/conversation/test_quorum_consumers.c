@@ -249,6 +249,18 @@ static void timeout_of_zero_is_none(void **state) {
     peer_expect_counts(p, "q", 0, 1);
 }
 
+static void longest_timeout_is_not_over_at_once(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
+
+    peer_publish(p, "", "q", "1");
+    peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"),
+              .arguments = ARGUMENTS(INT_OF(AMQP_TAG_INT64, "x-consumer-timeout", INT64_MAX)));
+    peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("c"));
+    peer_expect_delivery(p, "c", 1, "1");
+    fixture_advance(*state, 100000000);
+    peer_expect_counts(p, "q", 0, 1);
+}
+
 static void cancelled_consumer_still_loses_what_it_keeps(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM, INT("x-consumer-timeout", 1000)));
 
@@ -374,6 +386,7 @@ int main(void) {
         CONVERSATION(client_that_knows_no_cancel_loses_its_channel),
         CONVERSATION(node_gives_half_an_hour),
         CONVERSATION(timeout_of_zero_is_none),
+        CONVERSATION(longest_timeout_is_not_over_at_once),
         CONVERSATION(cancelled_consumer_still_loses_what_it_keeps),
         CONVERSATION(shorter_of_argument_and_policy_is_the_timeout),
         CONVERSATION(message_of_a_get_is_kept_too_long),
