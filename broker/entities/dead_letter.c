@@ -12,10 +12,10 @@
  * sends it on to its own dead-letter exchange.
  *
  * A quorum queue whose strategy is at-least-once holds a letter that cannot go to every queue it is
- * routed to - no exchange, no queue, one that is full - and tries it again every three minutes, as
- * RabbitMQ does. It goes to all of them in one batch or to none, so that no queue gets it twice;
- * RabbitMQ gives it at once to those with room. Until then it is in the journal as what it was, with
- * the reason of its death in its history.
+ * routed to - no exchange, no queue and nobody who delays it, one that is full - and tries it again
+ * every three minutes, as RabbitMQ does. It goes to all of them in one batch or to none, so that no
+ * queue gets it twice; RabbitMQ gives it at once to those with room. Until then it is in the journal
+ * as what it was, with the reason of its death in its history.
  */
 #include "broker/entities/dead_letter.h"
 
@@ -126,7 +126,7 @@ static bool everybody_takes(const struct route *route, const struct message *mes
         if (queue_would_reject(route->queues[i], message))
             return false;
     }
-    return route->count > 0;
+    return route->count > 0 || route->is_held;
 }
 
 static bool enqueue(const struct dead_letter *letter, struct route *route, struct message *message,

@@ -238,6 +238,7 @@ static bool hold(struct delayed_messages *delayed, const struct message *message
     uint64_t lsn =
         store_hold(delayed->exchange, EXCHANGE_HOLDS_DELAYED, held.message, delay_ms, &sequence);
     held.sequence = sequence & ENTRY_SEQUENCE_MAX;
+    route->is_held = true;
     if (route->held_lsn < lsn)
         route->held_lsn = lsn;
     add(delayed, held);

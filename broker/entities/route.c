@@ -137,6 +137,7 @@ void route_message(struct route *route, struct exchange *exchange,
 
     route->count = 0;
     route->held_lsn = 0;
+    route->is_held = false;
     route->memoisable = request->cc.data == NULL && request->bcc.data == NULL;
     route->mark = ++vhost->broker->route_count;
     route->generation = vhost->routing_generation;

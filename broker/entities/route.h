@@ -41,6 +41,7 @@ struct route {
     struct list work;    /* exchanges still to visit */
     uint64_t held_lsn;   /* what an exchange kept of the message depends on it; 0: nothing */
     bool matched;        /* the exchange being visited has a destination, maybe one picked before */
+    bool is_held;        /* by an exchange, which routes it later; of route_message() only */
 };
 
 void route_init(struct route *route);

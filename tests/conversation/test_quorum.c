@@ -396,6 +396,24 @@ static void full_target_holds_the_letter(void **state) {
     peer_expect_get(p, "dead", "1");
 }
 
+/* An exchange that delays the letter has it: it is not tried again, and comes once. */
+static void letter_that_an_exchange_delays_is_not_held(void **state) {
+    struct peer *p = connect_with(state, ARGUMENTS(QUORUM, DLX, AT_LEAST_ONCE));
+
+    peer_send(p, exchange_declare, .exchange = SLICE("dlx"), .type = SLICE("x-delayed-message"),
+              .arguments = ARGUMENTS(TEXT("x-delayed-type", "fanout")));
+    peer_expect(p, exchange_declare_ok);
+    peer_declare_queue(p, "dead");
+    peer_bind_queue(p, "dead", "dlx", "");
+    peer_publish_with(p, "", "q", "1", .headers = ARGUMENTS(INT("x-delay", 1000)));
+    peer_send(p, basic_reject, .delivery_tag = get(p, "1"));
+    peer_expect_get_empty(p, "dead");
+    fixture_advance(*state, 1000);
+    peer_expect_get(p, "dead", "1");
+    fixture_advance(*state, 400000);
+    peer_expect_get_empty(p, "dead");
+}
+
 static void held_letters_count_against_the_length(void **state) {
     struct peer *p =
         connect_with(state, ARGUMENTS(QUORUM, DLX, AT_LEAST_ONCE, INT("x-max-length", 1)));
@@ -579,6 +597,7 @@ int main(void) {
         CONVERSATION(message_expires_at_the_front_of_its_priority),
         CONVERSATION(letter_that_nobody_takes_is_held_and_tried_again),
         CONVERSATION(full_target_holds_the_letter),
+        CONVERSATION(letter_that_an_exchange_delays_is_not_held),
         CONVERSATION(held_letters_count_against_the_length),
         CONVERSATION(at_least_once_needs_reject_publish),
         CONVERSATION(failed_message_waits_longer_each_time),
