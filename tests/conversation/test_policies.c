@@ -199,7 +199,7 @@ static void unused_queue_goes_by_a_policy(void **state) {
 static void longest_time_is_never(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     SET(.definition = ARGUMENTS(INT_OF(AMQP_TAG_INT64, "message-ttl", INT64_MAX),
                                 INT_OF(AMQP_TAG_INT64, "expires", INT64_MAX),
                                 INT_OF(AMQP_TAG_INT64, "consumer-timeout", INT64_MAX)));
@@ -252,8 +252,8 @@ static void reject_next(struct peer *p, const char *body, uint64_t delivery_tag)
 static void held_letter_goes_where_the_policy_says_now(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
-    declare_with(p, "dead", SLICE(""));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "dead", SLICE(""));
     peer_declare_exchange(p, "there", "fanout");
     peer_bind_queue(p, "dead", "there", "");
     SET(.pattern = SLICE("^q$"), .definition = HOLDING("missing"));
@@ -268,7 +268,7 @@ static void held_letter_goes_where_the_policy_says_now(void **state) {
 static void held_letter_goes_with_the_policy(void **state) {
     struct peer *p = peer_connect(*state);
 
-    declare_with(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
     SET(.definition = HOLDING("missing"));
     peer_publish(p, "", "q", "1");
     reject_next(p, "1", 1);
