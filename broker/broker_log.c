@@ -2,13 +2,8 @@
 #include "broker/broker_log.h"
 
 #include <string.h>
-#include <time.h>
 
-static int64_t wall_clock_us(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
+#include "broker/wall_clock.h"
 
 static int64_t wall_clock_s(void) {
     return wall_clock_us() / 1000000;

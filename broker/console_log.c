@@ -6,8 +6,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "broker/wall_clock.h"
 
 void console_log_init(struct console_log *log, int fd) {
     *log = (struct console_log){.fd = fd};
@@ -16,12 +17,6 @@ void console_log_init(struct console_log *log, int fd) {
 static bool has_room(int fd) {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
     return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT) != 0;
-}
-
-static int64_t wall_clock_us(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
 static void count_dropped(struct console_log *log) {

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "persistence/journal.h"
+#include "tools/clock.h"
 
 enum { HEADER = 30, ADDRESS = 24, BARE_FILE = 64 * 1024 * 1024, QUEUE = 1 };
 
@@ -28,13 +28,6 @@ struct bench {
     int wakeup;
     uint64_t sequence;
 };
-
-static double now(void) {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static void die(const char *what, int error) {
     fprintf(stderr, "journal-bench: %s: %s\n", what, strerror(-error));

@@ -20,23 +20,16 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
+#include "tools/clock.h"
 
 #define CHUNK_SIZE      (256U << 10)
 #define FLIGHT_OCTETS   (512U << 10)
 #define FLIGHT_MESSAGES 4
 #define RECYCLED_SIZE   (64U << 20)
 #define SYNCS_MAX       (1U << 20)
-
-static double now(void) {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static _Noreturn void fail(const char *what) {
     fprintf(stderr, "limits: %s: %s\n", what, strerror(errno));

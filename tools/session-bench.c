@@ -21,12 +21,12 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "amqp/frame.h"
 #include "amqp/method.h"
 #include "broker/base/alloc.h"
+#include "tools/clock.h"
 #include "tools/leveret-perf/uri.h"
 
 #define INPUT_SIZE  8192U
@@ -60,13 +60,6 @@ struct bench {
     unsigned all_steps;     /* until the connection is closed */
     int epoll;
 };
-
-static double now(void) {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static _Noreturn void fail(const char *what) {
     fprintf(stderr, "session-bench: %s\n", what);

@@ -22,12 +22,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
 #include "broker/net/tls_context.h"
+#include "tools/clock.h"
 #include "tools/leveret-perf/connection.h"
 #include "tools/leveret-perf/perf.h"
 #include "tools/leveret-perf/stream.h"
@@ -36,13 +36,6 @@
 #define FLIGHT_OCTETS   (512U << 10)
 #define FLIGHT_MESSAGES 4
 #define PARALLEL_MAX    64
-
-static double now(void) {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static _Noreturn void fail(const char *what) {
     fprintf(stderr, "tls-bench: %s: %s\n", what, strerror(errno));

@@ -9,10 +9,10 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/pattern.h"
+#include "broker/entities/table_json.h"
 #include "broker/management/api.h"
 #include "broker/management/json_part.h"
 #include "broker/management/management_private.h"
-#include "broker/entities/table_json.h"
 
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX     500
@@ -46,6 +46,11 @@ void api_items_clear(struct api_items *items, const struct api_resource *resourc
 }
 
 /* --- one object --- */
+
+void api_write_node(struct json_out *out, const void *object, struct management *management) {
+    (void)object;
+    json_out_string(out, management->settings.node_name);
+}
 
 static void write_member(struct json_out *out, const struct api_field *field, const void *object) {
     const void *member = (const char *)object + field->offset;

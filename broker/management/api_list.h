@@ -43,6 +43,9 @@ struct api_field {
     bool only_single; /* not in lists */
 };
 
+/* The name of the node, which is that of every object. */
+void api_write_node(struct json_out *out, const void *object, struct management *management);
+
 #define API_MEMBER(NAME, KIND, TYPE, MEMBER) \
     { .name = NAME, .kind = KIND, .offset = offsetof(TYPE, MEMBER) }
 

@@ -51,11 +51,6 @@ static void write_name(struct json_out *out, const void *object, struct manageme
     write_name_of(out, object);
 }
 
-static void write_node(struct json_out *out, const void *object, struct management *management) {
-    (void)object;
-    json_out_string(out, management->settings.node_name);
-}
-
 static void write_user(struct json_out *out, const void *object, struct management *management) {
     const struct user *user = ((const struct channel *)object)->connection->user;
 
@@ -145,7 +140,7 @@ static void write_stats(struct json_out *out, const void *object, struct managem
 static const struct api_field fields[] = {
     {"name", .write = write_name},
     API_MEMBER("number", API_UINT16, struct channel, number),
-    {"node", .write = write_node},
+    {"node", .write = api_write_node},
     {"user", .write = write_user},
     {"user_who_performed_action", .write = write_user},
     {"vhost", .write = write_vhost},

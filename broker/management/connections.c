@@ -74,11 +74,6 @@ static void write_vhost(struct json_out *out, const void *object, struct managem
     json_out_text(out, connection->vhost == NULL ? SLICE("") : connection->vhost->name);
 }
 
-static void write_node(struct json_out *out, const void *object, struct management *management) {
-    (void)object;
-    json_out_string(out, management->settings.node_name);
-}
-
 static void write_host(struct json_out *out, const void *object, struct management *management) {
     (void)management;
     json_out_text(out, local_end(object).host);
@@ -214,7 +209,7 @@ static const struct api_field fields[] = {
     {"name", .write = write_name},
     {"user", .write = write_user},
     {"vhost", .write = write_vhost},
-    {"node", .write = write_node},
+    {"node", .write = api_write_node},
     {"host", .write = write_host},
     {"port", .write = write_port},
     {"peer_host", .write = write_peer_host},

@@ -34,11 +34,6 @@ static void write_exclusive(struct json_out *out, const void *object,
     json_out_bool(out, ((const struct queue *)object)->exclusive_owner != NULL);
 }
 
-static void write_node(struct json_out *out, const void *object, struct management *management) {
-    (void)object;
-    json_out_string(out, management->settings.node_name);
-}
-
 static void write_messages(struct json_out *out, const void *object,
                            struct management *management) {
     const struct queue *queue = object;
@@ -303,7 +298,7 @@ static const struct api_field fields[] = {
     {"type", .write = write_type},
     {"state", .write = write_state},
     API_MEMBER("arguments", API_TABLE, struct queue, arguments),
-    {"node", .write = write_node},
+    {"node", .write = api_write_node},
     {"messages", .write = write_messages},
     {"messages_details", .write = write_messages_rate},
     {"messages_ready", .write = write_messages_ready},
@@ -333,7 +328,7 @@ static const struct api_field fields[] = {
     {"exclusive_consumer_tag", .write = write_exclusive_tag},
     {"single_active_consumer_tag", .write = write_active_tag},
     {"owner_pid_details", .write = write_owner, .is_absent = is_not_exclusive},
-    {"leader", .write = write_node, .is_absent = is_not_quorum},
+    {"leader", .write = api_write_node, .is_absent = is_not_quorum},
     {"members", .write = write_members, .is_absent = is_not_quorum},
     {"online", .write = write_members, .is_absent = is_not_quorum},
     {"delivery_limit", .write = write_delivery_limit, .is_absent = is_not_quorum},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/base/text.h"
+#include "tools/cells.h"
 #include "tools/leveretctl/banner.h"
 #include "tools/leveretctl/erlang_term.h"
 #include "tools/leveretctl/pretty_table.h"
@@ -25,18 +26,10 @@ static void append_names(struct text *text, const json_t *array) {
     text_append(text, SLICE("]"));
 }
 
-static bool is_list_of_names(const json_t *value) {
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        if (!json_is_string(json_array_get(value, i)))
-            return false;
-    }
-    return json_is_array(value);
-}
-
 static void append_field(struct text *text, const json_t *value) {
     if (json_is_string(value))
         text_append_format(text, "%s", json_string_value(value));
-    else if (is_list_of_names(value))
+    else if (cell_is_list_of_texts(value))
         append_names(text, value);
     else if (!json_is_null(value))
         erlang_term_append(text, value, false);

@@ -36,7 +36,7 @@ void progress_clear(const struct call *call) {
         fputs("\r\033[K", stderr);
 }
 
-static int64_t now_ms(void) {
+int64_t progress_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -44,13 +44,13 @@ static int64_t now_ms(void) {
 
 bool progress_await(const struct call *call, int fd) {
     struct pollfd input = {.fd = fd, .events = POLLIN};
-    const int64_t begun_ms = now_ms(), limit_ms = 1000 * (int64_t)call->timeout_s;
+    const int64_t begun_ms = progress_now_ms(), limit_ms = 1000 * (int64_t)call->timeout_s;
     bool was_shown = false;
 
     if (!is_wanted(call))
         return true;
     while (poll(&input, 1, LOOK_EVERY_MS) == 0) {
-        const int64_t elapsed_ms = now_ms() - begun_ms;
+        const int64_t elapsed_ms = progress_now_ms() - begun_ms;
         if (limit_ms > 0 && elapsed_ms >= limit_ms)
             return false;
         progress_show(call, "the broker is at work", elapsed_ms, limit_ms);

@@ -11,6 +11,9 @@
 
 struct call;
 
+/* On a clock that never goes back; for what has elapsed. */
+int64_t progress_now_ms(void);
+
 /* `limit_ms` 0: none is known. At most as often as the line changes is it written. */
 void progress_show(const struct call *call, const char *what, int64_t elapsed_ms, int64_t limit_ms);
 void progress_clear(const struct call *call);

@@ -16,12 +16,6 @@
 
 #define LOOK_EVERY_MS 20
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct patience {
     const struct call *call;
     int64_t begun_ms;
@@ -33,7 +27,7 @@ struct patience {
 static struct patience patience_of(const struct call *call, int otherwise_s) {
     return (struct patience){
         .call = call,
-        .begun_ms = now_ms(),
+        .begun_ms = progress_now_ms(),
         .limit_ms = 1000 * (int64_t)(call->timeout == NULL ? otherwise_s : call->timeout_s),
         .is_over = call->timeout != NULL && strcmp(call->timeout, "0") == 0,
     };
@@ -59,7 +53,7 @@ static bool is_running(const struct call *call) {
 /* False when it has been long enough. */
 static bool pause_a_little(const struct patience *patience) {
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
-    const int64_t elapsed_ms = now_ms() - patience->begun_ms;
+    const int64_t elapsed_ms = progress_now_ms() - patience->begun_ms;
 
     if (patience->is_over || (patience->limit_ms > 0 && elapsed_ms >= patience->limit_ms)) {
         progress_clear(patience->call);

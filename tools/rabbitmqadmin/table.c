@@ -7,6 +7,7 @@
 
 #include "broker/base/alloc.h"
 #include "broker/base/text.h"
+#include "tools/cells.h"
 
 /* --- cells --- */
 
@@ -18,14 +19,6 @@ static const json_t *value_at(const json_t *object, const char *path) {
     if (value != NULL || dot == NULL)
         return value;
     return value_at(json_object_getn(object, path, (size_t)(dot - path)), dot + 1);
-}
-
-static bool is_list_of_texts(const json_t *value) {
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        if (!json_is_string(json_array_get(value, i)))
-            return false;
-    }
-    return json_is_array(value);
 }
 
 static void append_texts(struct text *text, const json_t *list) {
@@ -43,7 +36,7 @@ static json_t *cell(const json_t *object, const char *column) {
         text_append_format(&text, "%s", json_string_value(value));
     } else if (json_is_boolean(value)) {
         text_append_format(&text, json_is_true(value) ? "True" : "False");
-    } else if (is_list_of_texts(value)) {
+    } else if (cell_is_list_of_texts(value)) {
         append_texts(&text, value);
     } else if (value != NULL && !json_is_null(value)) {
         char *dumped = json_dumps(value, JSON_ENCODE_ANY);
@@ -150,14 +143,6 @@ static const char *text_at(const json_t *row, size_t index) {
     return json_string_value(json_array_get(row, index));
 }
 
-/* Characters, of which UTF-8 has one for each octet that does not continue one. */
-static size_t width_of(const char *text) {
-    size_t width = 0;
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_tsv(const json_t *row) {
     for (size_t i = 0; i < json_array_size(row); i++)
         printf("%s%s", i > 0 ? "\t" : "", text_at(row, i));
@@ -175,18 +160,11 @@ static void print_rule(const size_t *widths, size_t count) {
 
 static void print_row(const size_t *widths, const json_t *row, bool is_centered) {
     for (size_t i = 0; i < json_array_size(row); i++) {
-        size_t blanks = widths[i] - width_of(text_at(row, i));
+        size_t blanks = widths[i] - cell_width(text_at(row, i));
         size_t left = is_centered ? blanks / 2 : 0;
         printf("| %*s%s%*s ", (int)left, "", text_at(row, i), (int)(blanks - left), "");
     }
     puts("|");
-}
-
-static void widen(size_t *widths, const json_t *row) {
-    for (size_t i = 0; i < json_array_size(row); i++) {
-        size_t width = width_of(text_at(row, i));
-        widths[i] = width > widths[i] ? width : widths[i];
-    }
 }
 
 static void print_boxes(const json_t *columns, const json_t *rows, bool is_quiet) {
@@ -194,9 +172,9 @@ static void print_boxes(const json_t *columns, const json_t *rows, bool is_quiet
     size_t count = json_array_size(columns);
     size_t *widths = xcalloc(count + 1, sizeof *widths);
 
-    widen(widths, columns);
+    cells_widen(widths, columns);
     for (size_t i = 0; i < json_array_size(rows); i++)
-        widen(widths, json_array_get(rows, i));
+        cells_widen(widths, json_array_get(rows, i));
     print_rule(widths, count);
     print_row(widths, columns, true);
     print_rule(widths, count);
@@ -225,7 +203,7 @@ static void print_long(const json_t *columns, const json_t *rows, bool is_quiet)
 
     (void)is_quiet;
     for (size_t i = 0; i < json_array_size(columns); i++)
-        width = width_of(text_at(columns, i)) > width ? width_of(text_at(columns, i)) : width;
+        width = cell_width(text_at(columns, i)) > width ? cell_width(text_at(columns, i)) : width;
     print_separator();
     for (size_t i = 0; i < json_array_size(rows); i++) {
         for (size_t j = 0; j < json_array_size(columns); j++)
