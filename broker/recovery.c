@@ -155,6 +155,14 @@ static void keep_history(struct recovery *recovery, struct slice key, struct sli
         recovery->failed = true;
 }
 
+static void keep_lifetimes(struct recovery *recovery, struct slice key, struct slice payload) {
+    struct cursor at = cursor_over(key);
+    struct restored_queue *restored = find_queue(recovery, cursor_u64(&at));
+    if (restored != NULL && restored->queue != NULL &&
+        !store_restore_lifetimes(restored->queue, payload))
+        recovery->failed = true;
+}
+
 static void on_meta(void *context, uint8_t kind, struct slice key, struct slice payload) {
     struct recovery *recovery = context;
     if (kind == STORE_REDELIVERED) {
@@ -163,6 +171,10 @@ static void on_meta(void *context, uint8_t kind, struct slice key, struct slice 
     }
     if (kind == STORE_HISTORY) {
         keep_history(recovery, key, payload);
+        return;
+    }
+    if (kind == STORE_LIFETIMES) {
+        keep_lifetimes(recovery, key, payload);
         return;
     }
     recovery->definition_count++;

@@ -11,6 +11,7 @@
 #include "broker/entities/message.h"
 #include "broker/entities/paging.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/queue_lifetimes.h"
 #include "broker/entities/queue_quorum.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
@@ -51,14 +52,21 @@ struct queue *queue_create(struct vhost *vhost, struct slice name, struct slice 
     return queue;
 }
 
+static int64_t lifetime_asked_for(const struct queue_features *features) {
+    return features == NULL ? -1 : features->message_ttl_ms;
+}
+
 static int64_t expires_of(const struct queue_features *features) {
     return features == NULL ? -1 : features->expires_ms;
 }
 
 void queue_set_features(struct queue *queue, struct queue_features *features) {
     int64_t expired_after_ms = expires_of(queue->features);
+    int64_t lifetime_ms = lifetime_asked_for(queue->features);
     queue_features_release(queue->features);
     queue->features = features;
+    if (lifetime_asked_for(features) != lifetime_ms)
+        queue_change_lifetime(queue, lifetime_ms);
     queue->ready.has_sizes = features != NULL;
     if (expires_of(features) != expired_after_ms) {
         timer_stop(&queue->vhost->broker->timers, &queue->expires_timer);
@@ -75,6 +83,7 @@ static void free_when_unused(struct queue *queue) {
     ready_levels_destroy(queue->levels);
     quorum_destroy(queue->quorum);
     queue_features_release(queue->features);
+    free(queue->lifetimes);
     free_slice(queue->name);
     free_slice(queue->arguments);
     vhost_unref(queue->vhost);

@@ -42,6 +42,7 @@
 
 struct message;
 struct policy;
+struct queue_lifetimes;
 struct quorum;
 struct restored_entry;
 struct restored_message;
@@ -98,8 +99,9 @@ struct queue {
     struct timer message_timer; /* for the front message; may be early */
     struct timer expires_timer; /* x-expires */
     struct message_counters counters;
-    struct rate_window *rates;        /* owned; NULL until somebody asks for rates (base/rate.h) */
-    struct rate_window *length_rates; /* likewise: ready, unacknowledged, both */
+    struct rate_window *rates;         /* owned; NULL until somebody asks for rates (base/rate.h) */
+    struct rate_window *length_rates;  /* likewise: ready, unacknowledged, both */
+    struct queue_lifetimes *lifetimes; /* owned; NULL: as the features say, see queue_lifetimes.h */
 };
 
 /*

@@ -38,15 +38,15 @@ static int64_t own_time_to_live_ms(const struct message *message) {
     return expiration_ms(properties.expiration);
 }
 
-int64_t queue_deadline_with(const struct queue *queue, int64_t own_ttl_ms) {
-    int64_t queue_ttl_ms = queue->features == NULL ? -1 : queue->features->message_ttl_ms;
+int64_t queue_deadline_with(const struct queue *queue, int64_t queue_ttl_ms, int64_t own_ttl_ms) {
     bool is_own = own_ttl_ms >= 0 && (queue_ttl_ms < 0 || own_ttl_ms <= queue_ttl_ms);
     int64_t ttl_ms = is_own ? own_ttl_ms : queue_ttl_ms;
     return ttl_ms < 0 ? ENTRY_NEVER_EXPIRES : broker_of(queue)->env->now_ms + ttl_ms;
 }
 
 int64_t queue_deadline_of(const struct queue *queue, const struct message *message) {
-    return queue_deadline_with(queue, own_time_to_live_ms(message));
+    int64_t queue_ttl_ms = queue->features == NULL ? -1 : queue->features->message_ttl_ms;
+    return queue_deadline_with(queue, queue_ttl_ms, own_time_to_live_ms(message));
 }
 
 /* The list whose front is to expire, and when; NULL when there is none. */

@@ -43,8 +43,8 @@ void queue_drop_first_of(struct queue *queue, struct ready_list *list,
 
 /* When a message published now is to expire: the queue's TTL or its own, whichever is shorter. */
 int64_t queue_deadline_of(const struct queue *queue, const struct message *message);
-/* The same with the message's own TTL at hand, below 0 for none. */
-int64_t queue_deadline_with(const struct queue *queue, int64_t own_ttl_ms);
+/* The same with both TTLs at hand, below 0 for none. */
+int64_t queue_deadline_with(const struct queue *queue, int64_t queue_ttl_ms, int64_t own_ttl_ms);
 /* Drops messages from the front whose deadline is not after `now_ms`, at most `budget`; how many. */
 size_t queue_drop_overdue(struct queue *queue, int64_t now_ms, size_t budget);
 /* The same for a few of them. False when the front is overdue even then: a chore goes on. */

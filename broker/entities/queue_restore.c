@@ -5,13 +5,16 @@
  */
 #include "broker/entities/broker.h"
 #include "broker/entities/queue_front.h"
+#include "broker/entities/queue_lifetimes.h"
 #include "broker/entities/queue_quorum.h"
 #include "broker/entities/store.h"
 #include "broker/entities/vhost.h"
 
 /* The deadline it had, or one that has passed; what was never to expire never does. */
-static int64_t deadline_of(const struct queue *queue, const struct restored_message *restored) {
-    int64_t deadline_ms = queue_deadline_with(queue, restored->time_to_live_ms);
+static int64_t deadline_of(const struct queue *queue, uint64_t sequence,
+                           const struct restored_message *restored) {
+    int64_t deadline_ms =
+        queue_deadline_with(queue, queue_lifetime_of(queue, sequence), restored->time_to_live_ms);
     if (deadline_ms == ENTRY_NEVER_EXPIRES)
         return ENTRY_NEVER_EXPIRES;
     deadline_ms -= restored->waited_ms;
@@ -33,7 +36,7 @@ static void push(struct queue *queue, struct entry entry, uint8_t level, uint32_
 
 static struct entry note_restored(struct queue *queue, struct entry entry,
                                   const struct restored_message *restored) {
-    entry.expires_ms = deadline_of(queue, restored);
+    entry.expires_ms = deadline_of(queue, entry.sequence, restored);
     queue->may_expire |= entry.expires_ms != ENTRY_NEVER_EXPIRES;
     if (queue->next_sequence <= entry.sequence)
         queue->next_sequence = entry.sequence + 1;

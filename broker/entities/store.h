@@ -25,6 +25,8 @@
  *                                              pattern (longstr), apply-to, priority (64 bit), definition
  *   HISTORY    queue id, sequence (64 bit)     acquired, failed (32 bit), time of the next try (64 bit,
  *                                              milliseconds since 1970), died of (8 bit): delivery_history.h
+ *   LIFETIMES  queue id                        eras: first sequence, time to live (64 bit each, milliseconds,
+ *                                              below 0 for none): queue_lifetimes.h
  *
  * A promise to a client (declare-ok, commit-ok, a confirm) may leave once store_is_safe() says so of the
  * LSN it depends on.
@@ -65,6 +67,7 @@ enum store_kind {
     STORE_GLOBAL_PARAMETER = 9,
     STORE_HISTORY = 16,
     STORE_POLICY = 17,
+    STORE_LIFETIMES = 18,
 };
 
 /* Each does nothing for what is not durable. */
@@ -147,6 +150,11 @@ void store_delete_history(const struct queue *queue, uint64_t sequence);
 /* Recovery: the id of the queue it belongs to, and its octets. False when they are not understood. */
 uint64_t store_history_queue(struct slice key);
 bool store_restore_history(struct queue *queue, struct slice key, struct slice payload);
+
+/* What time to live the queue gave its messages. Forgotten with the queue. */
+void store_put_lifetimes(const struct queue *queue);
+void store_delete_lifetimes(const struct queue *queue);
+bool store_restore_lifetimes(struct queue *queue, struct slice payload);
 
 /*
  * Recovery: one definition as it was stored. Kinds come in the order above. False when it cannot be

@@ -98,6 +98,7 @@ void store_delete_queue(const struct queue *queue) {
     struct broker *broker = queue->vhost->broker;
     if (!queue->durable || broker->journal == NULL)
         return;
+    store_delete_lifetimes(queue);
     store_forget_record(broker, STORE_QUEUE, encode_queue_key, queue);
     broker->promise_lsn = journal_delete_queue(broker->journal, queue->id);
 }

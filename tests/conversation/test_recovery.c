@@ -4,7 +4,11 @@
 #include <sysexits.h>
 
 #include "broker/entities/broker.h"
+#include "broker/entities/policy.h"
+#include "broker/entities/queue.h"
+#include "broker/entities/queue_lifetimes.h"
 #include "broker/entities/store.h"
+#include "broker/entities/vhost.h"
 #include "broker/recovery.h"
 #include "persistence/journal.h"
 #include "tests/support/arguments.h"
@@ -111,6 +115,87 @@ static void time_to_live_goes_on_while_nobody_runs(void **state) {
         fixture_advance(fixture, 4000);
         peer_expect_counts(p, "q", 0, 0);
     }
+}
+
+static struct vhost *vhost_of(struct fixture *fixture) {
+    return broker_find_vhost(fixture->broker, SLICE("/"));
+}
+
+static struct queue *queue_named(struct fixture *fixture, const char *name) {
+    return vhost_find_queue(vhost_of(fixture), slice_from_text(name));
+}
+
+static void set_time_to_live(struct fixture *fixture, int64_t ms) {
+    struct policy_settings settings = {.name = SLICE("p"),
+                                       .definition = ARGUMENTS(INT("message-ttl", ms))};
+    struct refusal refusal = {0};
+    assert_true(policy_set(vhost_of(fixture), POLICY_ORDINARY, &settings, &refusal));
+}
+
+/* A message keeps the time to live that it got when it was published. */
+static void time_to_live_of_a_policy_is_for_later_messages_after_a_restart_too(void **state) {
+    static const char *const queues[] = {"classic", "quorum"};
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 4; i++) {
+        struct peer *p = peer_connect(fixture);
+        const char *queue = queues[i / 2];
+        bool clean = i % 2 == 0;
+        peer_declare_durable_queue(p, queue, ARGUMENTS(TEXT("x-queue-type", queue)));
+        publish(p, queue, "before");
+        set_time_to_live(fixture, 1000);
+        publish(p, queue, "meanwhile");
+        assert_true(policy_clear(vhost_of(fixture), POLICY_ORDINARY, SLICE("p")));
+        publish(p, queue, "after");
+        set_time_to_live(fixture, 10000);
+        fixture_write_all(fixture);
+        p = restart(state, clean);
+        p = restart(state, clean);
+        fixture_advance(fixture, 60000);
+        expect_got(p, queue, "before", !clean);
+        expect_got(p, queue, "after", !clean);
+        peer_expect_get_empty(p, queue);
+        assert_true(policy_clear(vhost_of(fixture), POLICY_ORDINARY, SLICE("p")));
+        assert_null(
+            queue_named(fixture, queue)->lifetimes); /* nobody is left to remember them for */
+    }
+}
+
+/* What was to live longest does, whatever is remembered no more. */
+static void time_to_live_changed_often(void **state) {
+    enum { CHANGES = 40, APART = LIFETIME_ERAS_MAX - 1 };
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    publish(p, "q", "for ever");
+    for (int i = 0; i < CHANGES; i++) {
+        set_time_to_live(fixture, 1000 + i);
+        publish(p, "q", "for a moment");
+    }
+    fixture_write_all(fixture);
+    p = restart(state, true);
+    fixture_advance(fixture, 60000);
+    expect_got(p, "q", "for ever", false);
+    for (int i = 0; i < CHANGES - APART; i++)
+        expect_got(p, "q", "for a moment", false);
+    peer_expect_get_empty(p, "q");
+}
+
+static void queue_goes_with_its_times_to_live(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    publish(p, "q", "before");
+    set_time_to_live(fixture, 1000);
+    assert_non_null(queue_named(fixture, "q")->lifetimes);
+    peer_send(p, queue_delete, .queue = SLICE("q"));
+    fixture_write_all(fixture);
+    peer_skip(p, queue_delete_ok);
+    p = restart(state, false);
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    assert_null(queue_named(fixture, "q")->lifetimes);
 }
 
 static void expired_while_nobody_ran_is_dead_lettered(void **state) {
@@ -291,6 +376,9 @@ int main(void) {
         DURABLE_CONVERSATION(requeued_messages_stay_marked_over_many_clean_stops),
         DURABLE_CONVERSATION(flags_of_a_clean_stop_are_used_once),
         DURABLE_CONVERSATION(time_to_live_goes_on_while_nobody_runs),
+        DURABLE_CONVERSATION(time_to_live_of_a_policy_is_for_later_messages_after_a_restart_too),
+        DURABLE_CONVERSATION(time_to_live_changed_often),
+        DURABLE_CONVERSATION(queue_goes_with_its_times_to_live),
         DURABLE_CONVERSATION(expired_while_nobody_ran_is_dead_lettered),
         DURABLE_CONVERSATION(clock_set_back_while_nobody_ran),
         DURABLE_CONVERSATION(unused_queue_expires_after_a_restart),

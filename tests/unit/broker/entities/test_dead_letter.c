@@ -91,12 +91,12 @@ static void set_policy(struct fixture *f, const char *target) {
     amqp_table_put_text(&builder, SLICE("dead-letter-exchange"), SLICE(""));
     amqp_table_put_text(&builder, SLICE("dead-letter-routing-key"), slice_from_text(target));
     amqp_table_put_int(&builder, SLICE("max-length"), 'I', 0);
-    assert_true(policy_set(f->vhost, POLICY_ORDINARY,
-                           &(struct policy_settings){.name = SLICE("p"),
-                                                     .pattern = SLICE("^dying$"),
-                                                     .definition =
-                                                         amqp_table_builder_finish(&builder)},
-                           &refusal));
+    assert_true(
+        policy_set(f->vhost, POLICY_ORDINARY,
+                   &(struct policy_settings){.name = SLICE("p"),
+                                             .pattern = SLICE("^dying$"),
+                                             .definition = amqp_table_builder_finish(&builder)},
+                   &refusal));
     amqp_table_builder_clear(&builder);
 }
 
