@@ -531,6 +531,11 @@ class Bench(unittest.TestCase):
         self.assertEqual([line.split()[1] for line in done.stdout.splitlines()[2:]], ["T128", "P100"])
         self.assertEqual(len([x for x in done.stderr.splitlines() if x.startswith("round ")]), 8)
 
+    def test_options_of_another_task(self):
+        done = self.bench("counts", "--markdown")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("counts has no use for --markdown", done.stderr)
+
     def test_compare_with_what_is_not_there(self):
         done = self.bench("compare", "no-such-commit")
         self.assertEqual(done.returncode, 1)

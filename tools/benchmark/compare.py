@@ -6,6 +6,7 @@ memory of a process happens to lie moves its rate by more than what is looked fo
 minute.  Judged is the first figure of a row, by the medians of its runs.
 """
 import collections
+import json
 import os
 import pathlib
 import shutil
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import tempfile
 
-from benchmark import measure, tables
+from benchmark import machine, measure, tables
 from benchmark.brokers import ROOT, Failed, Leveret, log
 from benchmark.progress import Progress
 from benchmark.rows import BY_NAME
@@ -166,4 +167,8 @@ def run(options):
                               options.rounds)
     finally:
         shutil.rmtree(options.folder, ignore_errors=True)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(
+            {"about": machine.describe(ROOT, options), "earlier": options.of[0], "results": results},
+            indent=1))
     return 1 if report(rows, results) > 0 else 0
