@@ -51,11 +51,15 @@
 
 /* --- the end --- */
 
-static void close_listeners(struct server *server) {
+static void close_ports(struct server *server) {
     amqp_listeners_close(&server->listeners);
+    http_listeners_close(&server->http_listeners);
+}
+
+static void close_listeners(struct server *server) {
+    close_ports(server);
     listener_close(server->control_listener);
     server->control_listener = NULL;
-    http_listeners_close(&server->http_listeners);
 }
 
 static void on_shutdown_timer(struct timer *timer) {
@@ -129,8 +133,8 @@ static void stop(void *context) {
 static void suspend_listeners(void *context) {
     struct server *server = context;
 
-    log_info(&server->env.log, "Closing the listeners for AMQP, as asked by a command");
-    amqp_listeners_close(&server->listeners);
+    log_info(&server->env.log, "Closing the listeners, as asked by a command");
+    close_ports(server);
 }
 
 static struct endpoint *create_connection(void *context, const struct transport_peer *peer);
@@ -138,10 +142,12 @@ static struct endpoint *create_connection(void *context, const struct transport_
 static bool resume_listeners(void *context, struct text *error) {
     struct server *server = context;
 
-    if (amqp_listeners_open(&server->listeners, server->loop, server->config, create_connection,
+    if (http_listeners_open(&server->http_listeners, server->loop, server->broker, server->config,
+                            server->management, error) == 0 &&
+        amqp_listeners_open(&server->listeners, server->loop, server->config, create_connection,
                             server, error) == 0)
         return true;
-    amqp_listeners_close(&server->listeners);
+    close_ports(server);
     return false;
 }
 

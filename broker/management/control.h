@@ -61,7 +61,7 @@ struct control_hooks {
     bool (*reload)(void *context, struct text *error);
     bool (*rotate_logs)(void *context, struct text *error); /* likewise */
     void (*stop)(void *context);
-    /* The ports for AMQP; then again, false with a sentence when they cannot be had. */
+    /* All ports, AMQP's and HTTP's; then again, false with a sentence when they cannot be had. */
     void (*suspend_listeners)(void *context);
     bool (*resume_listeners)(void *context, struct text *error);
     /* Everything durable, for what a new broker begins with. Likewise. */

@@ -6,6 +6,7 @@
 #include "amqp/spec.h"
 #include "broker/base/text.h"
 #include "broker/management/control_handlers.h"
+#include "broker/management/management.h"
 #include "broker/protocol/connection.h"
 
 /* RabbitMQ's words (320). */
@@ -29,7 +30,7 @@ bool control_works_while_stopped(enum command_id command) {
     return false;
 }
 
-/* --- the ports for AMQP --- */
+/* --- the ports: whoever is connected stays --- */
 
 static void suspend(struct control *control) {
     if (!control->is_suspended)
@@ -86,6 +87,7 @@ void control_stop_app(struct control_call *call) {
     suspend(control);
     control->app_is_stopped = true;
     connections_force_close_all(control->broker, AMQP_CONNECTION_FORCED, STOP_REASON);
+    management_disconnect(control->management);
     control_finish(call);
 }
 

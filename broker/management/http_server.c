@@ -418,16 +418,24 @@ static void run(struct http_server *server) {
     timer_start(&server->broker->timers, &server->timer, next, on_timer);
 }
 
+/* libmicrohttpd sees its end, and closes it. */
+static void cut_off(struct link *link) {
+    link->deadline_ms = TIMERS_NONE;
+    listener_end_raw(
+        MHD_get_connection_info(link->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+}
+
 static void cut_off_late(struct http_server *server) {
     LIST_FOR_EACH(&server->links, at) {
         struct link *link = LIST_ITEM(at, struct link, list_link);
-        if (link->deadline_ms <= server->broker->env->now_ms) {
-            link->deadline_ms = TIMERS_NONE;
-            listener_end_raw(
-                MHD_get_connection_info(link->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                    ->connect_fd);
-        }
+        if (link->deadline_ms <= server->broker->env->now_ms)
+            cut_off(link);
     }
+}
+
+void http_server_disconnect(struct http_server *server) {
+    LIST_FOR_EACH(&server->links, at)
+    cut_off(LIST_ITEM(at, struct link, list_link));
 }
 
 static void on_timer(struct timer *timer) {

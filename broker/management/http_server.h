@@ -108,6 +108,9 @@ void http_server_destroy(struct http_server *server);
 /* A listener_taker; the context is the server. */
 void http_server_take(void *server, int fd, const struct transport_peer *peer);
 
+/* Ends every connection there is; what was asked over them is not answered. New ones may come. */
+void http_server_disconnect(struct http_server *server);
+
 /* In the tick, after the journal's: sends what waited for the disk. After the journal has failed nothing
  * that waits is ever sent: destroying the server cuts those connections off. */
 void http_server_settle(struct http_server *server);

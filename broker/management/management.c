@@ -213,6 +213,11 @@ struct http_server *management_metrics_server(struct management *management) {
     return management->metrics_server;
 }
 
+void management_disconnect(struct management *management) {
+    http_server_disconnect(management->api_server);
+    http_server_disconnect(management->metrics_server);
+}
+
 void management_settle(struct management *management) {
     http_server_settle(management->api_server);
 }

@@ -44,6 +44,9 @@ void management_destroy(struct management *management);
 struct http_server *management_api_server(struct management *management);
 struct http_server *management_metrics_server(struct management *management);
 
+/* Ends the connections of both; who comes afterwards is served. */
+void management_disconnect(struct management *management);
+
 /* In the tick, after the journal's: answers that waited for the disk leave. */
 void management_settle(struct management *management);
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command of RabbitMQ's tools, under the tool's name: it works, or says in a sentence that it is not
 here and exits with 64. And what stop_app, reset, drain and their like leave working."""
+import http.client
 import json
 import os
 import pty
@@ -118,8 +119,10 @@ class Tools(unittest.TestCase):
         self.log = os.path.join(room.name, "broker.log")
 
     def start(self):
-        """On a port that stays the same when the listeners are closed and opened again."""
-        broker = Broker("--port", str(process.free_port()), "--set", f"log.file={self.log}", data_dir=self.data)
+        """On ports that stay the same when the listeners are closed and opened again."""
+        ports = [word for key in ("management", "prometheus")
+                 for word in ("--set", f"{key}.tcp.port={process.free_port()}")]
+        broker = Broker("--port", str(process.free_port()), *ports, "--set", f"log.file={self.log}", data_dir=self.data)
         self.addCleanup(broker.__exit__)
         return broker
 
@@ -282,6 +285,66 @@ class Application(Tools):
         self.ctl("await_startup")
         client = self.client(broker)
         self.assertEqual(client.get(b"q").body, b"kept")
+
+    def http(self, broker):
+        """A connection of each HTTP port that has had an answer and stays open."""
+        connections = []
+        for name, path in (("management_port", "/api/whoami"), ("metrics_port", "/metrics")):
+            connection = http.client.HTTPConnection("127.0.0.1", broker.ready[name], timeout=process.PATIENCE)
+            self.addCleanup(connection.close)
+            self.ask(connection, path)
+            connections.append((connection, path))
+        return connections
+
+    def ask(self, connection, path):
+        connection.request("GET", path, headers={"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
+        with connection.getresponse() as answer:
+            answer.read()
+            self.assertEqual(answer.status, 200)
+
+    def assert_http_refuses(self, broker):
+        for name in ("management_port", "metrics_port"):
+            with self.assertRaises(ConnectionRefusedError):
+                process.connect("127.0.0.1", broker.ready[name])
+
+    def test_stop_app_ends_http_too(self):
+        broker = self.start()
+        connections = self.http(broker)
+        self.ctl("stop_app")
+        self.assert_http_refuses(broker)
+        for connection, _ in connections:
+            self.assertEqual(connection.sock.recv(1), b"")
+        for command in ("stop_app", "reset", "ping"):
+            self.ctl(command)
+            self.assert_http_refuses(broker)
+        self.ctl("start_app")
+        self.http(broker)
+        self.client(broker)
+        self.ctl("check_port_connectivity")
+        self.assertIn(f"port: {broker.ready['management_port']}, protocol: http,", self.ctl("status"))
+        self.ctl("stop_app")
+        with socket.create_server(("", broker.ready["management_port"]), reuse_port=False):
+            self.assertIn(f"port {broker.ready['management_port']}: Address already in use", self.ctl("start_app", code=69))
+            self.assert_refuses(broker)
+        self.ctl("start_app")
+        self.http(broker)
+        self.client(broker)
+
+    def test_maintenance_closes_the_http_ports_and_leaves_connections(self):
+        """With suspend_listeners alone, too."""
+        broker = self.start()
+        for tool, close, again in (("rabbitmqctl", "suspend_listeners", "resume_listeners"),
+                                   ("rabbitmq-upgrade", "drain", "revive"), ("rabbitmqctl", "suspend_listeners", "start_app")):
+            with self.subTest(close=close, again=again):
+                connections = self.http(broker)
+                self.assertEqual(self.tool(tool, close)[0], 0)
+                self.assert_http_refuses(broker)
+                for connection, path in connections:
+                    self.ask(connection, path)
+                if again == "start_app":
+                    self.ctl("stop_app")
+                self.assertEqual(self.tool(tool, again)[0], 0)
+                self.http(broker)
 
     def test_reset_makes_a_new_broker(self):
         for command in ("reset", "force_reset"):

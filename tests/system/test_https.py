@@ -119,6 +119,27 @@ class Https(unittest.TestCase):
         self.assertNotEqual(self.serial(api), old)
         self.assertEqual(self.serial(api), self.serial(metrics))
 
+    def test_stop_app_ends_it_and_start_app_begins_it_again(self):
+        port, data = process.free_port(), self.room.path("data")
+        broker = Broker(*self.options(), "--set", f"management.ssl.port={port}", data_dir=data)
+        self.addCleanup(broker.__exit__)
+        self.assertIn(b"guest", self.get(port, "/api/whoami"))
+        context = ssl.create_default_context(cafile=self.room.certificate("ca"))
+        with context.wrap_socket(process.connect("127.0.0.1", port), server_hostname="localhost") as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertIn(b"200 OK", client.recv(65536))
+            self.command(data, "stop_app")
+            with self.assertRaises(ConnectionRefusedError):
+                process.connect("127.0.0.1", port)
+            while client.recv(65536):
+                pass
+        self.command(data, "start_app")
+        self.assertIn(b"guest", self.get(port, "/api/whoami"))
+
+    def command(self, data, name):
+        subprocess.run([os.path.join(os.path.dirname(os.path.abspath(BROKER)), "leveretctl"), "--data-dir", data, name],
+                       timeout=process.PATIENCE, check=True)
+
     def test_an_end_that_is_near_is_warned_about(self):
         end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 10.5 * 86400))
         self.room.issue("ending", "ca", SERVER, end=end)
