@@ -169,6 +169,64 @@ static void deaths_on_disk_are_published_in_order(void **state) {
     expect_some(p, "dead", 0, 30);
 }
 
+/* Thirty letters of "q" whose messages are on disk, and do not come yet. */
+static struct peer *connect_with_letters_on_disk(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    peer_declare_durable_queue(p, "dead", SLICE(""));
+    peer_declare_durable_queue(p, "q",
+                               ARGUMENTS(TEXT("x-dead-letter-exchange", ""),
+                                         TEXT("x-dead-letter-routing-key", "dead"),
+                                         INT("x-message-ttl", 1000)));
+    publish_some(p, "q", 30);
+    fixture->holds_pages = true;
+    fixture_advance(fixture, 1000);
+    peer_expect_counts(p, "q", 0, 0);
+    return p;
+}
+
+static void let_letters_come(struct peer *p) {
+    p->fixture->holds_pages = false;
+    fixture_run(p->fixture);
+}
+
+/* They died before it was deleted. */
+static void letters_on_disk_outlive_their_queue(void **state) {
+    struct peer *p = connect_with_letters_on_disk(state);
+
+    peer_send(p, queue_delete, .queue = SLICE("q"));
+    peer_expect(p, queue_delete_ok);
+    peer_declare_durable_queue(p, "q", SLICE(""));
+    publish_some(p, "q", 3);
+    let_letters_come(p);
+    expect_some(p, "dead", 0, 30);
+    expect_some(p, "q", 0, 3);
+}
+
+static void letters_on_disk_whose_target_goes_are_gone(void **state) {
+    struct peer *p = connect_with_letters_on_disk(state);
+
+    peer_send(p, queue_delete, .queue = SLICE("dead"));
+    peer_expect(p, queue_delete_ok, .message_count = 1);
+    let_letters_come(p);
+    peer_declare_durable_queue(p, "dead", SLICE(""));
+    publish_some(p, "dead", 3);
+    expect_some(p, "dead", 0, 3);
+}
+
+/* The fixture's end shows that nothing is left of them. */
+static void letters_on_disk_go_with_the_vhost(void **state) {
+    struct peer *p = connect_with_letters_on_disk(state);
+    struct broker *broker = p->fixture->broker;
+
+    peer_drop(p);
+    fixture_run(p->fixture);
+    vhost_delete(broker_find_vhost(broker, SLICE("/")));
+    let_letters_come(p);
+    assert_true(list_is_empty(&broker->dead_letters));
+}
+
 static void length_limits_drop_what_is_on_disk(void **state) {
     struct peer *p = peer_connect(*state);
 
@@ -507,6 +565,9 @@ int main(void) {
         PAGED_CONVERSATION(purge_and_delete_while_messages_are_on_their_way),
         PAGED_CONVERSATION(requeued_messages_keep_their_place),
         PAGED_CONVERSATION(deaths_on_disk_are_published_in_order),
+        PAGED_CONVERSATION(letters_on_disk_outlive_their_queue),
+        PAGED_CONVERSATION(letters_on_disk_whose_target_goes_are_gone),
+        PAGED_CONVERSATION(letters_on_disk_go_with_the_vhost),
         PAGED_CONVERSATION(length_limits_drop_what_is_on_disk),
         PAGED_CONVERSATION(priorities_are_kept),
         PAGED_CONVERSATION(fanout_is_kept_once),
