@@ -170,7 +170,7 @@ static void route_and_reply(struct api_request *request, struct exchange *exchan
     request->broker->retired.channels.of[COUNT_PUBLISH]++;
     if (broker_publish(request->broker, message, route.queues, route.count, &lsn)) {
         json_out_begin_object(&out);
-        json_out_put_bool(&out, "routed", route.count > 0 || route.held_lsn > 0);
+        json_out_put_bool(&out, "routed", route.count > 0);
         json_out_end_object(&out);
         request->response->lsn = lsn;
     } else {

@@ -275,6 +275,18 @@ class Objects(ManagementTest):
         self.assertEqual(self.publish("x", exchange="no")[2],
                          {"error": "not_found", "reason": "exchange_not_found"})
 
+    def test_delayed_message_is_not_routed_yet(self):
+        """As with RabbitMQ's plugin, whether the message is on disk meanwhile or not."""
+        delayed = {"routing_key": "", "properties": {"headers": {"x-delay": 60000}}, "payload": "x",
+                   "payload_encoding": "string"}
+        with tempfile.TemporaryDirectory() as folder, Broker(data_dir=folder) as broker:
+            for durable in (True, False):
+                place = f"exchanges/%2F/delays-{durable}"
+                self.assertEqual(Api(broker).status("PUT", place, {
+                    "type": "x-delayed-message", "durable": durable,
+                    "arguments": {"x-delayed-type": "fanout"}}), 201)
+                self.assertEqual(Api(broker).ask("POST", place + "/publish", delayed)[2], {"routed": False})
+
     def test_what_basic_publish_refuses_is_refused(self):
         self.declare()
         for properties, reason in (
