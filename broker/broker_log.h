@@ -14,10 +14,12 @@
 struct broker_log {
     const struct config_log *config; /* borrowed */
     struct console_log console;
-    struct log_file file; /* fd -1: there is none */
+    struct log_file
+        *files[LOG_CATEGORY_COUNT]; /* owned, maybe one for several; NULL: none. The first is
+                                                   for all categories without their own */
 };
 
-/* The console alone; broker_log_open() adds the file. */
+/* The console alone; broker_log_open() adds the files. */
 void broker_log_init(struct broker_log *log, const struct config_log *config, int console_fd);
 
 /*
@@ -26,7 +28,7 @@ void broker_log_init(struct broker_log *log, const struct config_log *config, in
  */
 int broker_log_open(struct broker_log *log, const struct config_log *config, struct text *error);
 
-/* Where the file is; false when there is none. */
+/* Where the file of all categories is; false when there is none. */
 bool broker_log_path(const struct config_log *config, struct text *path);
 
 /* For env.log: the sink, and the least level that any of the outputs wants. */

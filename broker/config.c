@@ -139,6 +139,8 @@ static bool refuse_unknown(struct slice name, struct text *error) {
 
 /* --- settings --- */
 
+enum config_form { CONFIG_TEXT, CONFIG_TERM };
+
 static void remember(struct config *config, const struct config_key *key, const char *origin,
                      struct slice name, struct slice value) {
     struct config_setting *setting = xcalloc(1, sizeof *setting);
@@ -200,23 +202,40 @@ void config_notice(struct config *config, enum log_level level, const char *form
     list_append(&config->notices, &notice->link);
 }
 
+/* What RabbitMQ would not take either, or what asks for something that is not there; always false. */
+static bool refuse_foreign(const struct config_foreign *key, bool is_refused, struct slice name,
+                           struct slice value, struct text *error) {
+    struct text allowed = {0};
+    if (key->values != NULL)
+        config_describe_allowed(key->values, &allowed);
+    if (is_refused && key->values == NULL)
+        text_append_format(error, SLICE_FMT ": %s", SLICE_ARG(name), key->reason);
+    else if (is_refused)
+        text_append_format(error, SLICE_FMT " = " SLICE_FMT ": only %s is possible: %s",
+                           SLICE_ARG(name), SLICE_ARG(value), text_chars(&allowed), key->reason);
+    else
+        text_append_format(error, SLICE_FMT " = " SLICE_FMT ": expected %s", SLICE_ARG(name),
+                           SLICE_ARG(value), text_chars(&allowed));
+    text_clear(&allowed);
+    return false;
+}
+
 static bool set_foreign(struct config *config, const char *origin, struct slice name,
-                        struct text *error) {
-    const char *sentence;
+                        struct slice value, enum config_form form, struct text *error) {
     bool is_refused;
-    if (!config_foreign_find(name, &sentence, &is_refused))
+    const struct config_foreign *key = config_foreign_find(name, &is_refused);
+    if (key == NULL)
         return refuse_unknown(name, error);
-    if (is_refused) {
-        text_append_format(error, SLICE_FMT ": %s", SLICE_ARG(name), sentence);
-        return false;
-    }
+    bool is_checked = is_refused || (form == CONFIG_TEXT && key->values != NULL);
+    if (is_checked && (key->values == NULL || !config_is_allowed(key->values, value)))
+        return refuse_foreign(key, is_refused, name, value, error);
     config_notice(config, LOG_INFO, "%s: " SLICE_FMT " has no meaning here: %s", origin,
-                  SLICE_ARG(name), sentence);
+                  SLICE_ARG(name), key->reason);
     return true;
 }
 
-bool config_set(struct config *config, const char *origin, struct slice key, struct slice value,
-                struct text *error) {
+static bool set_key(struct config *config, const char *origin, struct slice key, struct slice value,
+                    enum config_form form, struct text *error) {
     struct config_match match = {.name = key};
     if (!is_name(key)) {
         text_append_format(error, "'" SLICE_FMT "' is no key: words between dots make one",
@@ -225,12 +244,22 @@ bool config_set(struct config *config, const char *origin, struct slice key, str
     }
     match.key = find_key(key, &match.word);
     if (match.key == NULL)
-        return set_foreign(config, origin, key, error);
+        return set_foreign(config, origin, key, value, form, error);
     match.word = unescape_word(config, match.word);
     if (!match.key->read(config, &match, value, error))
         return false;
     remember(config, match.key, origin, key, value);
     return true;
+}
+
+bool config_set(struct config *config, const char *origin, struct slice key, struct slice value,
+                struct text *error) {
+    return set_key(config, origin, key, value, CONFIG_TEXT, error);
+}
+
+bool config_set_term(struct config *config, const char *origin, struct slice key,
+                     struct slice value, struct text *error) {
+    return set_key(config, origin, key, value, CONFIG_TERM, error);
 }
 
 static struct slice trim(struct slice text) {
@@ -278,6 +307,7 @@ static void init_with(struct config *config, struct config_texts *texts) {
     config->given_port = -1;
     config->management.http.tcp_port = config->management.http.ssl_port = -1;
     config->prometheus.http.tcp_port = config->prometheus.http.ssl_port = -1;
+    config->management.http.listener_port = config->prometheus.http.listener_port = -1;
     config_list_put(config, &config->loopback_users, SLICE("guest"), SLICE("true"));
     for (size_t i = 0; i < config_key_count; i++)
         set_default(config, &config_keys[i]);
@@ -318,6 +348,15 @@ static bool check_tls(const struct config *config, struct text *error) {
     return true;
 }
 
+/* A file of a category takes what the category says, or as much as the file of all. */
+static void set_log_file_levels(struct config *config) {
+    static const char *const keys[LOG_CATEGORY_COUNT] = {
+        "log.default.level", "log.connection.level", "log.channel.level", "log.queue.level"};
+    struct config_log *log = &config->log;
+    for (size_t i = 0; i < LOG_CATEGORY_COUNT; i++)
+        log->files[i].level = config_is_set(config, keys[i]) ? log->categories[i] : log->file.level;
+}
+
 bool config_finish(struct config *config, struct text *error) {
     if (config->tcp.count == 0 && !config->tcp.disabled)
         config_override_listener(config, "default", NULL, -1);
@@ -337,6 +376,7 @@ bool config_finish(struct config *config, struct text *error) {
                           "leveret.proxy_protocol.sources.1 = ADDRESS"));
         return false;
     }
+    set_log_file_levels(config);
     config_finish_http(config, &config->management.http, 15672);
     config_finish_http(config, &config->prometheus.http, 15692);
     return check_tls(config, error);

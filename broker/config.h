@@ -78,8 +78,11 @@ struct config_tls {
 struct config_http {
     const char *tcp_address; /* NULL: every interface */
     const char *ssl_address;
-    int tcp_port; /* -1: no plain listener; 0: any free port */
-    int ssl_port; /* -1: no TLS listener */
+    int tcp_port;      /* -1: no plain listener; 0: any free port */
+    int ssl_port;      /* -1: no TLS listener */
+    int listener_port; /* management.listener.port, the only one if set; -1: not set */
+    const char *listener_address;
+    bool listener_is_tls;
     struct config_tls tls;
 };
 
@@ -107,15 +110,22 @@ struct config_log_output {
     enum config_log_format format;
 };
 
+/* A file of log lines and when to begin a new one. */
+struct config_log_file {
+    const char *name;          /* relative to `directory`; NULL: none */
+    const char *rotation_date; /* RabbitMQ's $D0, $W0D4H2, ...; "" : not by date */
+    uint64_t rotation_size;    /* octets; 0: not by size */
+    uint32_t rotation_count;   /* old files to keep */
+    enum log_level level;      /* of a category's file; config_finish() */
+};
+
 struct config_log {
     struct config_log_output console;
     enum config_log_side console_stdio;
     struct config_log_output file;
-    const char *file_name;     /* relative to `directory`; NULL: none */
-    const char *directory;     /* log.dir */
-    const char *rotation_date; /* RabbitMQ's $D0, $W0D4H2, ...; "" : not by date */
-    uint64_t rotation_size;    /* octets; 0: not by size */
-    uint32_t rotation_count;   /* old files to keep */
+    struct config_log_file
+        files[LOG_CATEGORY_COUNT]; /* the first: of all without one of their own */
+    const char *directory;         /* log.dir */
     enum log_level categories[LOG_CATEGORY_COUNT];
 };
 
@@ -218,6 +228,11 @@ const char *config_keep_text(struct config *config, struct slice text);
 /* False with one sentence in `error`. `origin` is where the setting comes from. */
 bool config_set(struct config *config, const char *origin, struct slice key, struct slice value,
                 struct text *error);
+
+/* The same for a value out of Erlang terms: where it is not used here it may be anything, as RabbitMQ checks
+ * nothing there. */
+bool config_set_term(struct config *config, const char *origin, struct slice key,
+                     struct slice value, struct text *error);
 
 /* The same from `key=value`. */
 bool config_set_assignment(struct config *config, const char *assignment, struct text *error);

@@ -43,6 +43,9 @@ extern const size_t config_key_count;
 /* A whole number within the key's limits. */
 bool config_read_number(const struct config_match *match, struct slice value, uint64_t *ret_number,
                         struct text *error);
+/* The same for a size with RabbitMQ's units. */
+bool config_read_size(const struct config_match *match, struct slice value, uint64_t *ret_size,
+                      struct text *error);
 /* Says what is allowed; a secret's value is not shown. Always false. */
 bool config_refuse(const struct config_match *match, struct slice value, const char *wanted,
                    struct text *error);
@@ -59,6 +62,7 @@ config_reader read_boolean;
 config_reader read_queue_type;   /* one of classic, quorum, stream */
 config_reader read_only_default; /* no field: what the broker does is the only choice */
 config_reader read_text;
+config_reader read_address;      /* a text that is an IP address */
 config_reader read_text_or_none; /* `none` is the empty text */
 config_reader read_file;         /* a text that names something readable */
 config_reader read_secret;
@@ -90,15 +94,29 @@ config_reader read_no_listeners; /* `none` */
 
 /* --- config_vhost_defaults.c: of an entry with the word as its name --- */
 config_reader read_entry_text, read_entry_pattern, read_entry_secret, read_entry_number,
-    read_entry_duration; /* ms; with a unit of RabbitMQ's: 90s, 1h, 1d12h */
+    read_entry_size, read_entry_duration; /* ms; with a unit of RabbitMQ's: 90s, 1h, 1d12h */
+
+/* --- config_allowed.c --- */
+
+/* Whether `value` is one of `values`: `off|<integer>`, words and kinds; config_allowed.c has the kinds. */
+bool config_is_allowed(const char *values, struct slice value);
+/* The same for people: `off or a whole number`. */
+void config_describe_allowed(const char *values, struct text *description);
 
 /* --- config_foreign.c --- */
 
-/*
- * Whether RabbitMQ knows a key that has no row in config_keys. `ret_sentence` says why it means nothing
- * here; `ret_refused` whether the server must not start with it.
- */
-bool config_foreign_find(struct slice name, const char **ret_sentence, bool *ret_refused);
+/* A key that RabbitMQ knows and that has no row in config_keys. */
+struct config_foreign {
+    const char *pattern; /* $x: any word; a final *: all that follow */
+    const char *reason;  /* why it means nothing, or cannot be had */
+    const char *
+        values; /* that RabbitMQ takes, config_is_allowed(); NULL: any. Of a key that cannot be had:
+                            those that ask for nothing; NULL: none */
+};
+
+/* NULL when RabbitMQ does not know it either. `ret_refused`: the server must not start with it, unless its
+ * value asks for nothing. */
+const struct config_foreign *config_foreign_find(struct slice name, bool *ret_refused);
 
 /* Whether `name` is `pattern`, word by word; `$x` takes any word, a final `*` all that follow. */
 bool config_name_matches(const char *pattern, struct slice name, struct slice *ret_word);

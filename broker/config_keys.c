@@ -94,6 +94,37 @@ static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name
         LIVE, .initially = "debug", .help = "the least level of lines about " what              \
     }
 
+#define LOG_FILE_KEYS(category, index)                                            \
+    {.name = "log." category ".file",                                             \
+     .read = read_text,                                                           \
+     FIELD(log.files[index].name),                                                \
+     LIVE,                                                                        \
+     .help = "a file of their own for these lines, which are then nowhere else"}, \
+        {.name = "log." category ".rotation.date",                                \
+         .read = read_rotation_date,                                              \
+         FIELD(log.files[index].rotation_date),                                   \
+         LIVE,                                                                    \
+         .initially = "",                                                         \
+         .help = "like log.file.rotation.date"},                                  \
+        {.name = "log." category ".rotation.size",                                \
+         .read = read_size,                                                       \
+         FIELD(log.files[index].rotation_size),                                   \
+         FROM(0, UINT64_MAX),                                                     \
+         LIVE,                                                                    \
+         .initially = "0",                                                        \
+         .help = "like log.file.rotation.size"},                                  \
+        {.name = "log." category ".rotation.count",                               \
+         .read = read_uint32,                                                     \
+         FIELD(log.files[index].rotation_count),                                  \
+         FROM(0, 1000),                                                           \
+         LIVE,                                                                    \
+         .initially = "5",                                                        \
+         .help = "like log.file.rotation.count"},                                 \
+    {                                                                             \
+        .name = "log." category ".rotation.compress", .read = read_only_default,  \
+        .initially = "false", .help = "old files are not compressed"              \
+    }
+
 /* clang-format off */
 const struct config_key config_keys[] = {
     /* --- listeners --- */
@@ -115,8 +146,9 @@ const struct config_key config_keys[] = {
      FROM(0, 1073741824), .initially = "0", .help = "octets of the kernel's send buffer; 0: its own choice"},
     {.name = "tcp_listen_options.recbuf", .read = read_uint32, FIELD(tcp_recbuf),
      FROM(0, 1073741824), .initially = "0", .help = "octets of the kernel's receive buffer; 0: its own choice"},
-    {.name = "handshake_timeout", .read = read_uint32, FIELD(broker.handshake_timeout_ms),
-     FROM(1, 3600000), LIVE, .initially = "10000", .help = "ms from accept to connection.open-ok"},
+    {.name = "handshake_timeout", .read = read_limit, FIELD(broker.handshake_timeout_ms),
+     FROM(1, 3600000), LIVE, .initially = "10000",
+     .help = "ms from accept to connection.open-ok; infinity: for ever"},
     {.name = "proxy_protocol", .read = read_boolean, FIELD(proxy_protocol),
      .initially = "false", .help = "true: connections begin with a PROXY header (v1 or v2)"},
     {.name = "leveret.proxy_protocol.sources.$name", .read = read_item, FIELD(proxy_sources),
@@ -234,8 +266,8 @@ const struct config_key config_keys[] = {
      POLICY(message_ttl), FROM(0, UINT32_MAX), LIVE, .help = "its message-ttl, ms, or with a unit: 30m"},
     {.name = "default_policies.operator.$name.max_length", .read = read_entry_number,
      POLICY(max_length), FROM(0, INT64_MAX), LIVE, .help = "its max-length, messages"},
-    {.name = "default_policies.operator.$name.max_length_bytes", .read = read_entry_number,
-     POLICY(max_length_bytes), FROM(0, INT64_MAX), LIVE, .help = "its max-length-bytes"},
+    {.name = "default_policies.operator.$name.max_length_bytes", .read = read_entry_size,
+     POLICY(max_length_bytes), FROM(0, INT64_MAX), LIVE, .help = "its max-length-bytes, a size"},
     {.name = "default_policies.operator.$name.delivery_limit", .read = read_entry_number,
      POLICY(delivery_limit), FROM(0, UINT32_MAX), LIVE, .help = "its delivery-limit"},
     {.name = "loopback_users", .read = read_no_items, FIELD(loopback_users), LIVE,
@@ -269,12 +301,12 @@ const struct config_key config_keys[] = {
     {.name = "log.console", .read = read_boolean, FIELD(log.console.is_on), LIVE,
      .initially = "true", .help = "false: no lines on standard output"},
     {.name = "log.console.level", .read = read_log_level, FIELD(log.console.level), LIVE,
-     .initially = "info", .help = "debug, info, notice, warning, error, critical or none"},
+     .initially = "info", .help = "debug, info, notice, warning, error, critical, alert, emergency or none"},
     {.name = "log.console.formatter", .read = read_choice, FIELD(log.console.format), LIVE,
      .choices = log_formats, .initially = "plaintext", .help = "plaintext or json"},
     {.name = "log.console.stdio", .read = read_choice, FIELD(log.console_stdio),
      .choices = log_sides, .initially = "stdout", .help = "stdout or stderr"},
-    {.name = "log.file", .read = read_log_file, FIELD(log.file_name), LIVE, .initially = "false",
+    {.name = "log.file", .read = read_log_file, FIELD(log.files[0].name), LIVE, .initially = "false",
      .help = "name of a log file, in log.dir unless it begins with /; false: none"},
     {.name = "log.dir", .read = read_text, FIELD(log.directory), LIVE,
      .initially = "/var/log/leveret", .help = "folder of the log file"},
@@ -282,12 +314,12 @@ const struct config_key config_keys[] = {
      .initially = "info", .help = "the least level of lines in the file"},
     {.name = "log.file.formatter", .read = read_choice, FIELD(log.file.format), LIVE,
      .choices = log_formats, .initially = "plaintext", .help = "plaintext or json"},
-    {.name = "log.file.rotation.date", .read = read_rotation_date, FIELD(log.rotation_date), LIVE,
+    {.name = "log.file.rotation.date", .read = read_rotation_date, FIELD(log.files[0].rotation_date), LIVE,
      .initially = "", .help = "when to begin a new file: $D0 daily at 0 o'clock UTC, $W5D16, $M1D0, $H"},
-    {.name = "log.file.rotation.size", .read = read_size, FIELD(log.rotation_size),
+    {.name = "log.file.rotation.size", .read = read_size, FIELD(log.files[0].rotation_size),
      FROM(0, UINT64_MAX), LIVE, .initially = "0",
      .help = "octets after which to begin a new file; 0: never"},
-    {.name = "log.file.rotation.count", .read = read_uint32, FIELD(log.rotation_count),
+    {.name = "log.file.rotation.count", .read = read_uint32, FIELD(log.files[0].rotation_count),
      FROM(0, 1000), LIVE, .initially = "5",
      .help = "old files to keep; 0: something else puts them away (logrotate)"},
     {.name = "log.file.rotation.compress", .read = read_only_default, .initially = "false",
@@ -300,8 +332,11 @@ const struct config_key config_keys[] = {
      .help = "the log goes to the console, which systemd hands to the journal, or a file"},
     LOG_LEVEL_KEY("default", LOG_CATEGORY_DEFAULT, "anything but connections, channels and queues"),
     LOG_LEVEL_KEY("connection", LOG_CATEGORY_CONNECTION, "connections"),
+    LOG_FILE_KEYS("connection", LOG_CATEGORY_CONNECTION),
     LOG_LEVEL_KEY("channel", LOG_CATEGORY_CHANNEL, "channels"),
+    LOG_FILE_KEYS("channel", LOG_CATEGORY_CHANNEL),
     LOG_LEVEL_KEY("queue", LOG_CATEGORY_QUEUE, "queues"),
+    LOG_FILE_KEYS("queue", LOG_CATEGORY_QUEUE),
 
     /* --- what RabbitMQ has switched off meanwhile --- */
     {.name = "deprecated_features.permit.global_qos", .read = read_boolean,
@@ -349,13 +384,20 @@ const struct config_key config_keys[] = {
     /* --- HTTP --- */
     {.name = "management.tcp.port", .read = read_port, FIELD(management.http.tcp_port), PORT,
      .help = "port of the HTTP API; 15672 unless only management.ssl.port is set"},
-    {.name = "management.tcp.ip", .read = read_text, FIELD(management.http.tcp_address),
+    {.name = "management.tcp.ip", .read = read_address, FIELD(management.http.tcp_address),
      .help = "address of the HTTP API; every interface when not set"},
     {.name = "management.ssl.port", .read = read_port, FIELD(management.http.ssl_port), PORT,
      .help = "port of the HTTP API over TLS, 15671 by custom"},
-    {.name = "management.ssl.ip", .read = read_text, FIELD(management.http.ssl_address),
+    {.name = "management.ssl.ip", .read = read_address, FIELD(management.http.ssl_address),
      .help = "address of the HTTP API over TLS; every interface when not set"},
     TLS_KEYS("management.ssl", management.http.tls),
+    {.name = "management.listener.port", .read = read_port, FIELD(management.http.listener_port),
+     PORT, .help = "what RabbitMQ 3.7 called management.tcp.port and management.ssl.port; it wins"},
+    {.name = "management.listener.ip", .read = read_address, FIELD(management.http.listener_address),
+     .help = "its address"},
+    {.name = "management.listener.ssl", .read = read_boolean,
+     FIELD(management.http.listener_is_tls), .initially = "false", .help = "true: it is the TLS one"},
+    TLS_KEYS("management.listener.ssl_opts", management.http.tls),
     {.name = "management.path_prefix", .read = read_path_prefix, FIELD(management.path_prefix),
      .initially = "", .help = "what all paths of the HTTP API begin with, for example /rabbit"},
     {.name = "management.login_session_timeout", .read = read_uint32,
@@ -371,11 +413,11 @@ const struct config_key config_keys[] = {
      FROM(0, UINT32_MAX), .initially = "1800", .help = "seconds that browsers may remember that"},
     {.name = "prometheus.tcp.port", .read = read_port, FIELD(prometheus.http.tcp_port), PORT,
      .help = "port of the metrics; 15692 unless only prometheus.ssl.port is set"},
-    {.name = "prometheus.tcp.ip", .read = read_text, FIELD(prometheus.http.tcp_address),
+    {.name = "prometheus.tcp.ip", .read = read_address, FIELD(prometheus.http.tcp_address),
      .help = "address of the metrics; every interface when not set"},
     {.name = "prometheus.ssl.port", .read = read_port, FIELD(prometheus.http.ssl_port), PORT,
      .help = "port of the metrics over TLS, 15691 by custom"},
-    {.name = "prometheus.ssl.ip", .read = read_text, FIELD(prometheus.http.ssl_address),
+    {.name = "prometheus.ssl.ip", .read = read_address, FIELD(prometheus.http.ssl_address),
      .help = "address of the metrics over TLS; every interface when not set"},
     TLS_KEYS("prometheus.ssl", prometheus.http.tls),
     {.name = "prometheus.path", .read = read_text, FIELD(prometheus.path),

@@ -110,7 +110,17 @@ static int usual_http_port(const struct config *config, int usual) {
     return port <= UINT16_MAX ? port : -1;
 }
 
+/* RabbitMQ does not look at the ports of tcp and ssl when there is this one. */
+static void use_the_listener(struct config_http *http) {
+    http->tcp_port = http->listener_is_tls ? -1 : http->listener_port;
+    http->ssl_port = http->listener_is_tls ? http->listener_port : -1;
+    if (http->listener_address != NULL)
+        *(http->listener_is_tls ? &http->ssl_address : &http->tcp_address) = http->listener_address;
+}
+
 void config_finish_http(struct config *config, struct config_http *http, int usual_port) {
+    if (http->listener_port >= 0)
+        use_the_listener(http);
     if (http->tcp_port < 0 && http->ssl_port < 0)
         http->tcp_port = usual_http_port(config, usual_port);
     if (http->tcp_address == NULL)

@@ -125,8 +125,8 @@ static uint64_t unit_size(struct slice unit) {
     return size;
 }
 
-static bool parse_size(const struct config_match *match, struct slice value, uint64_t *ret_size,
-                       struct text *error) {
+bool config_read_size(const struct config_match *match, struct slice value, uint64_t *ret_size,
+                      struct text *error) {
     size_t len;
     if (parse_digits(value, ret_size, &len)) {
         uint64_t unit = unit_size(slice_of(value.data + len, value.len - len));
@@ -143,7 +143,7 @@ static bool parse_size(const struct config_match *match, struct slice value, uin
 bool read_size(struct config *config, const struct config_match *match, struct slice value,
                struct text *error) {
     uint64_t size;
-    if (!parse_size(match, value, &size, error))
+    if (!config_read_size(match, value, &size, error))
         return false;
     *(uint64_t *)field_of(config, match) = size;
     return true;
@@ -152,7 +152,7 @@ bool read_size(struct config *config, const struct config_match *match, struct s
 bool read_size32(struct config *config, const struct config_match *match, struct slice value,
                  struct text *error) {
     uint64_t size;
-    if (!parse_size(match, value, &size, error))
+    if (!config_read_size(match, value, &size, error))
         return false;
     *(uint32_t *)field_of(config, match) = (uint32_t)size;
     return true;
@@ -228,11 +228,23 @@ bool read_text(struct config *config, const struct config_match *match, struct s
     return true;
 }
 
+bool read_address(struct config *config, const struct config_match *match, struct slice value,
+                  struct text *error) {
+    if (!config_is_allowed("<address>", value))
+        return config_refuse(match, value, "expected an IP address", error);
+    return read_text(config, match, value, error);
+}
+
 bool read_queue_type(struct config *config, const struct config_match *match, struct slice value,
                      struct text *error) {
-    if (slice_equal(value, SLICE("classic")) || slice_equal(value, SLICE("quorum")) ||
-        slice_equal(value, SLICE("stream")))
-        return read_text(config, match, value, error);
+    static const char *const types[][2] = {{"classic", "rabbit_classic_queue"},
+                                           {"quorum", "rabbit_quorum_queue"},
+                                           {"stream", "rabbit_stream_queue"}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct slice type = slice_from_text(types[i][0]);
+        if (slice_equal(value, type) || slice_equal(value, slice_from_text(types[i][1])))
+            return read_text(config, match, type, error);
+    }
     return config_refuse(match, value, "expected classic, quorum or stream", error);
 }
 
@@ -327,8 +339,10 @@ bool read_verify(struct config *config, const struct config_match *match, struct
 bool read_log_level(struct config *config, const struct config_match *match, struct slice value,
                     struct text *error) {
     return log_level_from_name(value, field_of(config, match)) ||
-           config_refuse(match, value,
-                         "expected debug, info, notice, warning, error, critical or none", error);
+           config_refuse(
+               match, value,
+               "expected debug, info, notice, warning, error, critical, alert, emergency or none",
+               error);
 }
 
 bool read_log_file(struct config *config, const struct config_match *match, struct slice value,
@@ -448,8 +462,9 @@ bool read_backend(struct config *config, const struct config_match *match, struc
 bool read_definitions_backend(struct config *config, const struct config_match *match,
                               struct slice value, struct text *error) {
     (void)config;
-    return slice_equal(value, SLICE("local_filesystem")) ||
-           slice_equal(value, SLICE("rabbit_definitions_import_local_filesystem")) ||
+    return config_is_allowed("local_filesystem|local|rabbit_definitions_import_local_filesystem|"
+                             "rabbitmq_definitions_import_local_filesystem",
+                             value) ||
            config_refuse(match, value,
                          "definitions are read from files: only local_filesystem is possible",
                          error);

@@ -94,17 +94,27 @@ bool read_entry_secret(struct config *config, const struct config_match *match, 
     return true;
 }
 
-bool read_entry_number(struct config *config, const struct config_match *match, struct slice value,
-                       struct text *error) {
-    uint64_t number;
-    int64_t *field;
-    if (!config_read_number(match, value, &number, error))
-        return false;
-    field = find_field(config, match);
+static bool set_number(struct config *config, const struct config_match *match, struct slice value,
+                       uint64_t number, struct text *error) {
+    int64_t *field = find_field(config, match);
     if (field == NULL)
         return config_refuse(match, value, "too many of them", error);
     *field = (int64_t)number;
     return true;
+}
+
+bool read_entry_number(struct config *config, const struct config_match *match, struct slice value,
+                       struct text *error) {
+    uint64_t number;
+    return config_read_number(match, value, &number, error) &&
+           set_number(config, match, value, number, error);
+}
+
+bool read_entry_size(struct config *config, const struct config_match *match, struct slice value,
+                     struct text *error) {
+    uint64_t size;
+    return config_read_size(match, value, &size, error) &&
+           set_number(config, match, value, size, error);
 }
 
 /* --- durations --- */

@@ -126,7 +126,7 @@ static void set(struct walk *walk, const char *path, const struct erlang_term *t
     text_append_format(&origin, "%s:%u", walk->name, term->line);
     if (!make_key(path, &key))
         complain(walk, term, path, "this application is not built in");
-    else if (!config_set(walk->config, text_chars(&origin), text_slice(&key), value, &problem))
+    else if (!config_set_term(walk->config, text_chars(&origin), text_slice(&key), value, &problem))
         complain(walk, term, path, text_chars(&problem));
     text_clear(&key);
     text_clear(&origin);

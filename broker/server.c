@@ -165,6 +165,8 @@ static void set_log_level(void *context, enum log_level level) {
     server->config->log.console.level = server->config->log.file.level = level;
     for (size_t i = 0; i < LOG_CATEGORY_COUNT; i++)
         server->config->log.categories[i] = LOG_DEBUG;
+    for (size_t i = 0; i < LOG_CATEGORY_COUNT; i++)
+        server->config->log.files[i].level = level;
     server->env.log = broker_log_sink(&server->log);
 }
 

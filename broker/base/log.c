@@ -8,9 +8,9 @@
 #include <time.h>
 
 static const char *const level_names[] = {
-    [LOG_DEBUG] = "debug",     [LOG_INFO] = "info",   [LOG_NOTICE] = "notice",
-    [LOG_WARNING] = "warning", [LOG_ERROR] = "error", [LOG_CRITICAL] = "critical",
-    [LOG_NONE] = "none",
+    [LOG_DEBUG] = "debug",     [LOG_INFO] = "info",           [LOG_NOTICE] = "notice",
+    [LOG_WARNING] = "warning", [LOG_ERROR] = "error",         [LOG_CRITICAL] = "critical",
+    [LOG_ALERT] = "alert",     [LOG_EMERGENCY] = "emergency", [LOG_NONE] = "none",
 };
 
 #define LEVEL_COUNT (sizeof level_names / sizeof level_names[0])
@@ -50,8 +50,9 @@ static bool is_wanted(const struct log *log, enum log_category category, enum lo
            level < LOG_NONE;
 }
 
-__attribute__((format(printf, 3, 0))) static void
-write_message(const struct log *log, enum log_level level, const char *format, va_list arguments) {
+__attribute__((format(printf, 4, 0))) static void
+write_message(const struct log *log, enum log_category category, enum log_level level,
+              const char *format, va_list arguments) {
     char raw[LOG_LINE_MAX];
     char message[LOG_LINE_MAX];
     int len = vsnprintf(raw, sizeof raw, format, arguments);
@@ -60,7 +61,7 @@ write_message(const struct log *log, enum log_level level, const char *format, v
         return;
     size_t used = (size_t)len < sizeof raw ? (size_t)len : sizeof raw - 1;
     escape_message(slice_of(raw, used), message, sizeof message);
-    log->sink(log->context, level, message);
+    log->sink(log->context, category, level, message);
 }
 
 void log_write(const struct log *log, enum log_level level, const char *format, ...) {
@@ -69,7 +70,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     if (!is_wanted(log, LOG_CATEGORY_DEFAULT, level))
         return;
     va_start(arguments, format);
-    write_message(log, level, format, arguments);
+    write_message(log, LOG_CATEGORY_DEFAULT, level, format, arguments);
     va_end(arguments);
 }
 
@@ -80,7 +81,7 @@ void log_write_about(const struct log *log, enum log_category category, enum log
     if (!is_wanted(log, category, level))
         return;
     va_start(arguments, format);
-    write_message(log, level, format, arguments);
+    write_message(log, category, level, format, arguments);
     va_end(arguments);
 }
 

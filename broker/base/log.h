@@ -17,7 +17,18 @@
 /* A line of LOG_LINE_MAX octets in any form, JSON with everything escaped included. */
 #define LOG_LINE_SIZE (2 * LOG_LINE_MAX + 128)
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERROR, LOG_CRITICAL, LOG_NONE };
+/* RabbitMQ's; no line of ours is an alert or an emergency, but somebody may want to see only those. */
+enum log_level {
+    LOG_DEBUG,
+    LOG_INFO,
+    LOG_NOTICE,
+    LOG_WARNING,
+    LOG_ERROR,
+    LOG_CRITICAL,
+    LOG_ALERT,
+    LOG_EMERGENCY,
+    LOG_NONE
+};
 
 /* What a line is about, where somebody may want more or less of it (log.CATEGORY.level). */
 enum log_category {
@@ -29,7 +40,8 @@ enum log_category {
 };
 
 /* Receives a finished message without time stamp or newline. */
-typedef void log_sink(void *context, enum log_level level, const char *message);
+typedef void log_sink(void *context, enum log_category category, enum log_level level,
+                      const char *message);
 
 struct log {
     enum log_level level; /* lines below this level are not made */

@@ -45,10 +45,10 @@ struct broker_settings {
     uint32_t frame_max; /* offered in tune */
     uint32_t
         frame_max_minimum; /* smaller tune-ok values are refused (4.3: 8192, permissive: 4096) */
-    uint32_t initial_frame_max; /* before tune-ok */
-    uint16_t channel_max;       /* offered in tune */
-    uint16_t heartbeat_s;       /* offered in tune */
-    uint32_t handshake_timeout_ms;
+    uint32_t initial_frame_max;        /* before tune-ok */
+    uint16_t channel_max;              /* offered in tune */
+    uint16_t heartbeat_s;              /* offered in tune */
+    uint32_t handshake_timeout_ms;     /* 0: for ever */
     uint64_t max_message_size;         /* larger bodies: 406 at the content header */
     uint32_t consumer_max_per_channel; /* 0: no limit */
     uint32_t transaction_copies_max;   /* of messages, one for each queue; 0: no limit */

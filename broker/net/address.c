@@ -45,6 +45,11 @@ bool address_is_loopback(const struct sockaddr_storage *address) {
     return address->ss_family == AF_UNIX;
 }
 
+bool address_is_ip(const char *text) {
+    struct in6_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
 uint16_t address_port(const struct sockaddr_storage *address) {
     if (address->ss_family == AF_INET)
         return ntohs(((const struct sockaddr_in *)address)->sin_port);

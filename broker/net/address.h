@@ -17,6 +17,9 @@ void address_text(const struct sockaddr_storage *address, char text[ADDRESS_TEXT
 /* 127.0.0.0/8 (also inside IPv6) and ::1; every local socket is. */
 bool address_is_loopback(const struct sockaddr_storage *address);
 
+/* Whether `text` is an IPv4 or IPv6 address, without a port. */
+bool address_is_ip(const char *text);
+
 /* 0 for a family without ports. */
 uint16_t address_port(const struct sockaddr_storage *address);
 

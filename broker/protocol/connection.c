@@ -96,7 +96,8 @@ struct connection *connection_create(struct broker *broker, const struct connect
     list_init(&connection->gate_link);
     list_init(&connection->fetch_link);
     outbuf_init(&connection->held, &broker->outbufs);
-    connection_set_deadline(connection, broker->settings.handshake_timeout_ms);
+    if (broker->settings.handshake_timeout_ms > 0)
+        connection_set_deadline(connection, broker->settings.handshake_timeout_ms);
     return connection;
 }
 

@@ -98,6 +98,15 @@ static void unfinished_handshake_ends_after_ten_seconds(void **state) {
     peer_expect_closed(halfway);
 }
 
+static void without_a_deadline_a_handshake_may_take_for_ever(void **state) {
+    struct fixture *fixture = *state;
+    fixture->broker->settings.handshake_timeout_ms = 0;
+    struct peer *silent = peer_accept(fixture);
+
+    fixture_advance(fixture, 3600000);
+    peer_expect_open(silent);
+}
+
 static void open_connection_outlives_the_handshake_deadline(void **state) {
     struct peer *p = peer_connect(*state);
 
@@ -401,6 +410,7 @@ int main(void) {
         CONVERSATION(header_of_another_version_is_answered_with_ours),
         CONVERSATION(old_header_continues_as_0_9_1),
         CONVERSATION(unfinished_handshake_ends_after_ten_seconds),
+        CONVERSATION(without_a_deadline_a_handshake_may_take_for_ever),
         CONVERSATION(open_connection_outlives_the_handshake_deadline),
         CONVERSATION(server_properties_are_complete),
         CONVERSATION(nine_capabilities_are_true),

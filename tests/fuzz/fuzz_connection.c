@@ -68,7 +68,9 @@ static void fill_random(void *context, void *buffer, size_t len) {
     }
 }
 
-static void check_log_line(void *context, enum log_level level, const char *message) {
+static void check_log_line(void *context, enum log_category category, enum log_level level,
+                           const char *message) {
+    (void)category;
     (void)context;
     (void)level;
     for (const char *at = message; *at != '\0'; at++)

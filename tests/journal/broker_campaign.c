@@ -161,7 +161,9 @@ static void fill_random(void *context, void *buffer, size_t len) {
     memset(buffer, 7, len);
 }
 
-static void read_line(void *context, enum log_level level, const char *message) {
+static void read_line(void *context, enum log_category category, enum log_level level,
+                      const char *message) {
+    (void)category;
     struct run *run = context;
 
     (void)level;

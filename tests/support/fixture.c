@@ -41,7 +41,9 @@ static void fill_random(void *context, void *buffer, size_t len) {
     }
 }
 
-static void keep_log_line(void *context, enum log_level level, const char *message) {
+static void keep_log_line(void *context, enum log_category category, enum log_level level,
+                          const char *message) {
+    (void)category;
     struct fixture *fixture = context;
 
     (void)level;

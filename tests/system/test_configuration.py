@@ -250,6 +250,35 @@ class Log(unittest.TestCase):
         self.assertNotIn("accepting AMQP connection", broker.log)
         self.assertIn("Server startup complete", broker.log)
 
+    def test_a_category_with_a_file_of_its_own_writes_nowhere_else(self):
+        with folder() as here:
+            with Broker("--set", f"log.dir={here}", "--set", "log.file=main.log", "--set",
+                        "log.connection.file=connection.log", "--set", "log.channel.file=connection.log",
+                        "--set", "log.connection.rotation.count=2", data_dir=str(here / "data")) as broker:
+                Client(broker).login().close()
+                ctl = pathlib.Path(BROKER).parent / "leveretctl"
+                subprocess.run([ctl, "--data-dir", here / "data", "rotate_logs"], check=True, timeout=PATIENCE)
+                Client(broker).login().close()
+                self.assertEqual(broker.stop(), 0)
+            for name in ("connection.log.0", "connection.log"):
+                text = (here / name).read_text()
+                self.assertIn("accepting AMQP connection", text)
+                self.assertNotIn("[debug]", text)
+            for text in (broker.log, (here / "main.log.0").read_text(), (here / "main.log").read_text()):
+                self.assertNotIn("accepting AMQP connection", text)
+            self.assertIn("Server startup complete", (here / "main.log.0").read_text())
+            self.assertEqual(sorted(path.name for path in here.glob("*.log*")),
+                             ["connection.log", "connection.log.0", "main.log", "main.log.0"])
+
+    def test_the_level_of_a_category_is_that_of_its_file(self):
+        with folder() as here:
+            with Broker("--set", f"log.connection.file={here}/connection.log",
+                        "--set", "log.connection.level=alert") as broker:
+                Client(broker).login().close()
+                self.assertEqual(broker.stop(), 0)
+            self.assertEqual((here / "connection.log").read_text(), "")
+            self.assertNotIn("accepting AMQP connection", broker.log)
+
     def test_a_crash_leaves_no_core_dump(self):
         """A6: passwords are in memory."""
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)

@@ -113,6 +113,65 @@ background_gc_enabled = false
 """
 
 
+KEYS = pathlib.Path(__file__).with_name("rabbitmq_keys.txt")
+
+
+def lines_of(part):
+    """The lines `key = value` of one part of the list of RabbitMQ's keys."""
+    text = re.search(rf"^\[{part}\]\n(.*?)(?=^\[|\Z)", KEYS.read_text(), re.MULTILINE | re.DOTALL).group(1)
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def checked(lines):
+    """What --check-config says about a file of these lines: refusals by line, and everything else."""
+    with tempfile.TemporaryDirectory() as folder:
+        conf = pathlib.Path(folder) / "rabbitmq.conf"
+        text = "\n".join(lines).replace("@FILE@", str(KEYS)).replace("@FOLDER@", folder)
+        conf.write_text(text)
+        _, output, errors = run("--check-config", "--config", str(conf))
+    refusals = re.findall(r"rabbitmq\.conf:(\d+): (.*)$", errors, re.MULTILINE)
+    return {lines[int(number) - 1]: sentence for number, sentence in refusals}, output
+
+
+def covers(pattern, key):
+    """Whether a key is meant by a pattern of the README: $word is any word, a final * anything."""
+    words = [r"[^.]+" if word.startswith("$") else re.escape(word).replace(r"\*", ".*") for word in pattern.split(".")]
+    return re.fullmatch(r"\.".join(words), key) is not None
+
+
+class Schemas(unittest.TestCase):
+    maxDiff = None
+
+    def test_what_rabbitmq_takes_is_taken(self):
+        lines = lines_of("taken")
+        self.assertGreater(len({line.split(" = ")[0] for line in lines}), 600)
+        self.assertEqual(checked(lines)[0], {})
+
+    def test_what_is_not_there_is_refused_with_a_reason(self):
+        lines = lines_of("refused")
+        refusals, _ = checked(lines)
+        self.assertEqual([line for line in lines if line not in refusals], [])
+        self.assertEqual([line for line, sentence in refusals.items() if "unknown key" in sentence], [])
+
+    def test_wrong_values_are_refused_where_rabbitmq_refuses_them(self):
+        lines = lines_of("wrong")
+        self.assertGreater(len(lines), 600)
+        refusals, _ = checked(lines)
+        self.assertEqual([line for line in lines if line not in refusals], [])
+
+    def test_the_readme_lists_what_means_nothing(self):
+        readme = (ROOT / "README.md").read_text()
+        listed = re.search(r"mean nothing here: each.*?</summary>(.*?)</details>", readme, re.DOTALL).group(1)
+        patterns = [each.split(" = ")[0] for each in re.findall(r"`([^`]+)`", listed)]
+        # Without what asks for certificates, and with ports that can be listened on.
+        lines = [line for line in lines_of("taken") if not re.search(r"(certfile|keyfile|ssl\.port) = ", line)]
+        lines += ["listeners.ssl = none", "listeners.tcp.default = 5672", "ssl_options.verify = verify_none",
+                  "proxy_protocol = false", "management.listener.ssl = false"]
+        keys = set(re.findall(r"rabbitmq\.conf:\d+: (\S+) has no meaning here", checked(lines)[1]))
+        self.assertEqual([key for key in sorted(keys) if not any(covers(each, key) for each in patterns)], [])
+        self.assertEqual([each for each in patterns if not any(covers(each, key) for key in keys)], [])
+
+
 class Sample(unittest.TestCase):
     maxDiff = None
 

@@ -24,7 +24,9 @@ static void fill(void *context, void *buffer, size_t len) {
     memset(buffer, 42, len);
 }
 
-static void no_line(void *context, enum log_level level, const char *message) {
+static void no_line(void *context, enum log_category category, enum log_level level,
+                    const char *message) {
+    (void)category;
     (void)context;
     (void)level;
     (void)message;

@@ -150,7 +150,7 @@ static void booleans_fractions_and_levels_are_read(void **state) {
     assert_int_equal(fixture->config.log.console.level, LOG_DEBUG);
     expect_refused(fixture, "log.console.level=loud",
                    "log.console.level = loud: expected debug, info, notice, warning, error, "
-                   "critical or none");
+                   "critical, alert, emergency or none");
 }
 
 static void queue_type_and_timeout_of_consumers_are_read(void **state) {
@@ -390,6 +390,74 @@ static void what_rabbitmq_knows_is_noticed_or_refused(void **state) {
                    "renegotiation");
 }
 
+static void what_asks_for_nothing_is_taken(void **state) {
+    struct fixture *fixture = *state;
+    expect_set(fixture, "ssl_options.crl_check=false");
+    expect_refused(fixture, "ssl_options.crl_check=peer",
+                   "ssl_options.crl_check = peer: only false is possible: certificate revocation "
+                   "lists are not looked at");
+    expect_set(fixture, "auth_backends.1.authn=internal");
+    expect_set(fixture, "handshake_timeout=infinity");
+    assert_int_equal(fixture->config.broker.handshake_timeout_ms, 0);
+    expect_set(fixture, "default_queue_type=rabbit_quorum_queue");
+    assert_string_equal(fixture->config.broker.default_queue_type, "quorum");
+}
+
+static void unused_values_are_checked_as_in_rabbitmq(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const taken[] = {
+        "socket_writer.gc_threshold=off",
+        "socket_writer.gc_threshold=-5",
+        "mirroring_sync_batch_size=1MB",
+        "vm_memory_high_watermark_paging_ratio=0.05",
+        "distribution.listener.interface=::1",
+        "stream.listeners.tcp.1=127.0.0.1:5552",
+        "sysmon_handler.triggers.process.garbage_collection=1h30m",
+    };
+    static const char *const refused[][2] = {
+        {"socket_writer.gc_threshold=never",
+         "socket_writer.gc_threshold = never: expected off or a whole number"},
+        {"net_ticktime=00", "net_ticktime = 00: expected a whole number from 1"},
+        {"delegate_count=-1", "delegate_count = -1: expected a whole number, not negative"},
+        {"mirroring_sync_batch_size=1MiB",
+         "mirroring_sync_batch_size = 1MiB: expected a size like 4096 or 1MB"},
+        {"vm_memory_high_watermark_paging_ratio=1.0",
+         "vm_memory_high_watermark_paging_ratio = 1.0: expected a number like 0.5 between 0 and 1"},
+        {"distribution.listener.interface=localhost",
+         "distribution.listener.interface = localhost: expected an IP address"},
+        {"stream.listeners.tcp.1=x:5552",
+         "stream.listeners.tcp.1 = x:5552: expected a port or address:port"},
+        {"sysmon_handler.triggers.process.garbage_collection=90",
+         "sysmon_handler.triggers.process.garbage_collection = 90: expected off or a time like 90s "
+         "or 1h30m"},
+        {"definitions.tls.depth=256",
+         "definitions.tls.depth = 256: expected a whole number from 0 to 255"},
+        {"collect_statistics=some", "collect_statistics = some: expected none, coarse or fine"},
+    };
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        expect_set(fixture, taken[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        expect_refused(fixture, refused[i][0], refused[i][1]);
+}
+
+static void the_old_listener_of_the_api_wins(void **state) {
+    struct fixture *fixture = *state;
+    const struct config_http *http = &fixture->config.management.http;
+    expect_set(fixture, "management.listener.port=1234");
+    expect_set(fixture, "management.tcp.port=4321");
+    expect_set(fixture, "management.listener.ip=127.0.0.1");
+    assert_true(config_finish(&fixture->config, &fixture->error));
+    assert_int_equal(http->tcp_port, 1234);
+    assert_int_equal(http->ssl_port, -1);
+    assert_string_equal(http->tcp_address, "127.0.0.1");
+    expect_set(fixture, "management.listener.ssl=true");
+    assert_true(config_finish(&fixture->config, &fixture->error));
+    assert_int_equal(http->tcp_port, -1);
+    assert_int_equal(http->ssl_port, 1234);
+    expect_refused(fixture, "management.listener.ip=localhost",
+                   "management.listener.ip = localhost: expected an IP address");
+}
+
 static void expect_unfinished(struct fixture *fixture, const char *sentence) {
     text_clear(&fixture->error);
     assert_false(config_finish(&fixture->config, &fixture->error));
@@ -498,6 +566,9 @@ int main(void) {
         TEST(durations_of_default_policies_have_units),
         TEST(a_secret_is_not_repeated),
         TEST(what_rabbitmq_knows_is_noticed_or_refused),
+        TEST(what_asks_for_nothing_is_taken),
+        TEST(unused_values_are_checked_as_in_rabbitmq),
+        TEST(the_old_listener_of_the_api_wins),
         TEST(what_needs_something_else_says_so),
         TEST(http_ports_are_rabbitmqs),
         TEST(what_cannot_be_reloaded_is_listed),

@@ -246,7 +246,7 @@ static void logs_go_where_the_variables_say(void **state) {
     setenv("RABBITMQ_LOG", "debug,connection=error,+color", 1);
     expect_loaded(fixture);
     assert_true(fixture->config.log.file.is_on);
-    assert_string_equal(fixture->config.log.file_name, "/tmp/x.log");
+    assert_string_equal(fixture->config.log.files[0].name, "/tmp/x.log");
     assert_int_equal(fixture->config.log.console.level, LOG_DEBUG);
     assert_int_equal(fixture->config.log.categories[LOG_CATEGORY_CONNECTION], LOG_ERROR);
     setenv("RABBITMQ_LOGS", "-", 1);

@@ -98,7 +98,7 @@ static void log_outputs_are_switched(void **state) {
     assert_false(fixture->config.log.console.is_on);
     assert_int_equal(fixture->config.log.console.level, LOG_DEBUG);
     assert_true(fixture->config.log.file.is_on);
-    assert_string_equal(fixture->config.log.file_name, "rabbit.log");
+    assert_string_equal(fixture->config.log.files[0].name, "rabbit.log");
     assert_int_equal(fixture->config.log.file.level, LOG_WARNING);
 }
 
@@ -130,6 +130,7 @@ static void what_is_wrong_is_told_with_its_line(void **state) {
                    "'heartbeat' (--help lists all)");
     expect_refused(fixture, "[{rabbit, [{heartbeat, 1}]}]",
                    "x.config: line 1: expected a full stop");
+    expect_read(fixture, "[{rabbit, [{collect_statistics, anything}]}].");
     expect_refused(fixture, "[{rabbitmq_shovel, [{shovels, []}, {x, 1}]}].",
                    "x.config:1: rabbitmq_shovel.x: shovel.x: there are no shovels");
     expect_refused(fixture, "[{nobody, [{x, 1}]}].",

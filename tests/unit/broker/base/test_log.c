@@ -13,7 +13,9 @@ struct capture {
     char message[LOG_LINE_MAX + 1];
 };
 
-static void keep_line(void *context, enum log_level level, const char *message) {
+static void keep_line(void *context, enum log_category category, enum log_level level,
+                      const char *message) {
+    (void)category;
     struct capture *capture = context;
     capture->lines++;
     capture->level = level;

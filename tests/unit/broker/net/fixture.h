@@ -143,7 +143,9 @@ static void fixture_tick(void *context) {
         loop_stop(fixture->loop);
 }
 
-static void count_warning(void *context, enum log_level level, const char *message) {
+static void count_warning(void *context, enum log_category category, enum log_level level,
+                          const char *message) {
+    (void)category;
     (void)message;
     ((struct fixture *)context)->warnings += level == LOG_WARNING;
 }
