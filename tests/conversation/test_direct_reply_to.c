@@ -151,8 +151,7 @@ static void reply_to_someone_gone_is_returned(void **state) {
 
     peer_send(cancelled, basic_cancel, .consumer_tag = SLICE("r"));
     peer_expect(cancelled, basic_cancel_ok, .consumer_tag = SLICE("r"));
-    peer_send(closed, channel_close, .reply_code = 200);
-    peer_expect(closed, channel_close_ok);
+    peer_close_channel(closed);
     peer_drop(lost);
     expect_returned(server, &name_of_cancelled);
     expect_returned(server, &name_of_closed);

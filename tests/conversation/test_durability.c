@@ -185,8 +185,7 @@ static void close_with_confirms_outstanding_sends_none(void **state) {
     struct peer *p = connect_confirming(state);
 
     publish_persistent(p, "d", "1");
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     fixture_write_all(*state);
     peer_expect_nothing(p);
     peer_reopen(p);

@@ -530,8 +530,7 @@ static void what_somebody_consumes_stays(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_declare_durable_queue(p, "q", SLICE(""));
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"));
     peer_expect(p, basic_consume_ok, .consumer_tag = SLICE("c"));
     publish_many(p, "q", 2);

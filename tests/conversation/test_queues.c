@@ -71,8 +71,7 @@ static void declare_ok_counts_ready_messages_and_consumers(void **state) {
     peer_publish(p, "", "q", "2");
     peer_send(p, queue_declare, .queue = SLICE("q"));
     peer_expect(p, queue_declare_ok, .queue = SLICE("q"), .message_count = 2);
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_consume(p, "q", "c1");
     peer_expect_delivery(p, "c1", 1, "1");
     peer_consume(p, "q", "c2");
@@ -237,8 +236,7 @@ static void exclusive_queue_is_gone_before_close_ok(void **state) {
     struct peer *other = peer_connect(*state);
 
     declare_exclusive(owner, "q");
-    peer_send(owner, channel_close, .reply_code = 200);
-    peer_expect(owner, channel_close_ok);
+    peer_close_channel(owner);
     peer_send(other, queue_declare, .queue = SLICE("q"), .passive = true);
     peer_expect_channel_exception(other, 405, LOCKED, queue_declare);
     peer_reopen(other);
@@ -364,8 +362,7 @@ static void delete_tests_empty_before_unused(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_declare_queue(p, "q");
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_consume(p, "q", "c");
     peer_publish(p, "", "q", "1");
     peer_publish(p, "", "q", "2");
@@ -457,8 +454,7 @@ static void reopened_channel_has_no_last_queue(void **state) {
     struct peer *p = peer_connect(*state);
 
     peer_declare_queue(p, "q");
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     peer_reopen(p);
     peer_send(p, basic_get, .queue = SLICE(""));
     peer_expect_channel_exception(p, 404, "no previously declared queue", basic_get);

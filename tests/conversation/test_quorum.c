@@ -65,8 +65,7 @@ static void conditions_of_delete_are_540(void **state) {
 static void shared_window_of_a_channel_is_540(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(QUORUM));
 
-    peer_send(p, basic_qos, .prefetch_count = 1, .global = true);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, true);
     peer_send(p, basic_consume, .queue = SLICE("q"), .consumer_tag = SLICE("c"));
     peer_expect_connection_exception(p, 540, "queue 'q' in vhost '/' does not support global qos",
                                      basic_consume);
@@ -208,8 +207,7 @@ static void end_of_a_channel_or_connection_counts(void **state) {
     peer_expect_delivery(lost, "c", 1, "1");
     peer_drop(lost);
     get_counted(p, "1", "1", "1");
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     peer_open_channel(p, 1);
     get_counted(p, "1", "2", "2");
 }

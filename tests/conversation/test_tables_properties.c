@@ -10,13 +10,6 @@ static struct slice headers_after_a_trip(struct peer *p, struct slice headers) {
     return peer_expect_content(p, "body")->headers;
 }
 
-static struct peer *connect_with_queue(void **state) {
-    struct peer *p = peer_connect(*state);
-
-    peer_declare_queue(p, "q");
-    return p;
-}
-
 /* A headers exchange sees what a tag was read as: only equal numbers match. */
 static bool matches_integer(struct peer *p, struct slice headers, char tag, int64_t number) {
     struct amqp_table_builder builder;
@@ -37,7 +30,7 @@ static bool matches_integer(struct peer *p, struct slice headers, char tag, int6
 
 /* rows: 62 */
 static void s_is_a_signed_16_bit_integer(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     assert_true(matches_integer(p, SLICE("\x01ns\xff\xfe"), 'l', -2));
     assert_false(matches_integer(p, SLICE("\x01ns\xff\xfe"), 'l', 65534));
@@ -46,7 +39,7 @@ static void s_is_a_signed_16_bit_integer(void **state) {
 
 /* rows: 63 68 */
 static void every_tag_survives_the_trip(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
     struct amqp_table_builder builder;
     struct slice table;
 
@@ -86,7 +79,7 @@ static void every_tag_survives_the_trip(void **state) {
 
 /* rows: 64 */
 static void upper_case_l_is_a_signed_64_bit_integer(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     assert_true(matches_integer(p, SLICE("\x01nL\xff\xff\xff\xff\xff\xff\xff\xf9"), 'l', -7));
 }
@@ -101,7 +94,7 @@ static void unknown_tag_in_arguments_closes_the_connection(void **state) {
 
 /* rows: 65 */
 static void unknown_tag_in_headers_closes_the_connection(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     peer_publish_with(p, "", "q", "body", .headers = SLICE("\x01nZ\0"));
     peer_expect(p, connection_close, .reply_code = 541, .reply_text = SLICE("INTERNAL_ERROR"));
@@ -116,7 +109,7 @@ static void table_that_ends_too_early_closes_the_connection(void **state) {
 
 /* rows: 66 70 */
 static void fourteen_properties_survive_the_trip(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
     const struct amqp_properties *back;
 
     peer_publish_with(p, "", "q", "body", .content_type = SLICE("text/plain"),
@@ -147,7 +140,7 @@ static void fourteen_properties_survive_the_trip(void **state) {
 }
 
 static void absent_properties_stay_absent(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     peer_publish(p, "", "q", "body");
     peer_send(p, basic_get, .queue = SLICE("q"), .no_ack = true);
@@ -157,7 +150,7 @@ static void absent_properties_stay_absent(void **state) {
 
 /* An empty value is a value: the flag stays. */
 static void empty_properties_stay_there(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
     const uint16_t flags = AMQP_HEADERS | AMQP_CORRELATION_ID | AMQP_DELIVERY_MODE;
 
     peer_publish_with(p, "", "q", "body", .flags = flags);
@@ -168,7 +161,7 @@ static void empty_properties_stay_there(void **state) {
 
 /* rows: 67 */
 static void any_delivery_mode_is_passed_through(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     peer_publish_with(p, "", "q", "body", .delivery_mode = 7);
     peer_send(p, basic_get, .queue = SLICE("q"), .no_ack = true);
@@ -186,14 +179,14 @@ static void send_raw_properties(struct peer *p, uint16_t flags, struct slice pro
 
 /* rows: 69 */
 static void continued_property_flags_are_541(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     send_raw_properties(p, AMQP_FLAGS_CONTINUED, SLICE("\0\0"));
     peer_expect_connection_exception(p, 541, NULL, nothing);
 }
 
 static void truncated_properties_are_541(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
 
     send_raw_properties(p, AMQP_CONTENT_TYPE, SLICE("\x05text"));
     peer_expect_connection_exception(p, 541, NULL, nothing);
@@ -201,7 +194,7 @@ static void truncated_properties_are_541(void **state) {
 
 /* Headers are kept as they came: order and double names, too. */
 static void order_and_double_names_survive(void **state) {
-    struct peer *p = connect_with_queue(state);
+    struct peer *p = peer_connect_with_queue(*state);
     struct slice table = SLICE("\x01zV\x01"
                                "aV\x01zt\x01");
 

@@ -76,8 +76,7 @@ static void acks_count_at_commit(void **state) {
     peer_skip(p, basic_get_ok);
     peer_expect_content(p, "body");
     peer_send(p, basic_ack, .delivery_tag = 1);
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     peer_reopen(p);
     peer_send(p, tx_select);
     peer_expect(p, tx_select_ok);
@@ -86,8 +85,7 @@ static void acks_count_at_commit(void **state) {
     peer_expect_content(p, "body");
     peer_send(p, basic_ack, .delivery_tag = 1);
     commit(p);
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     peer_reopen(p);
     peer_expect_get_empty(p, "q");
 }
@@ -146,8 +144,7 @@ static void closed_channel_drops_its_transaction(void **state) {
     struct peer *p = connect_transactional(state);
 
     peer_publish(p, "", "q", "dropped");
-    peer_send(p, channel_close, .reply_code = 200);
-    peer_expect(p, channel_close_ok);
+    peer_close_channel(p);
     peer_reopen(p);
     peer_expect_get_empty(p, "q");
 }

@@ -80,8 +80,7 @@ static void ttl_0_needs_a_consumer_that_is_ready(void **state) {
 
     peer_publish(p, "", "q", "nobody is there");
     peer_expect_get_empty(p, "q");
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_consume(p, "q", "c");
     peer_publish(p, "", "q", "taken");
     peer_expect_delivery(p, "c", 1, "taken");
@@ -259,8 +258,7 @@ static void unacked_messages_are_not_in_the_length(void **state) {
 static void consumers_are_served_before_the_length_counts(void **state) {
     struct peer *p = connect_with(state, ARGUMENTS(INT("x-max-length", 1)));
 
-    peer_send(p, basic_qos, .prefetch_count = 2);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 2, false);
     peer_consume(p, "q", "c");
     peer_cork(p);
     peer_publish(p, "", "q", "1");
@@ -437,8 +435,7 @@ static void consumer_gets_the_highest_first(void **state) {
     publish_priority(p, 1, "1");
     publish_priority(p, 9, "9");
     publish_priority(p, 2, "2");
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_consume(p, "q", "c");
     peer_expect_delivery(p, "c", 1, "9");
     publish_priority(p, 3, "3");
@@ -529,8 +526,7 @@ static void only_the_first_consumer_is_served(void **state) {
 static void full_window_of_the_active_one_helps_nobody(void **state) {
     struct peer *p = connect_single_active(state);
 
-    peer_send(p, basic_qos, .prefetch_count = 1);
-    peer_expect(p, basic_qos_ok);
+    peer_set_prefetch(p, 1, false);
     peer_consume_with(p, "q", "first", ARGUMENTS(INT("x-priority", 0)));
     peer_consume_with(p, "q", "second", ARGUMENTS(INT("x-priority", 0)));
     peer_publish(p, "", "q", "1");

@@ -81,8 +81,9 @@ struct peer *peer_accept_from_afar(struct fixture *fixture); /* not from a loopb
 struct peer *peer_login(struct fixture *fixture);
 struct peer *peer_login_as(struct fixture *fixture, const char *user, const char *password);
 
-/* peer_login() and channel 1. */
+/* peer_login() and channel 1; _with_queue: and queue "q". */
 struct peer *peer_connect(struct fixture *fixture);
+struct peer *peer_connect_with_queue(struct fixture *fixture);
 
 /* Steps of the handshake for those who want to differ in one. */
 void peer_expect_start(struct peer *peer); /* sends the header, takes start */
@@ -231,8 +232,10 @@ enum { peer_id_nothing = AMQP_METHOD_UNKNOWN };
     peer_make_consumer(PEER_AT(peer), 1, queue, tag, true, PEER_NO_ARGUMENTS)
 #define peer_consume_with(peer, queue, tag, arguments) \
     peer_make_consumer(PEER_AT(peer), 1, queue, tag, false, arguments)
-#define peer_cancel(peer, tag)     peer_end_consumer(PEER_AT(peer), tag)
-#define peer_select_confirms(peer) peer_begin_confirms(PEER_AT(peer))
+#define peer_cancel(peer, tag)                 peer_end_consumer(PEER_AT(peer), tag)
+#define peer_set_prefetch(peer, count, global) peer_limit_deliveries(PEER_AT(peer), count, global)
+#define peer_close_channel(peer)               peer_end_channel(PEER_AT(peer))
+#define peer_select_confirms(peer)             peer_begin_confirms(PEER_AT(peer))
 
 /* -- Behind the macros ------------------------------------------------------------------------- */
 
@@ -268,6 +271,8 @@ void peer_make_exchange_binding(struct peer *peer, const char *destination, cons
 void peer_make_consumer(struct peer *peer, uint16_t channel, const char *queue, const char *tag,
                         bool no_ack, struct slice arguments);
 void peer_end_consumer(struct peer *peer, const char *tag);
+void peer_limit_deliveries(struct peer *peer, uint16_t count, bool global);
+void peer_end_channel(struct peer *peer);
 void peer_begin_confirms(struct peer *peer);
 
 /* For the fixture: moves octets both ways; true when anything moved. */

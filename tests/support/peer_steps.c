@@ -78,6 +78,13 @@ struct peer *peer_connect(struct fixture *fixture) {
     return peer;
 }
 
+struct peer *peer_connect_with_queue(struct fixture *fixture) {
+    struct peer *peer = peer_connect(fixture);
+
+    peer_declare_queue(peer, "q");
+    return peer;
+}
+
 void peer_open_channel(struct peer *peer, uint16_t channel) {
     peer_send_method(peer, channel, PEER_METHOD(channel_open, ));
     peer_expect_method(peer, channel, PEER_METHOD(channel_open_ok, ));
@@ -132,6 +139,16 @@ void peer_make_consumer(struct peer *peer, uint16_t channel, const char *queue, 
 void peer_end_consumer(struct peer *peer, const char *tag) {
     peer_send_method(peer, 1, PEER_METHOD(basic_cancel, .consumer_tag = slice_from_text(tag)));
     peer_expect_method(peer, 1, PEER_METHOD(basic_cancel_ok, .consumer_tag = slice_from_text(tag)));
+}
+
+void peer_limit_deliveries(struct peer *peer, uint16_t count, bool global) {
+    peer_send_method(peer, 1, PEER_METHOD(basic_qos, .prefetch_count = count, .global = global));
+    peer_expect_method(peer, 1, PEER_METHOD(basic_qos_ok, ));
+}
+
+void peer_end_channel(struct peer *peer) {
+    peer_send_method(peer, 1, PEER_METHOD(channel_close, .reply_code = 200));
+    peer_expect_method(peer, 1, PEER_METHOD(channel_close_ok, ));
 }
 
 void peer_begin_confirms(struct peer *peer) {
