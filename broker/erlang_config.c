@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/config_key.h"
 #include "broker/erlang_terms.h"
 
 #define NAME_MAX_LENGTH 256
@@ -50,7 +51,21 @@ static const struct rename applications[] = {
     {"rabbitmq_auth_backend_ldap", "auth_ldap."},
     {"rabbitmq_auth_backend_http", "auth_http."},
     {"rabbitmq_auth_backend_oauth2", "auth_oauth2."},
+    {"rabbitmq_auth_backend_cache", "auth_cache."},
+    {"rabbitmq_amqp1_0", "amqp1_0."},
+    {"rabbitmq_stream", "stream."},
+    {"rabbitmq_tracing", "tracing."},
+    {"rabbitmq_trust_store", "trust_store."},
+    {"rabbitmq_web_mqtt", "web_mqtt."},
+    {"rabbitmq_web_stomp", "web_stomp."},
+    {"amqp_client", "amqp_client."},
     {"ra", "raft."},
+    {"aten", "raft."},
+    {"osiris", "stream."},
+    {"syslog", "syslog."},
+    {"credentials_obfuscation", "erlang."},
+    {"os_mon", "erlang."},
+    {"sasl", "erlang."},
     {"kernel", "erlang."},
     {"mnesia", "erlang."},
     {"sysmon_handler", "sysmon_handler."},
@@ -131,6 +146,18 @@ static void set(struct walk *walk, const char *path, const struct erlang_term *t
     text_clear(&key);
     text_clear(&origin);
     text_clear(&problem);
+}
+
+/* A value of a shape that no key here has: that is fine where it would not be used. */
+static void skip_or_complain(struct walk *walk, const char *path, const struct erlang_term *term) {
+    struct text key = {0};
+    bool is_refused = true;
+    bool is_known = make_key(path, &key) && config_foreign_find(text_slice(&key), &is_refused);
+    text_clear(&key);
+    if (is_known && !is_refused)
+        set(walk, path, term, SLICE(""));
+    else
+        complain(walk, term, path, "this is not understood");
 }
 
 /* `path.word = value` */
@@ -283,10 +310,18 @@ static void read_timeout(struct walk *walk, const char *path, const struct erlan
         erlang_is_atom(value, "undefined") ? SLICE("0") : text_slice(&value->text));
 }
 
+/* {false, 0}: no prefetch but that of basic.qos. */
+static void read_prefetch(struct walk *walk, const char *path, const struct erlang_term *value) {
+    if (!is_pair(value) || !erlang_is_atom(value->first, "false") ||
+        !slice_equal(text_slice(&value->first->next->text), SLICE("0")))
+        complain(walk, value, path, "only {false, 0} is possible: basic.qos says the prefetch");
+}
+
 static const struct {
     const char *path;
     special_reader *read;
 } specials[] = {
+    {"rabbit.default_consumer_prefetch", read_prefetch},
     {"rabbit.consumer_timeout", read_timeout},
     {"rabbit.log_levels", read_log_levels},
     {"rabbit.tcp_listeners", read_listeners},
@@ -323,7 +358,7 @@ static void walk_list(struct walk *walk, const char *path, const struct erlang_t
         else if (is_scalar(part))
             set_below(walk, path, word, part, text_slice(&part->text));
         else
-            complain(walk, part, path, "this is not understood");
+            return skip_or_complain(walk, path, part);
     }
 }
 
@@ -336,7 +371,7 @@ static void walk_value(struct walk *walk, const char *path, const struct erlang_
     else if (value->kind == ERLANG_LIST)
         walk_list(walk, path, value);
     else
-        complain(walk, value, path, "this is not understood");
+        skip_or_complain(walk, path, value);
 }
 
 static void walk_applications(struct walk *walk, const struct erlang_term *list) {

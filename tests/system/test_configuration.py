@@ -169,6 +169,25 @@ class Reload(unittest.TestCase):
                 self.assertNotIn("was changed", log.read_text())
 
 
+class DataDirectory(unittest.TestCase):
+    def test_an_existing_one_keeps_its_mode_as_in_rabbitmq(self):
+        """What is in it is the broker's alone; one where others may write is refused."""
+        with folder() as here:
+            data = here / "data"
+            data.mkdir()
+            data.chmod(0o755)
+            with Broker(data_dir=str(data)) as broker:
+                self.assertEqual(data.stat().st_mode & 0o777, 0o755)
+                self.assertEqual(broker.stop(), 0)
+            modes = {path.name: path.stat().st_mode & 0o077 for path in data.iterdir()}
+            self.assertEqual({name: 0 for name in modes}, modes)
+            self.assertGreater(len(modes), 0)
+            data.chmod(0o777)
+            code, _, errors = run("--data-dir", str(data), "--port", "0")
+            self.assertEqual(code, 77)
+            self.assertIn("others must not be able to write there", errors)
+
+
 class Log(unittest.TestCase):
     def test_every_line_of_a_file_is_an_event(self):
         with folder() as here:

@@ -130,7 +130,18 @@ static void what_is_wrong_is_told_with_its_line(void **state) {
                    "'heartbeat' (--help lists all)");
     expect_refused(fixture, "[{rabbit, [{heartbeat, 1}]}]",
                    "x.config: line 1: expected a full stop");
-    expect_read(fixture, "[{rabbit, [{collect_statistics, anything}]}].");
+    expect_read(fixture, "[{rabbit, [{collect_statistics, anything},\n"
+                         "  {cluster_nodes, {['rabbit@one', 'rabbit@two'], disc}},\n"
+                         "  {cluster_partition_handling, {pause_if_all_down, [a], ignore}},\n"
+                         "  {credit_flow_default_credit, {400, 200}},\n"
+                         "  {msg_store_credit_disc_bound, {4000, 800}},\n"
+                         "  {default_consumer_prefetch, {false, 0}}]},\n"
+                         " {rabbitmq_management, [{sample_retention_policies,\n"
+                         "  [{global, [{605, 5}, {3660, 60}]}, {basic, []}]}]},\n"
+                         " {osiris, [{data_dir, \"/x\"}]}, {sasl, [{errlog_type, error}]}].");
+    expect_refused(fixture, "[{rabbit, [{default_consumer_prefetch, {false, 250}}]}].",
+                   "x.config:1: rabbit.default_consumer_prefetch: only {false, 0} is possible: "
+                   "basic.qos says the prefetch");
     expect_refused(fixture, "[{rabbitmq_shovel, [{shovels, []}, {x, 1}]}].",
                    "x.config:1: rabbitmq_shovel.x: shovel.x: there are no shovels");
     expect_refused(fixture, "[{nobody, [{x, 1}]}].",
