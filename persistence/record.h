@@ -61,8 +61,8 @@ uint32_t record_journal_seed(const uint8_t uuid[16]);
 uint32_t record_seed(uint32_t journal_seed, uint64_t segment, uint64_t offset);
 
 /*
- * Writes the head of a record whose body's checksum goes on from record_head_crc(); see
- * journal_writer.c for bodies in many pieces.
+ * Writes the head of a record, but for its checksum, and returns that so far. It goes on over the body
+ * by crc32c(), piece by piece as in encoder.c, and is put in by record_head_end().
  */
 uint32_t record_head_begin(uint8_t head[RECORD_HEAD], uint32_t seed, uint8_t type, uint16_t flags,
                            size_t body_len, uint32_t batch);

@@ -4,7 +4,7 @@
  * CC and BCC keys, alternate exchanges, each queue once. A work list, no recursion.
  *
  * A route keeps its result, so that a channel that publishes to the same exchange with the same key
- * again need not route again while vhost->routing_generation stands still (see route_is_current).
+ * again need not route again while vhost->routing_generation stands still (see publish.c).
  */
 #ifndef LEVERET_BROKER_ENTITIES_ROUTE_H
 #define LEVERET_BROKER_ENTITIES_ROUTE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Words of health checks that the API and leveretctl read alike. */
 #ifndef LEVERET_BROKER_MANAGEMENT_HEALTH_H
 #define LEVERET_BROKER_MANAGEMENT_HEALTH_H
 

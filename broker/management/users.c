@@ -110,7 +110,7 @@ static void show(struct api_request *request) {
         api_reply_object(request, &user_resource, user);
 }
 
-/* What a body says of the password: none (`has_hash` and len 0), a clear text, or a hash. */
+/* What a body says of the password: a clear text or a hash, which without octets is none. */
 struct wanted_password {
     struct slice cleartext; /* data NULL: a hash */
     struct password hash;

@@ -18,9 +18,9 @@
  *
  * Life of a transport, and the function of each edge:
  *
- *   OPENING --begin_open--> OPEN --begin_closing--> CLOSING --begin_lingering--> LINGERING
- *   OPENING --begin_lingering--> LINGERING --finish--> ENDED
- *   OPENING, OPEN, CLOSING --finish--> ENDED
+ *   OPENING --transport_begin_open--> OPEN --begin_closing--> CLOSING
+ *   OPENING, CLOSING --transport_begin_lingering--> LINGERING
+ *   any of these --transport_finish--> ENDED
  *
  * OPENING: there is no endpoint yet; a PROXY header or a TLS handshake comes first, see
  * transport_opening.c. A plain connection without PROXY is OPEN at once.

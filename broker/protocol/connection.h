@@ -4,7 +4,7 @@
  *
  * States, and the function that takes each edge:
  *
- *   AWAIT_PROTOCOL_HEADER --connection_on_protocol_header--> AWAIT_START_OK
+ *   AWAIT_PROTOCOL_HEADER --feed_protocol_header--> AWAIT_START_OK
  *   AWAIT_START_OK --handle_connection_start_ok--> AWAIT_TUNE_OK --handle_connection_tune_ok-->
  *   AWAIT_OPEN --handle_connection_open--> OPEN
  *   any of these but OPEN --connection_doom--> DOOMED     3 s of silence, then TCP close (compat 1.7)

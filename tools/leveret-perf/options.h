@@ -15,7 +15,7 @@
 #define OPTIONS_WILDCARD_QUEUES 10
 #define OPTIONS_WILDCARDS_MAX   100000 /* so many fit the digits of a key */
 
-#define OPTIONS_AUTOMATIC (-1) /* of inflight: decided by options_finish() */
+#define OPTIONS_AUTOMATIC (-1) /* of inflight: decided when all options are read */
 
 struct options {
     const char *uri;

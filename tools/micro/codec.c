@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Methods, properties and tables from octets and to octets. */
 #include "amqp/frame.h"
 #include "amqp/method.h"
 #include "amqp/properties.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a broker without connections does: messages, queues, routes. */
 #include <stdio.h>
 #include <stdlib.h>
 

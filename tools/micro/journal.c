@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The journal, in a directory of its own, and its checksum. */
 #include <stdlib.h>
 
 #include "persistence/crc32c.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Lists the micro-benchmarks, or runs one of them so many times. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
