@@ -284,8 +284,10 @@ static struct queue *declare_queue(struct vhost *vhost, const struct queue_decla
         return NULL;
     }
     queue = vhost_find_queue(vhost, declaration->name);
-    if (queue != NULL)
+    if (queue != NULL) {
+        vhost->broker->counters.queues_declared++; /* RabbitMQ counts those that it refuses, too */
         return check_queue_equivalent(queue, declaration, refusal) ? queue : NULL;
+    }
     queue = declaration->name.len == 0
                 ? create_server_named_queue(vhost, declaration, refusal)
                 : create_queue(vhost, declaration->name, declaration, refusal);

@@ -31,7 +31,7 @@ static void write_alarm(struct json_out *out, const char *resource, struct manag
     json_out_end_object(out);
 }
 
-static void check_alarms(struct api_request *request) {
+static void check_alarms_for(struct api_request *request, const char *reason) {
     const struct broker *broker = request->broker;
     struct json_out out = api_json(request);
 
@@ -39,7 +39,7 @@ static void check_alarms(struct api_request *request) {
         reply_ok(request);
         return;
     }
-    begin_failed(request, &out, "There are alarms in effect in the cluster");
+    begin_failed(request, &out, reason);
     json_out_key(&out, "alarms");
     json_out_begin_array(&out);
     if (broker->memory_alarm)
@@ -48,6 +48,14 @@ static void check_alarms(struct api_request *request) {
         write_alarm(&out, "disk", request->management);
     json_out_end_array(&out);
     json_out_end_object(&out);
+}
+
+static void check_alarms(struct api_request *request) {
+    check_alarms_for(request, "There are alarms in effect in the cluster");
+}
+
+static void check_local_alarms(struct api_request *request) {
+    check_alarms_for(request, "There are alarms in effect on the node");
 }
 
 static void check_quorum(struct api_request *request) {
@@ -252,7 +260,7 @@ const struct api_route health_routes[] = {
     {"GET", "healthchecks/node", API_MANAGEMENT, API_NO_BODY, reply_ok},
     {"GET", "healthchecks/node/{node}", API_MANAGEMENT, API_NO_BODY, reply_ok},
     {"GET", "health/checks/alarms", API_MANAGEMENT, API_NO_BODY, check_alarms},
-    {"GET", "health/checks/local-alarms", API_MANAGEMENT, API_NO_BODY, check_alarms},
+    {"GET", "health/checks/local-alarms", API_MANAGEMENT, API_NO_BODY, check_local_alarms},
     {"GET", "health/checks/virtual-hosts", API_MANAGEMENT, API_NO_BODY, reply_ok},
     {"GET", "health/checks/node-is-quorum-critical", API_MANAGEMENT, API_NO_BODY, check_quorum},
     {"GET", "health/checks/node-is-mirror-sync-critical", API_MANAGEMENT, API_NO_BODY,

@@ -57,7 +57,7 @@ class Install(unittest.TestCase):
         self.assertEqual(completed, "list_queues\n")
 
     def test_bash_finds_completions_by_the_name_of_each_tool(self):
-        for tool, word in (("rabbitmqctl", "trace_on"), ("rabbitmq-diagnostics", "check_running"), ("rabbitmqadmin", "--ssl")):
+        for tool, word in (("rabbitmqctl", "trace_on"), ("rabbitmq-diagnostics", "check_running"), ("rabbitmqadmin", "cluster_wide_alarms")):
             with open(self.path("share/bash-completion/completions", tool), encoding="utf-8") as file:
                 self.assertIn(word, file.read())
             said_by("bash", "-n", self.path("share/bash-completion/completions", tool))
@@ -65,7 +65,7 @@ class Install(unittest.TestCase):
     @unittest.skipUnless(shutil.which("scdoc"), "there is no scdoc to make manual pages with")
     def test_manual_pages(self):
         for page, word in (("man8/leveretctl.8", "set_permissions"), ("man8/leveret.8", "SIGHUP"),
-                           ("man5/leveret.conf.5", "default_user")):
+                           ("man5/leveret.conf.5", "default_user"), ("man1/rabbitmqadmin.1", "health_check")):
             with open(self.path("share/man", page), encoding="utf-8") as file:
                 self.assertIn(word, file.read().replace("\\", ""))
 

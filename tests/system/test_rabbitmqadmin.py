@@ -93,6 +93,57 @@ class Admin(unittest.TestCase):
             self.assertEqual(self.run_tool("definitions", "import", "--file", path)[0], 0)
             self.assertIn("| q ", self.run_tool("list", "queues")[1])
 
+    def test_health_checks(self):
+        port = str(self.broker.port)
+        for words in (["local_alarms"], ["local-alarms"], ["cluster_wide_alarms"], ["node_is_quorum_critical"],
+                      ["deprecated_features_in_use"], ["port_listener", "--port", port], ["port_listener", f"port={port}"],
+                      ["protocol_listener", "--protocol", "amqp"]):
+            self.says("health check passed\n", "health_check", *words)
+            self.says("", "-q", "health_check", *words)
+        for words, path, what in ((["port_listener", "--port", "1"], "port-listener/1", "port\t1"),
+                                  (["protocol_listener", "--protocol", "amqp/ssl"], "protocol-listener/amqp%2Fssl",
+                                   "protocol\tamqp/ssl")):
+            self.assertEqual(self.run_tool("-f", "tsv", "health_check", *words), (
+                69, f"key\tvalue\nresult\thealth check failed\npath\thealth/checks/{path}\nstatus_code\t503\n"
+                f"reason\tNo active listener\ninactive {what}\n", ""))
+        code, output, _ = self.run_tool("-f", "raw_json", "health_check", "port_listener", "--port", "1")
+        self.assertEqual((code, json.loads(output)["missing"]), (69, 1))
+        self.assertIn("| reason ", self.run_tool("health_check", "port_listener", "--port", "1")[1])
+        for words, port, complaint in (([], process.free_port(), "*** Could not connect: "),
+                                       (["-u", "nobody"], None, "*** Access refused: /api/health/checks/alarms\n")):
+            code, output, errors = self.run_tool(*words, "health_check", "cluster_wide_alarms", port=port)
+            self.assertEqual((code, output), (69, ""))
+            self.assertIn(complaint, errors)
+        self.fails('mandatory argument "port"', "health_check", "port_listener")
+        self.fails("health_check nosuch", "health_check", "nosuch")
+
+    def test_a_health_check_tells_of_an_alarm(self):
+        with Broker("--set", "vm_memory_high_watermark.absolute=1MB") as broker:
+            def check(name):
+                return self.run_tool("-f", "tsv", "health_check", name, port=broker.ready["management_port"])
+            process.wait_until(lambda: check("local_alarms")[0] == 69, "the alarm")
+            node = "rabbit@" + socket.gethostname().split(".")[0]
+            for name, path, where in (("local_alarms", "local-alarms", "on the node"),
+                                      ("cluster_wide_alarms", "alarms", "in the cluster")):
+                self.assertEqual(check(name)[1].splitlines()[2:], [
+                    f"path\thealth/checks/{path}", "status_code\t503", f"reason\tThere are alarms in effect {where}",
+                    f"alarm in effect on node {node}\tmemory"])
+
+    def test_churn(self):
+        for _ in range(2):
+            with process.Client(self.broker) as client:
+                client.login().open_channel().declare_queue("q")
+        self.says("queue deleted\n", "delete", "queue", "name=q")
+        names, values = [line.split("\t") for line in self.run_tool("-f", "tsv", "show", "churn")[1].splitlines()]
+        shown = dict(zip(names, values))
+        self.assertEqual(names, ["connection_created", "connection_closed", "channel_created", "channel_closed",
+                                 "queue_declared", "queue_created", "queue_deleted"])
+        self.assertEqual([shown[name] for name in ("connection_created", "channel_created", "queue_declared",
+                                                   "queue_created", "queue_deleted")], ["2", "2", "2", "1", "1"])
+        self.assertIn("| queue_declared |", self.run_tool("show", "churn")[1])
+        self.assertIn("queue_declared_details", json.loads(self.run_tool("-f", "raw_json", "show", "churn")[1])[0])
+        self.fails("show nosuch", "show", "nosuch")
+
     def test_what_goes_wrong_is_said_with_1(self):
         self.fails("*** Not found: /api/queues/%2F/nosuch\n", "delete", "queue", "name=nosuch")
         self.fails("*** Access refused: /api/queues", "-u", "nobody", "list", "queues")
@@ -201,6 +252,9 @@ username = nobody
             self.assertIn("rabbitmqadmin --help for help", errors)
         self.assertIn("--ssl-ca-cert-file", self.run_tool("--help"))
         self.assertIn("declare operator_policy", self.run_tool("help", "subcommands"))
+        self.assertIn("health_check port_listener  /health/checks/port-listener/{port}\n", self.run_tool("help", "subcommands"))
+        self.assertIn("health_check ", self.run_tool("--help"))
+        self.assertIn(" node_is_quorum_critical ", self.run_tool("--bash-completion"))
         self.assertIn("--ssl-insecure", self.run_tool("--bash-completion"))
 
     def test_a_broker_that_does_not_answer_is_given_up(self):

@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "broker/base/alloc.h"
 #include "broker/base/base64.h"
 #include "broker/base/json.h"
+#include "tools/rabbitmqadmin/health.h"
 #include "tools/rabbitmqadmin/http.h"
+#include "tools/rabbitmqadmin/reply.h"
 #include "tools/rabbitmqadmin/request.h"
-#include "tools/rabbitmqadmin/table.h"
 
 static const char help[] =
     "usage: rabbitmqadmin [OPTION...] VERB OBJECT [KEY=VALUE...]\n"
@@ -27,7 +29,12 @@ static const char help[] =
     "                   parameter vhost_limit user_limit\n"
     "  list             the same in plural, connections channels consumers nodes feature_flags;\n"
     "                   columns may follow: list queues name messages message_stats.publish\n"
-    "  show overview    purge queue name=Q       close connection name=C\n"
+    "  show             overview, churn (what came and went)\n"
+    "  health_check     local_alarms cluster_wide_alarms node_is_quorum_critical\n"
+    "                   deprecated_features_in_use, port_listener --port N,\n"
+    "                   protocol_listener --protocol NAME; exit code 69 when it fails\n"
+    "  purge            queue name=Q\n"
+    "  close            connection name=C\n"
     "  publish          routing_key=K [exchange=E] [payload=TEXT] [properties=JSON]\n"
     "                   without a payload what stands on standard input\n"
     "  get              queue=Q [count=N] [ackmode=ack_requeue_true] [payload_file=FILE]\n"
@@ -51,77 +58,7 @@ static const char help[] =
     "  -q, --quiet                      nothing but answers\n"
     "  --bash-completion, --version, --help\n"
     "\n"
-    "The exit code is 1 when something went wrong.\n";
-
-static int complain(const char *sentence) {
-    fprintf(stderr, "*** %s\n", sentence);
-    return 1;
-}
-
-/* The command line is wrong. */
-static int complain_usage(const char *sentence) {
-    fprintf(stderr, "\nERROR: %s\n\nrabbitmqadmin --help for help\n\n", sentence);
-    return 1;
-}
-
-static int complain_status(int status, const char *path, const struct text *answer) {
-    struct text sentence = {0};
-    json_t *body = json_loads(text_chars(answer), 0, NULL);
-    const char *reason = json_string_value(json_object_get(body, "reason"));
-
-    if (status == 0)
-        text_append_format(&sentence, "%s", text_chars(answer));
-    else if (status == 401)
-        text_append_format(&sentence, "Access refused: /api%s", path);
-    else if (status == 404)
-        text_append_format(&sentence, "Not found: /api%s", path);
-    else
-        text_append_format(&sentence, "%s", reason == NULL ? text_chars(answer) : reason);
-    complain(text_chars(&sentence));
-    text_clear(&sentence);
-    json_decref(body);
-    return 1;
-}
-
-/* True for 2xx; otherwise it has been complained about. */
-static bool ask_with(const struct request *request, const char *method, const char *path,
-                     const char *body, struct text *answer) {
-    int status = http_ask(&request->settings, method, path, body, answer);
-
-    if (status / 100 == 2)
-        return true;
-    complain_status(status, path, answer);
-    return false;
-}
-
-static bool ask(const struct request *request, const char *method, const char *path,
-                const json_t *body, struct text *answer) {
-    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
-    bool good = ask_with(request, method, path, text, answer);
-
-    free(text);
-    return good;
-}
-
-static void say(const struct request *request, const char *what, const char *done) {
-    if (request->settings.quiet == NULL)
-        printf("%s %s\n", what, done);
-}
-
-static int refuse(const struct request *request) {
-    struct text sentence = {0};
-
-    if (request->verb == NULL)
-        text_append_format(&sentence,
-                           request->object[0] == '\0' ? "Action not specified"
-                                                      : "Action %s not understood",
-                           request->object);
-    else
-        text_append_format(&sentence, "Don't know how to %s %s", request->verb, request->object);
-    complain_usage(text_chars(&sentence));
-    text_clear(&sentence);
-    return 1;
-}
+    "The exit code is 1 when something went wrong, 69 when a health check did not pass.\n";
 
 /* --- declare and delete --- */
 
@@ -139,11 +76,11 @@ static int change(const struct request *request, const char *method, const char 
         (fields == NULL || (body = request_body(request, fields, &error)) != NULL);
 
     if (!good)
-        complain_usage(text_chars(&error));
+        reply_complain_usage(text_chars(&error));
     else
-        good = ask(request, method, text_chars(&path), body, &answer);
+        good = reply_ask(request, method, text_chars(&path), body, &answer);
     if (good)
-        say(request, object_find(request->object)->name, done);
+        reply_say(request, object_find(request->object)->name, done);
     json_decref(body);
     text_clear(&path);
     text_clear(&error);
@@ -173,7 +110,7 @@ static int do_declare(const struct request *request) {
     const struct object *object = object_find(request->object);
 
     if (object == NULL || object->path == NULL)
-        return refuse(request);
+        return reply_refuse(request);
     move_queue_type(request);
     return change(request, object->method, object->path, "", object->fields, "declared");
 }
@@ -182,57 +119,28 @@ static int do_delete(const struct request *request) {
     const struct object *object = object_find(request->object);
 
     if (object == NULL || object->path == NULL)
-        return refuse(request);
+        return reply_refuse(request);
     return change(request, "DELETE", object->path, object->rest, NULL, "deleted");
 }
 
 static int do_purge(const struct request *request) {
     return strncmp(request->object, "queue", 5) != 0
-               ? refuse(request)
+               ? reply_refuse(request)
                : change(request, "DELETE", "/queues/{vhost}/{name}/contents", "", NULL, "purged");
 }
 
 static int do_close(const struct request *request) {
     return strncmp(request->object, "connection", 10) != 0
-               ? refuse(request)
+               ? reply_refuse(request)
                : change(request, "DELETE", "/connections/{name}", "", NULL, "closed");
 }
 
 /* --- lists --- */
 
-static int refuse_format(const struct settings *settings) {
-    struct text sentence = {0};
-
-    text_append_format(&sentence,
-                       "Format %s not recognised; there are table, long, kvp, tsv, bash, raw_json "
-                       "and pretty_json",
-                       settings->format);
-    complain_usage(text_chars(&sentence));
-    text_clear(&sentence);
-    return 1;
-}
-
-static int print_answer(const struct request *request, const struct text *answer,
-                        const char *columns) {
-    const struct settings *settings = &request->settings;
-    json_t *objects = json_loads(text_chars(answer), 0, NULL);
-    bool is_known = true;
-
-    if (strcmp(settings->format, "raw_json") == 0)
-        puts(text_chars(answer));
-    else if (strcmp(settings->format, "pretty_json") == 0)
-        json_dumpf(objects, stdout, JSON_INDENT(2) | JSON_SORT_KEYS), putchar('\n');
-    else
-        is_known = table_print(objects, settings->format, columns, atoi(settings->depth),
-                               settings->quiet != NULL);
-    json_decref(objects);
-    return is_known ? 0 : refuse_format(settings);
-}
-
 static int show_list(const struct request *request, const char *path, const char *columns) {
     struct text answer = {0};
     int result =
-        ask(request, "GET", path, NULL, &answer) ? print_answer(request, &answer, columns) : 1;
+        reply_ask(request, "GET", path, NULL, &answer) ? reply_print(request, &answer, columns) : 1;
 
     text_clear(&answer);
     return result;
@@ -281,7 +189,7 @@ static int do_list(const struct request *request) {
     struct text path = {0}, error = {0}, columns = {0};
 
     if (object == NULL)
-        return refuse(request);
+        return reply_refuse(request);
     choose_columns(request, object, &columns);
     request_path(request, object->list, &path, &error);
     if (request->has_vhost && is_of_vhost(object))
@@ -294,21 +202,93 @@ static int do_list(const struct request *request) {
     return result;
 }
 
+/* --- the overview and its parts --- */
+
+static const struct view {
+    const char *name;
+    const char *member; /* of the overview; NULL: all of it */
+    const char *columns;
+} views[] = {
+    {"overview", NULL, "rabbitmq_version,cluster_name,queue_totals.messages,object_totals.queues"},
+    {"churn", "churn_rates",
+     "connection_created,connection_closed,channel_created,channel_closed,queue_declared,"
+     "queue_created,queue_deleted"},
+};
+
+static int print_view(const struct request *request, const struct view *view,
+                      const struct text *overview) {
+    json_t *whole = json_loads(text_chars(overview), 0, NULL);
+    char *part = view->member == NULL
+                     ? NULL
+                     : json_dumps(json_object_get(whole, view->member), JSON_COMPACT);
+    struct text list = {0};
+
+    text_append_format(&list, "[%s]", part == NULL ? text_chars(overview) : part);
+    int result = reply_print(request, &list, view->columns);
+    text_clear(&list);
+    free(part);
+    json_decref(whole);
+    return result;
+}
+
 static int do_show(const struct request *request) {
+    const struct view *view = NULL;
     struct text answer = {0};
 
-    if (strcmp(request->object, "overview") != 0)
-        return refuse(request);
-    bool good = ask(request, "GET", "/overview", NULL, &answer);
-    if (good) {
-        struct text list = {0};
-        text_append_format(&list, "[%s]", text_chars(&answer));
-        print_answer(request, &list,
-                     "rabbitmq_version,cluster_name,queue_totals.messages,object_totals.queues");
-        text_clear(&list);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        if (strcmp(request->object, views[i].name) == 0)
+            view = &views[i];
     }
+    if (view == NULL)
+        return reply_refuse(request);
+    int result = reply_ask(request, "GET", "/overview", NULL, &answer)
+                     ? print_view(request, view, &answer)
+                     : 1;
     text_clear(&answer);
-    return good ? 0 : 1;
+    return result;
+}
+
+/* --- health --- */
+
+static void print_failure(const struct request *request, const char *path, int status,
+                          const struct text *answer) {
+    struct text rows = {0};
+
+    health_check_explain(path, status, answer, &rows);
+    reply_print(request, strstr(request->settings.format, "json") != NULL ? answer : &rows,
+                "key,value");
+    text_clear(&rows);
+}
+
+/* The exit code tells what is not well, or cannot be known, from what was asked wrongly. */
+static int check_health(const struct request *request, const char *path) {
+    struct text answer = {0};
+    int status = http_ask(&request->settings, "GET", path, NULL, &answer);
+    const bool passes = status / 100 == 2 && health_check_passes(&answer);
+
+    if (passes)
+        reply_say(request, "health check", "passed");
+    else if (status / 100 == 2 || status == 503)
+        print_failure(request, path, status, &answer);
+    else
+        reply_complain_status(status, path, &answer);
+    text_clear(&answer);
+    return passes ? EX_OK : EX_UNAVAILABLE;
+}
+
+static int do_health_check(const struct request *request) {
+    const struct health_check *check = health_check_find(request->object);
+    struct text path = {0}, error = {0};
+
+    if (check == NULL)
+        return reply_refuse(request);
+    int result = request_check(request, check->path, "", "", &error) &&
+                         request_path(request, check->path, &path, &error)
+                     ? check_health(request, text_chars(&path))
+                     : reply_complain_usage(text_chars(&error));
+    text_clear(&path);
+    text_clear(&error);
+    return result;
 }
 
 /* --- messages --- */
@@ -343,12 +323,13 @@ static int do_publish(const struct request *request) {
     bool good = body != NULL && request_check(request, "exchange", PUBLISH_FIELDS, "", &error) &&
                 request_path(request, "/exchanges/{vhost}/{exchange}/publish", &path, &error);
     if (!good)
-        complain_usage(text_chars(&error));
+        reply_complain_usage(text_chars(&error));
     else
-        good = ask(request, "POST", text_chars(&path), body, &answer);
+        good = reply_ask(request, "POST", text_chars(&path), body, &answer);
     if (good)
-        say(request, "Message",
-            strstr(text_chars(&answer), "true") != NULL ? "published" : "published but NOT routed");
+        reply_say(request, "Message",
+                  strstr(text_chars(&answer), "true") != NULL ? "published"
+                                                              : "published but NOT routed");
     json_decref(body);
     text_clear(&path);
     text_clear(&error);
@@ -364,7 +345,7 @@ static bool write_payload(const char *path, const json_t *message) {
     size_t len = payload == NULL ? 0 : strlen(payload);
 
     if (file == NULL) {
-        complain(payload == NULL ? "there is no message" : "the file cannot be written");
+        reply_complain(payload == NULL ? "there is no message" : "the file cannot be written");
         return false;
     }
     uint8_t *decoded = xmalloc(BASE64_DECODED_MAX(len) + 1);
@@ -383,10 +364,10 @@ static bool show_messages(const struct request *request, const struct text *answ
     bool good = path == NULL || write_payload(path, json_array_get(messages, 0));
 
     json_decref(messages);
-    return good && print_answer(request, answer,
-                                path == NULL ? ""
-                                             : "routing_key,exchange,message_count,payload_bytes,"
-                                               "redelivered") == 0;
+    return good && reply_print(request, answer,
+                               path == NULL ? ""
+                                            : "routing_key,exchange,message_count,payload_bytes,"
+                                              "redelivered") == 0;
 }
 
 static int do_get(const struct request *request) {
@@ -397,9 +378,9 @@ static int do_get(const struct request *request) {
                 request_path(request, "/queues/{vhost}/{queue}/get", &path, &error);
 
     if (!good)
-        complain_usage(text_chars(&error));
+        reply_complain_usage(text_chars(&error));
     else
-        good = ask(request, "POST", text_chars(&path), body, &answer);
+        good = reply_ask(request, "POST", text_chars(&path), body, &answer);
     if (good)
         good = show_messages(request, &answer);
     json_decref(body);
@@ -430,7 +411,7 @@ static bool write_file(const char *path, const struct text *content) {
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 
     if (file == NULL) {
-        complain("the file cannot be written");
+        reply_complain("the file cannot be written");
         return false;
     }
     fwrite(text_chars(content), 1, content->len, file);
@@ -442,7 +423,8 @@ static int do_export(const struct request *request) {
     struct text answer = {0}, from = {0};
 
     definitions_path(request, &from);
-    bool good = ask(request, "GET", text_chars(&from), NULL, &answer) && write_file(path, &answer);
+    bool good =
+        reply_ask(request, "GET", text_chars(&from), NULL, &answer) && write_file(path, &answer);
     if (good && request->settings.quiet == NULL && strcmp(path, "-") != 0)
         printf("Exported definitions for %s to \"%s\"\n", request->settings.host, path);
     text_clear(&answer);
@@ -457,7 +439,7 @@ static bool read_file(const char *path, struct text *content) {
     size_t len;
 
     if (file == NULL) {
-        complain("the file cannot be read");
+        reply_complain("the file cannot be read");
         return false;
     }
     while ((len = fread(chunk, 1, sizeof chunk, file)) > 0)
@@ -473,7 +455,7 @@ static int do_import(const struct request *request) {
 
     definitions_path(request, &to);
     bool good = read_file(path, &definitions) &&
-                ask_with(request, "POST", text_chars(&to), text_chars(&definitions), &answer);
+                reply_ask_with(request, "POST", text_chars(&to), text_chars(&definitions), &answer);
     if (good && request->settings.quiet == NULL)
         printf("Uploaded definitions from \"%s\" to %s. The import process may take some time. "
                "Consult server logs to track progress.\n",
@@ -495,6 +477,8 @@ static void print_subcommands(void) {
         printf("  declare %s  %s  %s\n", object->name, object->path, object->fields);
         printf("  delete %s  %s%s\n", object->name, object->path, object->rest);
     }
+    for (size_t i = 0; health_check_at(i) != NULL; i++)
+        printf("  health_check %s  %s\n", health_check_at(i)->name, health_check_at(i)->path);
     puts("\n{key} of the path must be given, and so must what has no `?` and no `=` with its "
          "default.");
 }
@@ -511,8 +495,10 @@ static int print_completion(void) {
     const struct object *object;
     struct text words = {0};
 
-    text_append_format(&words,
-                       "declare delete list show publish get purge close export import help");
+    text_append_format(&words, "declare delete list show publish get purge close export import "
+                               "help overview churn health_check");
+    for (size_t i = 0; health_check_at(i) != NULL; i++)
+        text_append_format(&words, " %s", health_check_at(i)->name);
     for (size_t i = 0; (object = object_at(i)) != NULL; i++)
         text_append_format(&words, " %s %s", object->name, object->plural);
     settings_append_names(&words);
@@ -528,9 +514,19 @@ static const struct {
     const char *verb;
     int (*run)(const struct request *request);
 } runs[] = {
-    {"declare", do_declare}, {"create", do_declare},  {"delete", do_delete}, {"list", do_list},
-    {"show", do_show},       {"publish", do_publish}, {"get", do_get},       {"purge", do_purge},
-    {"close", do_close},     {"export", do_export},   {"import", do_import}, {"help", do_help},
+    {"declare", do_declare},
+    {"create", do_declare},
+    {"delete", do_delete},
+    {"list", do_list},
+    {"show", do_show},
+    {"publish", do_publish},
+    {"get", do_get},
+    {"purge", do_purge},
+    {"close", do_close},
+    {"export", do_export},
+    {"import", do_import},
+    {"help", do_help},
+    {"health_check", do_health_check},
 };
 
 static int run(const struct request *request) {
@@ -544,14 +540,15 @@ static int run(const struct request *request) {
         if (strcmp(runs[i].verb, request->verb) == 0)
             return runs[i].run(request);
     }
-    return refuse(request);
+    return reply_refuse(request);
 }
 
 int main(int argc, char **argv) {
     struct request request;
     struct text error = {0};
-    int result = request_read(&request, argc, argv, &error) ? run(&request)
-                                                            : complain_usage(text_chars(&error));
+    int result = request_read(&request, argc, argv, &error)
+                     ? run(&request)
+                     : reply_complain_usage(text_chars(&error));
 
     request_clear(&request);
     text_clear(&error);

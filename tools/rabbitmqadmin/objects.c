@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/rabbitmqadmin/objects.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define POLICY_FIELDS "pattern,definition,apply-to=all,priority=0"
@@ -37,7 +36,7 @@ static const struct object objects[] = {
     {"feature_flag", "feature_flags", NULL, "", "", "", "/feature-flags", "name,state"},
 };
 
-static bool names_are_same(const char *a, const char *b) {
+bool object_names_are_same(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
         if (*a != *b && !(*a == '-' && *b == '_'))
             return false;
@@ -47,7 +46,8 @@ static bool names_are_same(const char *a, const char *b) {
 
 const struct object *object_find(const char *name) {
     for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++) {
-        if (names_are_same(name, objects[i].name) || names_are_same(name, objects[i].plural))
+        if (object_names_are_same(name, objects[i].name) ||
+            object_names_are_same(name, objects[i].plural))
             return &objects[i];
     }
     return NULL;

@@ -3,6 +3,7 @@
 #ifndef LEVERET_TOOLS_RABBITMQADMIN_OBJECTS_H
 #define LEVERET_TOOLS_RABBITMQADMIN_OBJECTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct object {
@@ -15,6 +16,9 @@ struct object {
     const char *list;    /* path of the list, below which a vhost may be named; NULL: none */
     const char *columns; /* of the list; "": all */
 };
+
+/* `-` and `_` are. */
+bool object_names_are_same(const char *a, const char *b);
 
 /* By either name, `-` and `_` the same; NULL when there is none. */
 const struct object *object_find(const char *name);

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const verbs[] = {"declare", "create", "delete", "list", "show",   "publish",
-                                    "get",     "purge",  "close",  "help", "export", "import"};
+static const char *const verbs[] = {"declare", "create", "delete",      "list",  "show",
+                                    "publish", "get",    "purge",       "close", "help",
+                                    "export",  "import", "health_check"};
 
 static bool is_verb(const char *word) {
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -42,13 +43,17 @@ const char *request_value(const struct request *request, const char *key) {
 
 /* --- options --- */
 
-/* Once a user's password is a value: behind `declare user` or `users declare`. */
-static bool password_is_value(const struct request *request) {
-    return strcmp(request->object, "user") == 0 || strcmp(request->object, "users") == 0;
-}
-
 static bool is_same(const char *name, size_t len, const char *other) {
     return strlen(other) == len && strncmp(name, other, len) == 0;
+}
+
+/* What elsewhere is an option of the program: a user's password behind `declare user` or `users declare`, and the port
+ * behind `health_check port_listener`. */
+static bool is_of_object(const struct request *request, const char *name, size_t len) {
+    if (is_same(name, len, "password"))
+        return strcmp(request->object, "user") == 0 || strcmp(request->object, "users") == 0;
+    return is_same(name, len, "port") && request->verb != NULL &&
+           strcmp(request->verb, "health_check") == 0 && request->object[0] != '\0';
 }
 
 /* An option that takes a value, whether the program's own or one of what is declared. */
@@ -58,7 +63,8 @@ static void take_value(struct request *request, const struct setting *setting, c
         setting_set(&request->settings, setting, value);
     else if (word[1] != '-' && name[0] == 'V')
         set_value(request, "vhost", 5, value);
-    else if (word[1] != '-' || (is_same(name, len, "password") && !password_is_value(request)))
+    else if (word[1] != '-' ||
+             (is_same(name, len, "password") && !is_of_object(request, name, len)))
         request->settings.password = value;
     else
         set_value(request, name, len, value);
@@ -70,7 +76,8 @@ static bool take_option(struct request *request, const char *word, char **argv, 
     const bool is_letter = word[1] != '-';
     const char *name = word + (is_letter ? 1 : 2);
     const size_t len = is_letter ? 1 : strcspn(name, "=");
-    const struct setting *setting = setting_find(name, len, is_letter);
+    const struct setting *setting =
+        !is_letter && is_of_object(request, name, len) ? NULL : setting_find(name, len, is_letter);
     const char *value = is_letter ? name + 1 : name + len + (name[len] == '=');
 
     if (is_letter && setting == NULL && strchr("pV", name[0]) == NULL) {
