@@ -341,6 +341,7 @@ class Application(Tools):
                 self.assert_http_refuses(broker)
                 for connection, path in connections:
                     self.ask(connection, path)
+                self.assertIn("listens on no port", self.ctl("check_port_connectivity", code=69))
                 if again == "start_app":
                     self.ctl("stop_app")
                 self.assertEqual(self.tool(tool, again)[0], 0)

@@ -86,13 +86,17 @@ static int report(const struct call *call, const char *node, const struct text *
                   const struct text *bad, json_t *listeners) {
     struct text sentence = {0};
 
-    if (bad->len == 0) {
+    if (bad->len == 0 && good->len > 0) {
         say_connected(call, node, text_chars(good), listeners);
         return EX_OK;
     }
-    text_append_format(&sentence,
-                       "Connection to ports of the following listeners on node %s failed: %s", node,
-                       text_chars(bad));
+    if (bad->len == 0)
+        text_append_format(
+            &sentence, "Node %s listens on no port: suspend_listeners or drain closed them", node);
+    else
+        text_append_format(&sentence,
+                           "Connection to ports of the following listeners on node %s failed: %s",
+                           node, text_chars(bad));
     client_complain(call, text_chars(&sentence));
     text_clear(&sentence);
     return EX_UNAVAILABLE;
