@@ -335,6 +335,20 @@ void config_clear(struct config *config) {
 
 /* --- the whole --- */
 
+static bool check_versions(const struct config_list *versions, const char *prefix,
+                           struct text *error) {
+    for (size_t i = 0; i < versions->count; i++) {
+        if (config_is_allowed(CONFIG_TLS_VERSIONS, slice_from_text(versions->items[i].value)))
+            return true;
+    }
+    if (versions->count > 0)
+        text_append_format(error,
+                           "%s.versions: expected tlsv1.2 or tlsv1.3; older versions are not "
+                           "offered",
+                           prefix);
+    return versions->count == 0;
+}
+
 static bool check_tls(const struct config *config, struct text *error) {
     if (config->ssl.count > 0 && (config->tls.certfile == NULL || config->tls.keyfile == NULL)) {
         text_append(error,
@@ -345,7 +359,9 @@ static bool check_tls(const struct config *config, struct text *error) {
         text_append(error, SLICE("ssl_options.verify = verify_peer needs ssl_options.cacertfile"));
         return false;
     }
-    return true;
+    return check_versions(&config->tls.versions, "ssl_options", error) &&
+           check_versions(&config->management.http.tls.versions, "management.ssl", error) &&
+           check_versions(&config->prometheus.http.tls.versions, "prometheus.ssl", error);
 }
 
 /* A file of a category takes what the category says, or as much as the file of all. */

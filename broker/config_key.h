@@ -78,7 +78,7 @@ config_reader read_rotation_date;       /* a text of log_file.h */
 config_reader read_item;                /* struct config_list, the word is the item's name */
 config_reader read_flag_item;           /* the same, true or false */
 config_reader read_no_items;            /* `none` empties the struct config_list */
-config_reader read_tls_version;         /* struct config_list of tlsv1.2 and tlsv1.3 */
+config_reader read_tls_version;         /* struct config_list of tlsv1, ... tlsv1.3 */
 config_reader read_mechanism;           /* struct config_list: a SASL mechanism */
 config_reader read_definitions_backend; /* no field: `local_filesystem` is the only one */
 config_reader read_backend;             /* no field: `internal` is the only one */
@@ -102,6 +102,8 @@ config_reader read_entry_text, read_entry_pattern, read_entry_secret, read_entry
 bool config_is_allowed(const char *values, struct slice value);
 /* The same for people: `off or a whole number`. */
 void config_describe_allowed(const char *values, struct text *description);
+
+#define CONFIG_TLS_VERSIONS "tlsv1.2|tlsv1.3" /* those that are offered */
 
 /* --- config_foreign.c --- */
 

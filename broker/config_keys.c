@@ -67,7 +67,7 @@ static const char *const san_types[] = {"dns", "ip", "email", "uri", "other_name
          .read = read_tls_version,                                                            \
          FIELD(member.versions),                                                              \
          LIVE,                                                                                \
-         .help = "tlsv1.2, tlsv1.3; both when nothing is set"},                               \
+         .help = "tlsv1.2, tlsv1.3; both when nothing is set; older ones are not offered"},   \
         {.name = prefix ".ciphers.$cipher",                                                   \
          .read = read_item,                                                                   \
          FIELD(member.ciphers),                                                               \

@@ -472,6 +472,18 @@ static void what_needs_something_else_says_so(void **state) {
     expect_set(fixture, "ssl_options.verify=verify_peer");
     expect_unfinished(fixture, "ssl_options.verify = verify_peer needs ssl_options.cacertfile");
     expect_set(fixture, "ssl_options.verify=verify_none");
+    expect_set(fixture, "ssl_options.versions.1=tlsv1.1");
+    expect_unfinished(fixture, "ssl_options.versions: expected tlsv1.2 or tlsv1.3; older versions "
+                               "are not offered");
+    expect_set(fixture, "ssl_options.versions.2=tlsv1.2");
+    assert_true(config_finish(&fixture->config, &fixture->error));
+    const struct config_notice *last =
+        LIST_ITEM(fixture->config.notices.previous, struct config_notice, link);
+    assert_int_equal(last->level, LOG_WARNING);
+    assert_string_equal(last->sentence, "ssl_options.versions.1 = tlsv1.1: older versions than "
+                                        "tlsv1.2 are not offered");
+    expect_refused(fixture, "ssl_options.versions.3=sslv3",
+                   "ssl_options.versions.3 = sslv3: expected tlsv1.2 or tlsv1.3");
     expect_set(fixture, "proxy_protocol=true");
     expect_unfinished(fixture, "proxy_protocol = true believes whoever connects: name the "
                                "proxies, leveret.proxy_protocol.sources.1 = ADDRESS");
