@@ -79,9 +79,11 @@ void segment_header_encode(const struct segment_header *header, uint8_t block[SE
 /* 0, -EBADMSG when damaged, -EPROTONOSUPPORT when a newer major version wrote it. */
 int segment_header_decode(const uint8_t block[SEGMENT_BLOCK], struct segment_header *ret);
 
+/* What checksums of a batch begin with, so that it is valid in its place and journal only. */
 uint32_t segment_seed(const struct segment_place *place);
 void batch_header_encode(const struct batch_header *header, const struct segment_place *place,
                          uint8_t into[BATCH_HEADER]);
+/* 0, or -EBADMSG: there is no header of a batch that belongs there. */
 int batch_header_decode(struct slice octets, const struct segment_place *place,
                         struct batch_header *ret);
 

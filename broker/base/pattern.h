@@ -28,6 +28,7 @@ struct pattern;
  */
 struct pattern *pattern_compile(struct slice expression, struct text *error);
 
+/* Somewhere in `subject`; also false when a match would take more than the limits. */
 bool pattern_matches(const struct pattern *pattern, struct slice subject);
 
 /* NULL is allowed. */

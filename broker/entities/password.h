@@ -39,6 +39,7 @@ struct password {
 };
 
 const char *password_algorithm_name(enum password_algorithm algorithm);
+/* By RabbitMQ's name of its module; false when it is none of them. */
 bool password_algorithm_find(struct slice name, enum password_algorithm *ret_algorithm);
 
 /* The hash of `cleartext` with a fresh salt; no password when that is empty. */

@@ -69,6 +69,7 @@ bool policy_set(struct vhost *vhost, enum policy_kind kind, const struct policy_
 /* Durably; what it changed is restored. False when there is none of that name. */
 bool policy_clear(struct vhost *vhost, enum policy_kind kind, struct slice name);
 
+/* NULL when there is none. */
 struct policy *policy_find(const struct vhost *vhost, enum policy_kind kind, struct slice name);
 
 /* A new queue or exchange gets what is in force for it. */

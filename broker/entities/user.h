@@ -57,6 +57,7 @@ struct user *user_add(struct broker *broker, struct slice name, struct slice pas
 struct user *user_add_hashed(struct broker *broker, struct slice name,
                              const struct password *password);
 
+/* NULL when there is none. */
 struct user *user_find(const struct broker *broker, struct slice name);
 
 /* These users, there already or to come, may log in from loopback peers only; all others from anywhere. */
@@ -69,6 +70,7 @@ bool user_has_tag(const struct user *user, struct slice tag);
 /* The next tag at `*at` of user->tags, which starts at 0; false behind the last. */
 bool user_next_tag(const struct user *user, size_t *at, struct slice *ret_tag);
 
+/* Durably; they count for what is opened from now on. */
 void user_set_limits(struct user *user, struct user_limits limits);
 
 /* With its permissions. No connection is its any more. */

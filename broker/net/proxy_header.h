@@ -28,6 +28,7 @@ struct proxy_header {
     struct sockaddr_storage destination;
 };
 
+/* `ret_header` is written when the header is complete; PROXY_MORE: these octets begin one. */
 enum proxy_status proxy_header_parse(struct slice octets, struct proxy_header *ret_header);
 
 /* Addresses that are believed. IPv4 addresses count inside IPv6 as well. */

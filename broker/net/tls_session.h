@@ -61,8 +61,11 @@ struct tls_session *tls_session_create(struct tls_context *context);
 struct tls_session *tls_session_create_client(struct tls_context *context, const char *host);
 void tls_session_destroy(struct tls_session *session);
 
+/* What came from the socket; borrowed until tls_session_handshake() or _read() has used it all, and not
+ * before is more given. */
 void tls_session_give(struct tls_session *session, struct slice ciphertext);
 
+/* Goes on with the handshake; what is to be sent is appended to `output`. */
 enum tls_status tls_session_handshake(struct tls_session *session, struct tls_buffer *output);
 
 /* Appends to `output` what TLS itself has to say. `now_ms` counts the peer's own such messages. */
@@ -82,6 +85,7 @@ bool tls_session_update_key(struct tls_session *session);
 /* Why it failed, in OpenSSL's words. */
 const char *tls_session_failure(const struct tls_session *session);
 
+/* With a ticket of an earlier session; after TLS_READY. */
 bool tls_session_was_resumed(const struct tls_session *session);
 
 /* Texts stay good as long as `texts` does; the caller clears it. After TLS_READY. */

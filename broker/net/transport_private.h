@@ -56,6 +56,7 @@ void transport_feed(struct transport *transport, struct slice bytes);
 /* The peer is gone while the endpoint believed in it. */
 void transport_end_of_input(struct transport *transport);
 
+/* The endpoint is the transport's from now on, and is fed what comes. */
 void transport_begin_open(struct transport *transport, struct endpoint *endpoint);
 
 /* --- transport_opening.c --- */
@@ -63,8 +64,10 @@ void transport_begin_open(struct transport *transport, struct endpoint *endpoint
 /* Some handshakes of those that wait; true when there were any. */
 bool transports_shake_hands(struct loop *loop);
 
+/* Of a transport that is OPENING: its socket may be read, or written. */
 void transport_opening_readable(struct transport *transport);
 void transport_opening_writable(struct transport *transport);
+/* What is kept until it is OPEN; nothing when there is none. */
 void transport_opening_destroy(struct transport *transport);
 
 /* --- transport_tls.c --- */
