@@ -55,9 +55,9 @@ static bool has_dead_letter_exchange(const struct queue *queue) {
 
 static void count_dead(const struct queue *queue, enum dead_letter_reason reason) {
     const enum dead_letter_strategy strategy =
-        !has_dead_letter_exchange(queue)                                ? DEAD_LETTERS_DISABLED
-        : !queue->deleted && queue->features->dead_letter_at_least_once ? DEAD_LETTERS_AT_LEAST_ONCE
-                                                                        : DEAD_LETTERS_AT_MOST_ONCE;
+        !has_dead_letter_exchange(queue)             ? DEAD_LETTERS_DISABLED
+        : queue->features->dead_letter_at_least_once ? DEAD_LETTERS_AT_LEAST_ONCE
+                                                     : DEAD_LETTERS_AT_MOST_ONCE;
 
     queue->vhost->broker->counters.dead_lettered[queue_type_index(queue->type)][strategy][reason]++;
 }
@@ -65,8 +65,8 @@ static void count_dead(const struct queue *queue, enum dead_letter_reason reason
 void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
     struct broker *broker = queue->vhost->broker;
 
-    count_dead(queue, reason);
-
+    if (!queue->deleted)
+        count_dead(queue, reason);
     if (queue->deleted || !has_dead_letter_exchange(queue)) {
         queue_finish_undelivered(queue, entry);
         return;

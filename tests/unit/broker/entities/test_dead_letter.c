@@ -84,6 +84,22 @@ static void letter_keeps_its_deleted_queue(void **state) {
     assert_int_equal(queue_ready_count(dead), 1);
 }
 
+/* What comes back to a deleted queue is dropped; it is no dead letter of any reason. */
+static void refused_message_of_a_deleted_queue_is_not_counted(void **state) {
+    struct fixture *f = *state;
+    struct queue *dying = declare_dying(f, "dying", "dead");
+    const uint64_t *counts = &f->broker->counters.dead_lettered[0][0][0];
+    struct entry entry;
+
+    queue_set_features(dying, NULL);
+    publish(f, dying);
+    assert_true(queue_get(dying, false, &entry));
+    vhost_remove_queue(dying);
+    queue_discard(dying, entry);
+    for (size_t i = 0; i < sizeof f->broker->counters.dead_lettered / sizeof *counts; i++)
+        assert_int_equal(counts[i], 0);
+}
+
 static void set_policy(struct fixture *f, const char *target) {
     struct amqp_table_builder builder = {0};
     struct refusal refusal = {0};
@@ -131,6 +147,7 @@ int main(void) {
         FIXTURE_TEST(letters_that_die_again_wait_for_the_next_call),
         FIXTURE_TEST(ring_of_queues_ends),
         FIXTURE_TEST(letter_keeps_its_deleted_queue),
+        FIXTURE_TEST(refused_message_of_a_deleted_queue_is_not_counted),
         FIXTURE_TEST(letter_goes_where_it_was_to_go_when_it_died),
         FIXTURE_TEST(letters_on_their_way_go_with_the_broker),
     };
