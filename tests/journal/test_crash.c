@@ -9,7 +9,7 @@
 
 #include "tests/journal/campaign_case.h"
 
-enum { STATES = 7000, FAILING_CALLS = 600, FLIPS = 6000, DAMAGES = 2400 };
+enum { STATES = 7000, FAILING_CALLS = 600 };
 
 static void every_crash_leaves_the_state_of_a_batch(void **state) {
     struct campaign_figures figures = {0};
@@ -56,49 +56,11 @@ static void a_failing_call_confirms_nothing_false(void **state) {
     assert_nothing_failed(&figures);
 }
 
-static void a_flipped_bit_is_detected_and_the_rest_salvaged(void **state) {
-    struct campaign_figures figures = {0};
-
-    (void)state;
-    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_flip(workload, campaign_seed() + workload % 2, FLIPS / WORKLOAD_COUNT, &figures);
-    assert_nothing_failed(&figures);
-    assert_true(figures.refused > 0);
-    assert_true(figures.torn_tails > 0);
-    assert_true(figures.stood_in > 0);
-    assert_true(figures.unreadable > 0);
-}
-
-static void damage_of_many_octets_is_detected_and_the_rest_salvaged(void **state) {
-    struct campaign_figures figures = {0};
-
-    (void)state;
-    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_damage(workload, campaign_seed() + workload % 2, DAMAGES / WORKLOAD_COUNT,
-                        &figures);
-    assert_nothing_failed(&figures);
-    assert_true(figures.refused > 0);
-    assert_true(figures.unreadable > 0);
-}
-
-static void a_confirm_behind_a_hole_is_not_lost(void **state) {
-    struct campaign_figures figures = {0};
-
-    (void)state;
-    for (unsigned workload = 0; workload < WORKLOAD_COUNT; workload++)
-        campaign_hole(workload, campaign_seed(), &figures);
-    assert_nothing_failed(&figures);
-    assert_true(figures.states > 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_crash_leaves_the_state_of_a_batch),
         cmocka_unit_test(every_subset_and_every_tear_is_survived),
         cmocka_unit_test(a_failing_call_confirms_nothing_false),
-        cmocka_unit_test(a_flipped_bit_is_detected_and_the_rest_salvaged),
-        cmocka_unit_test(damage_of_many_octets_is_detected_and_the_rest_salvaged),
-        cmocka_unit_test(a_confirm_behind_a_hole_is_not_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
