@@ -245,14 +245,21 @@ static bool find_in(struct slice octets, struct segment_place place, uint64_t le
     return false;
 }
 
+/* Octets to read at once from `offset` on. */
+static uint64_t next_slice(uint64_t offset, uint64_t limit) {
+    uint64_t left = limit > offset ? limit - offset : 0;
+
+    return left < FILL_SLICE ? left : FILL_SLICE;
+}
+
 int segment_find_batch(struct io *io, int handle, struct segment_place place, uint64_t limit,
                        uint64_t least, uint64_t *ret_offset) {
     struct octets buffer = {0};
     int found = 0;
 
-    octets_extend(&buffer, FILL_SLICE);
+    octets_extend(&buffer, (size_t)next_slice(place.offset, limit)); /* later ones are no longer */
     while (found == 0 && place.offset < limit) {
-        uint64_t want = limit - place.offset < FILL_SLICE ? limit - place.offset : FILL_SLICE;
+        uint64_t want = next_slice(place.offset, limit);
         ssize_t got = io_read_all(io, handle, buffer.data, (size_t)want, place.offset);
 
         if (got < 0)
