@@ -336,21 +336,25 @@ class Messages(Case):
     def test_time_to_live_goes_on(self, clean):
         client = self.start()
         client.declare_queue(b"dead")
-        client.declare_queue(b"q", arguments=[(b"x-dead-letter-exchange", ("S", b"")),
-                                              (b"x-dead-letter-routing-key", ("S", b"dead")),
-                                              (b"x-message-ttl", ("I", 1500))])
+        for name, milliseconds in ((b"q", 1500), (b"second", 1000)):
+            client.declare_queue(name, arguments=[(b"x-dead-letter-exchange", ("S", b"")),
+                                                  (b"x-dead-letter-routing-key", ("S", b"dead")),
+                                                  (b"x-message-ttl", ("I", milliseconds))])
         client.declare_queue(b"short")
         began = time.monotonic()
         client.publish(b"q", b"queue")
         client.publish(b"short", b"message", expiration=b"1")
         client.publish(b"short", b"long", expiration=b"100000")
         client.await_confirms(3)
+        time.sleep(1)
         client = self.restart(clean)
+        # Half a second at most is left of its time; with all of it again it would come behind this one.
+        client.publish(b"second", b"later")
         self.assertEqual([m.body for m in client.drain(b"short")], [b"long"])
-        wait_until(lambda: client.count(b"dead") == 1)
-        took = time.monotonic() - began
-        self.assertGreaterEqual(took, 1.4)
-        self.assertLess(took, 2.9 if not process.is_sanitized(process.BROKER) else 6)
+        wait_until(lambda: client.count(b"dead") >= 1)
+        self.assertGreaterEqual(time.monotonic() - began, 1.4)
+        wait_until(lambda: client.count(b"dead") == 2)
+        self.assertEqual([m.body for m in client.drain(b"dead")], [b"queue", b"later"])
 
     def test_redelivered_flags_are_exact_after_a_clean_stop(self):
         client = self.start()
@@ -576,12 +580,10 @@ class FailingDisk(Case):
                 client.publish(b"q", b"%d" % number)
                 client.await_confirms(number)
                 confirmed = number
-        failed = time.monotonic()
         self.assertEqual(refused.exception.code, 541)
         self.assertTrue(idle.expect(0, 10, 50).startswith((541).to_bytes(2, "big")))
         idle.send(0, 10, 51)
         self.assertEqual(self.broker.wait(), 74)
-        self.assertLess(time.monotonic() - failed, 3)
         self.assertIn("nothing is confirmed any more", self.broker.log)
 
         client = self.start()
