@@ -13,8 +13,8 @@ from collections import deque, namedtuple
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "interop",
                                 "differential"))
 import codec  # noqa: E402
+from process import PATIENCE  # noqa: E402
 
-PATIENCE = 30
 BODY_MAX = 131064
 
 Frame = namedtuple("Frame", "channel method fields properties body")

@@ -36,7 +36,7 @@ class Api:
         request = urllib.request.Request(self.root + path, data=data, method=method,
                                          headers={**self.headers, **(headers or {})})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=process.PATIENCE) as answer:
                 return answer.status, answer.headers, decode(answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -60,7 +60,7 @@ def decode(octets):
 
 def scrape(broker, path="metrics"):
     url = f"http://127.0.0.1:{broker.ready['metrics_port']}/{path}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=process.PATIENCE) as answer:
         return answer.headers["content-type"], answer.read().decode()
 
 
@@ -469,7 +469,7 @@ class Objects(ManagementTest):
 
     def test_a_header_is_all_that_comes_for_head(self):
         """What comes behind it would be taken for the next answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.broker.ready["management_port"], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.broker.ready["management_port"], timeout=process.PATIENCE)
         self.addCleanup(connection.close)
         connection.connect()
         for path in ("queues", "whoami"):
@@ -485,7 +485,7 @@ class Objects(ManagementTest):
         head = (f"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: x\r\nAuthorization: {self.api.headers['Authorization']}\r\n"
                 "Content-Length: 2\r\n")
         for second in ("Content-Length: 40\r\n", "Transfer-Encoding: chunked\r\n"):
-            with socket.create_connection(("127.0.0.1", self.broker.ready["management_port"]), timeout=30) as one:
+            with socket.create_connection(("127.0.0.1", self.broker.ready["management_port"]), timeout=process.PATIENCE) as one:
                 one.sendall((head + second + "\r\n{}" + "DELETE /api/vhosts/%2F HTTP/1.1\r\n\r\n").encode())
                 octets = b"".join(iter(lambda: one.recv(65536), b""))
             self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", octets), [b"400"], octets)
@@ -753,7 +753,7 @@ class Node(ManagementTest):
         self.assertEqual((status, body["status"], body["reason"], body["missing"]),
                          (503, "failed", "No active listener", 1))
         url = urllib.request.Request(self.api.root + "aliveness-test/%2F", headers=self.api.headers)
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=process.PATIENCE) as answer:
             self.assertEqual(answer.read(), b'{"status":"ok"}')
 
     def test_an_alarm_fails_the_check(self):
@@ -813,7 +813,7 @@ class Tls(unittest.TestCase):
         self.context = ssl.create_default_context(cafile=self.room.certificate("ca"))
 
     def connect(self, port=None):
-        connection = http.client.HTTPSConnection("localhost", port or self.port, timeout=30, context=self.context)
+        connection = http.client.HTTPSConnection("localhost", port or self.port, timeout=process.PATIENCE, context=self.context)
         self.addCleanup(connection.close)
         return connection
 

@@ -40,7 +40,7 @@ class Tool(unittest.TestCase):
 
     def ask(self, method, path, body=None, headers=GUEST):
         """As sent: no header that the row does not name, but for Host and Content-Length."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.broker.ready["management_port"], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.broker.ready["management_port"], timeout=process.PATIENCE)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             connection.request(method, path, data, headers)
@@ -205,7 +205,7 @@ class Rabbitmqadmin(Tool):
     def run_it(self, *arguments, wanted=0):
         done = subprocess.run([sys.executable, RABBITMQADMIN, "-H", "127.0.0.1", "-P",
                                str(self.broker.ready["management_port"]), *arguments],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=process.PATIENCE, check=False)
         self.assertEqual(done.returncode, wanted, (arguments, done.stdout, done.stderr))
         return done.stdout
 
