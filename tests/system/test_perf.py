@@ -26,6 +26,8 @@ from benchmark import compare, rows  # noqa: E402
 LEVERET = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
 BUILD = LEVERET.parent if LEVERET else ROOT / "build"
 PERF = BUILD / "leveret-perf"
+HANGS = 300    # seconds
+WAIT_IN_VAIN = ("--patience", "5")
 
 
 # --- a broker that lies ------------------------------------------------------------------------
@@ -72,7 +74,8 @@ class Broker:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.uri = f"amqp://127.0.0.1:{self.listener.getsockname()[1]}"
         self.waiting = queue.Queue()  # bodies on their way to the consumer
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -90,6 +93,9 @@ class Broker:
         connection.close()
 
     def stop(self):
+        """Nobody may be about to accept when the descriptor's number is given to the next broker."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
         self.waiting.put(None)
 
@@ -185,9 +191,9 @@ class Session:
 
 
 def run_perf(uri, *options):
-    """Exit status, JSON result and stderr of a run."""
-    done = subprocess.run([PERF, "-h", uri, "--json", "--quiet", *options], capture_output=True,
-                          text=True, timeout=60, check=False)
+    """Exit status, JSON result and stderr of a run, which has the patience that a busy machine needs."""
+    done = subprocess.run([PERF, "-h", uri, "--json", "--quiet", "--patience", "60", *options],
+                          capture_output=True, text=True, timeout=HANGS, check=False)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
@@ -252,7 +258,8 @@ class Messages(PerfTest):
         return self.expect(Behaviour(), status, *options, **findings)
 
     def test_lost_message_is_noticed(self):
-        errors = self.tampered(1, lambda n, body: [] if n == 50 else [(body, False)], lost=1)
+        errors = self.tampered(1, lambda n, body: [] if n == 50 else [(body, False)],
+                               "-C", "100", *WAIT_IN_VAIN, lost=1)
         self.assertIn("1 messages lost", errors)
 
     def test_lost_message_is_forgiven_on_request(self):
@@ -301,11 +308,11 @@ class Messages(PerfTest):
 
 
 class Confirms(PerfTest):
-    def confirming(self, status, confirm, **findings):
+    def confirming(self, status, confirm, *options, **findings):
         class Behaviour(Honest):
             def confirm(self, number):
                 return confirm(number)
-        return self.expect(Behaviour(), status, "-C", "100", "-c", "20", **findings)
+        return self.expect(Behaviour(), status, "-C", "100", "-c", "20", *options, **findings)
 
     @staticmethod
     def ack(tag, multiple=False):
@@ -318,7 +325,7 @@ class Confirms(PerfTest):
         self.confirming(0, lambda n: [self.ack(n), self.ack(n - 1)] if n % 2 == 0 else [])
 
     def test_missing_confirm_is_noticed(self):
-        self.confirming(1, lambda n: [] if n == 50 else [self.ack(n)], unconfirmed=1)
+        self.confirming(1, lambda n: [] if n == 50 else [self.ack(n)], *WAIT_IN_VAIN, unconfirmed=1)
 
     def test_confirm_of_the_unknown_is_noticed(self):
         self.confirming(1, lambda n: [self.ack(n)] + ([self.ack(1000)] if n == 50 else []),
@@ -402,7 +409,7 @@ class Blocking(PerfTest):
 
 class CommandLine(unittest.TestCase):
     def run_with(self, *options):
-        return subprocess.run([PERF, *options], capture_output=True, text=True, timeout=10,
+        return subprocess.run([PERF, *options], capture_output=True, text=True, timeout=HANGS,
                               check=False)
 
     def test_unknown_option_is_refused(self):
@@ -430,7 +437,7 @@ class Leveret(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.process.terminate()
-        status = cls.process.wait(10)
+        status = cls.process.wait(HANGS)
         cls.process.stdout.close()
         if status != 0:
             raise AssertionError(f"leveret ended with {status}")
@@ -511,7 +518,7 @@ class Bench(unittest.TestCase):
 
     def bench(self, *words):
         return subprocess.run([ROOT / "tools" / "bench", "--build", BUILD, *words],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=HANGS, check=False)
 
     def test_table_and_results(self):
         with tempfile.TemporaryDirectory() as folder:

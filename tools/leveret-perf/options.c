@@ -75,6 +75,8 @@ static const struct row rows[] = {
     {NULL, "inflight", KIND_COUNT, FIELD(inflight), "N", "at most N messages between producers and consumers; 0: no limit."
         " Without -r the default keeps them in step", 0, MANY},
     {NULL, "drain", KIND_FLAG, FIELD(drain), NULL, "go on until the queues are empty, however long it takes", 0, 0},
+    {NULL, "patience", KIND_COUNT, FIELD(patience_seconds), "SECONDS", "at the end: what did not come in that time after the last that came is"
+        " missing, default 5; without --drain it all ends after twice that", 1, 86400},
     {NULL, "spin", KIND_FLAG, FIELD(spin), NULL, "never sleep: exact latencies where a core is free for it", 0, 0},
     {NULL, "Report", KIND_HEADING, 0, NULL, NULL, 0, 0},
     {"i", "interval", KIND_DECIMAL, FIELD(interval_seconds), "SECONDS", "time between lines, default 1", 0, 0},
@@ -100,6 +102,7 @@ static const struct options defaults = {
     .exchange_type = "direct",
     .auto_delete = true,
     .inflight = OPTIONS_AUTOMATIC,
+    .patience_seconds = 5,
     .interval_seconds = 1,
 };
 

@@ -53,6 +53,7 @@ struct options {
     int64_t tx_size; /* 0: no transactions */
     int64_t inflight;
     double interval_seconds;
+    int64_t patience_seconds; /* for what is still to come when all is published */
     int64_t pid; /* 0: none */
     bool json;
     bool quiet;

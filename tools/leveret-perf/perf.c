@@ -30,10 +30,8 @@
 #include "tools/leveret-perf/report.h"
 #include "tools/leveret-perf/topology.h"
 
-#define SECOND_NS      INT64_C(1000000000)
-#define IDLE_LIMIT_NS  (5 * SECOND_NS)  /* nothing came for that long: nothing will */
-#define DRAIN_LIMIT_NS (10 * SECOND_NS) /* without --drain */
-#define EVENTS_MAX     256
+#define SECOND_NS  INT64_C(1000000000)
+#define EVENTS_MAX 256
 
 int64_t perf_clock_ns(void) {
     struct timespec now;
@@ -242,6 +240,11 @@ static bool time_is_over(const struct perf *perf) {
            perf->now_ns - perf->start_ns >= seconds_ns(o->seconds + o->warmup_seconds);
 }
 
+/* Nothing came for that long: nothing will. */
+static int64_t patience_ns(const struct perf *perf) {
+    return perf->options.patience_seconds * SECOND_NS;
+}
+
 static bool producers_are_exhausted(const struct perf *perf) {
     if (perf->producer_count == 0 || perf->options.producer_messages == 0)
         return false;
@@ -261,7 +264,7 @@ static bool backlog_is_drained(const struct perf *perf) {
     if (!perf->options.drain || perf->producer_count > 0)
         return false;
     return perf->counters.received >= perf->backlog ||
-           perf->now_ns - perf->last_delivery_ns > IDLE_LIMIT_NS;
+           perf->now_ns - perf->last_delivery_ns > patience_ns(perf);
 }
 
 static void begin_draining(struct perf *perf) {
@@ -346,11 +349,11 @@ static bool everything_arrived(const struct perf *perf) {
 }
 
 static bool is_stuck(const struct perf *perf) {
-    return perf->now_ns - last_progress_ns(perf) > IDLE_LIMIT_NS;
+    return perf->now_ns - last_progress_ns(perf) > patience_ns(perf);
 }
 
 static bool lasts_too_long(const struct perf *perf) {
-    return !perf->options.drain && perf->now_ns - perf->drain_ns > DRAIN_LIMIT_NS;
+    return !perf->options.drain && perf->now_ns - perf->drain_ns > 2 * patience_ns(perf);
 }
 
 static void advance_draining(struct perf *perf) {
