@@ -6,8 +6,8 @@ usage: attack.py PROGRAM [NAME...] [--full] [--shared]
 
 Each attack starts the broker PROGRAM, does its worst, and prints figures beside their bars. The quick
 sizes are for every day; --full are those of the bar. On a --shared machine (the default test run) a time
-near its bar says more about the others than about the broker: it is told, not judged. The last line counts
-what was judged.
+near its bar says more about the others than about the broker: it is told, not judged, and who waits for
+something has failed when it takes ten times as long. The last line counts what was judged.
 """
 import argparse
 import os
@@ -16,6 +16,9 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
+
+
+WAIT_FACTOR = 10    # on a shared machine
 
 
 class Skipped(Exception):
@@ -47,6 +50,10 @@ class Report:
             self.figure(row, text, value, unit, most=most)
             return
         print(f"told   {row:5} {text}: {value:.4g} {unit} (bar <= {most:g}, judged by tools/prove attack)", flush=True)
+
+    def wait(self, row, text, value, unit, most, least=None):
+        """A time that ends with something happening: ten times the bar is for what never happens."""
+        self.figure(row, text, value, unit, most=most * WAIT_FACTOR if self.shared else most, least=least)
 
     def check(self, row, text, good):
         print(f"{'ok    ' if good else 'MISSED'} {row:5} {text}", flush=True)

@@ -9,8 +9,8 @@ import threading
 import time
 import urllib.request
 
-from connections import raise_limit, settled_rss
-from process import Broker, Client, wait_until
+from connections import NEVER_S, raise_limit, settled_rss
+from process import PATIENCE, Broker, Client, wait_until
 
 KIB = 1024
 GUEST = "Authorization: Basic " + base64.b64encode(b"guest:guest").decode() + "\r\n"
@@ -22,13 +22,13 @@ def ask(broker, path, method="GET", body=None):
     request = urllib.request.Request(f"http://127.0.0.1:{broker.ready['management_port']}/api/{path}", method=method,
                                      data=None if body is None else json.dumps(body).encode(),
                                      headers={"Authorization": GUEST.split(": ")[1].strip()})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return answer.read()
 
 
 def connect(port):
     peer = socket.create_connection(("127.0.0.1", port))
-    peer.settimeout(30)
+    peer.settimeout(PATIENCE)
     return peer
 
 
@@ -47,7 +47,7 @@ def closed_after(peer, drip=b"", more=b""):
     peer.settimeout(1)
     sent = 0
     peer.sendall(more)
-    while time.monotonic() - begun < 30:
+    while time.monotonic() - begun < NEVER_S:
         try:
             if sent < len(drip):
                 sent += peer.send(drip[sent:sent + 1])
@@ -107,7 +107,7 @@ def slow(report, broker):
     for thread in threads:
         thread.join()
     for name in cases:
-        report.figure("S7", f"a client of an octet a second {name} is gone after", took[name], "s", most=REQUEST_S + 2)
+        report.wait("S7", f"a client of an octet a second {name} is gone after", took[name], "s", most=REQUEST_S + 2)
 
 
 def garbage(report, broker):
@@ -144,7 +144,7 @@ def stalled(report, broker):
     report.figure("S7", "wake-ups for them in 2 s", switches(broker) - awake, "", most=0)
     begun = time.monotonic()
     ask(broker, "overview")
-    report.figure("S7", "the API answers others meanwhile in", (time.monotonic() - begun) * 1000, "ms", most=500)
+    report.wait("S7", "the API answers others meanwhile in", (time.monotonic() - begun) * 1000, "ms", most=500)
     for peer in peers:
         peer.close()
 
