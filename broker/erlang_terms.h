@@ -50,7 +50,4 @@ const struct erlang_term *erlang_part(const struct erlang_term *term, size_t ind
 
 bool erlang_is_atom(const struct erlang_term *term, const char *name);
 
-/* As Erlang would write it, on one line. */
-void erlang_append(struct text *text, const struct erlang_term *term);
-
 #endif

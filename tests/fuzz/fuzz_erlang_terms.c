@@ -7,6 +7,7 @@
 #include "broker/erlang_config.h"
 #include "broker/erlang_terms.h"
 #include "tests/fuzz/support.h"
+#include "tests/support/erlang_text.h"
 
 static void read_again(const struct erlang_term *list) {
     for (const struct erlang_term *term = list->first; term != NULL; term = term->next) {

@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-struct fixture {
-    struct config config;
-    struct text error;
-};
-
-static int set_up(void **state) {
-    static struct fixture fixture;
-    config_init(&fixture.config);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *fixture = *state;
-    config_clear(&fixture->config);
-    text_clear(&fixture->error);
-    return 0;
-}
+#include "tests/unit/broker/config_fixture.h"
 
 static void expect_set(struct fixture *fixture, const char *assignment) {
     if (!config_set_assignment(&fixture->config, assignment, &fixture->error))

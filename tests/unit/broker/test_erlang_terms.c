@@ -6,6 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/support/erlang_text.h"
+
 /* Reads the content and writes it as Erlang would. */
 static void expect_terms(const char *content, const char *written) {
     struct text error = {0}, text = {0};
