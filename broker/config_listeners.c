@@ -53,6 +53,8 @@ bool read_listener(struct config *config, const struct config_match *match, stru
     if (!parse_port(slice_of(value.data + colon, value.len - colon), &port) ||
         (colon > 0 && address.len == 0))
         return config_refuse(match, value, "expected a port or address:port", error);
+    if (slice_has_prefix(value, SLICE("unix:")) || slice_has_prefix(value, SLICE("local:")))
+        return config_refuse(match, value, "AMQP is not served on Unix sockets", error);
     struct config_listener *listener = find_listener(config, listeners, match->word);
     if (listener == NULL)
         return config_refuse(match, value, "too many listeners", error);
