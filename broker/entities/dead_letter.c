@@ -62,23 +62,26 @@ static void count_dead(const struct queue *queue, enum dead_letter_reason reason
     queue->vhost->broker->counters.dead_lettered[queue_type_index(queue->type)][strategy][reason]++;
 }
 
-void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
-    struct broker *broker = queue->vhost->broker;
-
-    if (!queue->deleted)
-        count_dead(queue, reason);
-    if (queue->deleted || !has_dead_letter_exchange(queue)) {
-        queue_finish_undelivered(queue, entry);
-        return;
-    }
+static struct dead_letter *letter_create(struct queue *queue, struct entry entry,
+                                         enum dead_letter_reason reason) {
     struct dead_letter *letter = xmalloc(sizeof *letter);
     list_init(&letter->link);
     letter->entry = entry;
     letter->queue = queue_ref(queue);
     letter->features = queue_features_hold(queue->features);
     letter->reason = reason;
-    letter->time_s = (uint64_t)(broker->env->wall_ms / 1000);
-    list_append(&broker->dead_letters, &letter->link);
+    letter->time_s = (uint64_t)(queue->vhost->broker->env->wall_ms / 1000);
+    return letter;
+}
+
+void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
+    if (!queue->deleted)
+        count_dead(queue, reason);
+    if (queue->deleted || !has_dead_letter_exchange(queue))
+        queue_finish_undelivered(queue, entry);
+    else
+        list_append(&queue->vhost->broker->dead_letters,
+                    &letter_create(queue, entry, reason)->link);
 }
 
 static void letter_destroy(struct dead_letter *letter) {
@@ -201,17 +204,27 @@ static bool publish_letter(const struct dead_letter *letter, struct route *route
 
 static void on_letters_timer(struct timer *timer);
 
-static void hold(struct dead_letter *letter) {
+/* The next try is in `delay_ms`, unless there is one before it. */
+static void keep_for_later(struct dead_letter *letter, int64_t delay_ms) {
     struct quorum *quorum = letter->queue->quorum;
     struct broker *broker = letter->queue->vhost->broker;
+    list_append(&quorum->held_letters, &letter->link);
+    if (!timer_is_running(&quorum->letters_timer))
+        timer_start(&broker->timers, &quorum->letters_timer, broker->env->now_ms + delay_ms,
+                    on_letters_timer);
+}
+
+static void hold(struct dead_letter *letter) {
+    struct quorum *quorum = letter->queue->quorum;
     quorum_remember_death(letter->queue, letter->entry.sequence, (uint8_t)letter->reason);
     letter->entry.redelivered = true; /* it has a history now */
-    list_append(&quorum->held_letters, &letter->link);
     quorum->held_count++;
     quorum->held_bytes += letter->entry.message->body_size;
-    if (!timer_is_running(&quorum->letters_timer))
-        timer_start(&broker->timers, &quorum->letters_timer,
-                    broker->env->now_ms + HELD_LETTERS_RETRY_MS, on_letters_timer);
+    keep_for_later(letter, HELD_LETTERS_RETRY_MS);
+}
+
+void dead_letter_restore(struct queue *queue, struct entry entry, enum dead_letter_reason reason) {
+    keep_for_later(letter_create(queue, entry, reason), 0);
 }
 
 static void end_letter(struct dead_letter *letter) {

@@ -33,6 +33,13 @@ enum dead_letter_reason {
 void dead_letter_take(struct queue *queue, struct entry entry, enum dead_letter_reason reason);
 
 /*
+ * The same for an entry of a quorum queue that was a held letter when the broker ended. Its next try is
+ * the first thing the clock does, also where it only is dropped, since there is no dead-letter exchange
+ * any more: during recovery the journal cannot be told.
+ */
+void dead_letter_restore(struct queue *queue, struct entry entry, enum dead_letter_reason reason);
+
+/*
  * Publishes at most `budget` of the dead messages there are now; those that die by it wait for the
  * next call. True when some are left.
  */

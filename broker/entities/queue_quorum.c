@@ -218,7 +218,7 @@ enum quorum_place quorum_restore(struct queue *queue, struct entry *entry) {
         return QUORUM_PLACE_OWN;
     entry->redelivered = true;
     if (history->died_of > 0) {
-        dead_letter_take(queue, *entry, (enum dead_letter_reason)(history->died_of - 1));
+        dead_letter_restore(queue, *entry, (enum dead_letter_reason)(history->died_of - 1));
         return QUORUM_PLACE_TAKEN;
     }
     if (history->retry_wall_ms <= env->wall_ms)

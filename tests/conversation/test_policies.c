@@ -278,6 +278,37 @@ static void held_letter_goes_with_the_policy(void **state) {
     assert_int_equal(queue_named(*state, "q")->quorum->held_count, 0);
 }
 
+static void declare_safely(struct peer *p) {
+    peer_declare_durable_queue(p, "q", ARGUMENTS(QUORUM));
+    peer_declare_durable_queue(p, "dead", SLICE(""));
+    peer_send(p, queue_bind, .queue = SLICE("dead"), .exchange = SLICE("amq.fanout"));
+    fixture_write_all(p->fixture);
+    peer_expect(p, queue_bind_ok);
+}
+
+/* Not even when there is such a policy again: it was dropped with the first start without one. */
+static void held_letter_whose_policy_went_is_gone_for_good(void **state) {
+    struct fixture *fixture = *state;
+    struct peer *p = peer_connect(fixture);
+
+    declare_safely(p);
+    SET(.pattern = SLICE("^q$"), .definition = HOLDING("missing"));
+    peer_publish(p, "", "q", "1");
+    fixture_write_all(fixture);
+    reject_next(p, "1", 1);
+    clear(state, POLICY_ORDINARY, "p");
+    fixture_write_all(fixture);
+    fixture_restart(fixture, false);
+    fixture_write_all(fixture);
+    SET(.pattern = SLICE("^q$"), .definition = HOLDING("amq.fanout"));
+    fixture_write_all(fixture);
+    fixture_restart(fixture, false);
+    fixture_advance(fixture, 180000);
+    p = peer_connect(fixture);
+    peer_expect_get_empty(p, "dead");
+    peer_expect_get_empty(p, "q");
+}
+
 static void delivery_limit_of_a_policy_counts(void **state) {
     struct peer *p = peer_connect(*state);
 
@@ -516,6 +547,7 @@ int main(void) {
         CONVERSATION(smaller_delivery_limit_counts_unless_one_is_none),
         CONVERSATION(operator_policy_narrows_the_policy),
         CONVERSATION(operator_policy_stands_alone),
+        DURABLE_CONVERSATION(held_letter_whose_policy_went_is_gone_for_good),
         DURABLE_CONVERSATION(policies_survive_a_stop),
         DURABLE_CONVERSATION(policies_survive_a_crash),
         DURABLE_CONVERSATION(policies_go_with_their_vhost),
