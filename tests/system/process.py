@@ -115,6 +115,7 @@ class Client:
 
     def __init__(self, broker, timeout=PATIENCE):
         self.socket = socket.create_connection((broker.address, broker.port), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
 
     def login(self):
