@@ -94,6 +94,10 @@ void http_server_take(void *server, int fd, const struct transport_peer *peer) {
     (void)peer;
 }
 
+void http_server_disconnect(struct http_server *server) {
+    (void)server;
+}
+
 void http_server_settle(struct http_server *server) {
     (void)server;
 }
