@@ -580,10 +580,12 @@ class FailingDisk(Case):
                 client.publish(b"q", b"%d" % number)
                 client.await_confirms(number)
                 confirmed = number
+        failed = time.monotonic()
         self.assertEqual(refused.exception.code, 541)
         self.assertTrue(idle.expect(0, 10, 50).startswith((541).to_bytes(2, "big")))
         idle.send(0, 10, 51)
         self.assertEqual(self.broker.wait(), 74)
+        self.assertLess(time.monotonic() - failed, 3)
         self.assertIn("nothing is confirmed any more", self.broker.log)
 
         client = self.start()
