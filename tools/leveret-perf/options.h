@@ -54,7 +54,7 @@ struct options {
     int64_t inflight;
     double interval_seconds;
     int64_t patience_seconds; /* for what is still to come when all is published */
-    int64_t pid; /* 0: none */
+    int64_t pid;              /* 0: none */
     bool json;
     bool quiet;
     bool spin;
